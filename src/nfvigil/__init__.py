@@ -1,0 +1,3 @@
+"""NFVigil keeps watch over the infrastructure under virtual network functions."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,29 @@
+"""What one turn of the pipeline writes down, in one transaction, before anything of it is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nfvigil.model.action import Action
+from nfvigil.model.alarm import Alarm, HistoryEntry
+from nfvigil.model.fault import Fault
+from nfvigil.model.notification import Delivery, Notification
+from nfvigil.model.verdict import Decision
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it or nothing. Records are whole new values, keyed by their id; the last one of an id counts."""
+
+    decisions: tuple[Decision, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
+    actions: tuple[Action, ...] = ()
+    memory: dict[str, Any] = {}
+    """Keys of the inspector's memory; None removes one."""
+    notifications: tuple[Notification, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    cursor: int | None = None
+    """The last event that is decided with this."""

@@ -1,0 +1,54 @@
+"""A piece of news for one subscription, and its way to one endpoint."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from nfvigil.model.alarm import Alarm
+from nfvigil.model.verdict import News
+
+
+class Notification(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Doctor's FaultNotification. ``seq`` counts 1, 2, 3 ... per subscription without a gap: a consumer that
+    sees one knows what it missed. ``id`` is the same however often it is delivered.
+    """
+
+    id: str
+    subscription: str
+    seq: int
+    news: News
+    created_us: int
+    event_id: int = 0
+    """The event that caused it; 0 for a heartbeat, test or summary."""
+    alarms: tuple[Alarm, ...] = ()
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    """Given up after the last retry, or refused for good; it can be replayed."""
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """One message to one endpoint. ``part`` counts the messages of a notification where the endpoint's format
+    carries one alarm each (Aodh's); order is (seq, part).
+    """
+
+    id: str
+    notification: str
+    subscription: str
+    endpoint: str
+    seq: int
+    part: int = 0
+    state: DeliveryState = DeliveryState.PENDING
+    attempts: int = 0
+    next_us: int = 0
+    """Not before this time."""
+    first_sent_us: int | None = None
+    delivered_us: int | None = None
+    status: int = 0
+    """The endpoint's last HTTP status, 0 for none."""
+    error: str = ""

@@ -1,0 +1,144 @@
+"""What can fail, and who owns it. A resource is named by its key: ``kind/id``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Kind(StrEnum):
+    # Physical
+    HOST = "host"
+    NIC = "nic"
+    SWITCH = "switch"
+    PDU = "pdu"
+    DISK = "disk"
+    RACK = "rack"
+    # Virtual
+    SERVER = "server"
+    PORT = "port"
+    VOLUME = "volume"
+    NETWORK = "network"
+    GROUP = "group"
+    """A server group: the members of a VNF that stand in for one another."""
+    # Neither
+    ZONE = "zone"
+    VIM = "vim"
+
+    @property
+    def is_virtual(self) -> bool:
+        return self in _VIRTUAL
+
+
+_VIRTUAL = {Kind.SERVER, Kind.PORT, Kind.VOLUME, Kind.NETWORK, Kind.GROUP}
+
+
+class ResourceState(StrEnum):
+    """Doctor's VirtualResourceState."""
+
+    NORMAL = "normal"
+    MAINTENANCE = "maintenance"
+    DOWN = "down"
+    ERROR = "error"
+
+
+def key_of(kind: Kind | str, name: str) -> str:
+    return f"{kind}/{name}"
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """``host/compute-1`` -> (``host``, ``compute-1``)."""
+    kind, _, name = key.partition("/")
+    return kind, name
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What all resources have. ``project`` is "" for what belongs to the operator."""
+
+    id: str
+    name: str = ""
+    vim: str = ""
+    project: str = ""
+
+
+class Host(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="host"):
+    """A hypervisor. ``id`` is its canonical name: the one that Nova's compute service has."""
+
+    aliases: tuple[str, ...] = ()
+    """Other names for it: FQDN, short name, hypervisor host name, BMC."""
+    zone: str = ""
+    service_up: bool = True
+    service_enabled: bool = True
+    disabled_reason: str = ""
+    forced_down: bool = False
+    vcpus: int = 0
+    memory_mb: int = 0
+    hypervisor_version: str = ""
+    firmware_version: str = ""
+
+
+class Server(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="server"):
+    """A virtual machine. ``status`` is Nova's: ACTIVE, ERROR, SHUTOFF, SOFT_DELETED, RESIZED ..."""
+
+    host: str = ""
+    status: str = "ACTIVE"
+    group: str = ""
+    """Id of its server group, or ""."""
+    vnf: str = ""
+    """The VNF it belongs to (metadata ``vnf``), or ""."""
+    volumes: tuple[str, ...] = ()
+
+
+class Port(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="port"):
+    """A virtual NIC. ``data_plane_status`` is Neutron's: ACTIVE, DOWN or "" where it was never set."""
+
+    server: str = ""
+    host: str = ""
+    network: str = ""
+    status: str = "ACTIVE"
+    admin_up: bool = True
+    data_plane_status: str = ""
+
+
+class Volume(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="volume"):
+    """A block device. ``host`` is where its data lies, as Cinder names it, or ""."""
+
+    host: str = ""
+    status: str = "in-use"
+
+
+class Network(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="network"):
+    """A virtual network."""
+
+
+class Device(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="device"):
+    """What the topology file says of: a switch, PDU, NIC, disk or rack."""
+
+    kind: Kind
+    zone: str = ""
+    host: str = ""
+    """The host it sits in (NIC, disk), or ""."""
+    redundant: bool = False
+    attributes: dict[str, Any] = {}
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one VIM has, read in one go. It exists only if every listing was read to its end."""
+
+    vim: str
+    taken_us: int
+    hosts: tuple[Host, ...] = ()
+    servers: tuple[Server, ...] = ()
+    ports: tuple[Port, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    networks: tuple[Network, ...] = ()
+
+
+class MapChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What became different in a VIM: new or changed records whole, removed ones by key."""
+
+    vim: str
+    put: tuple[Host | Server | Port | Volume | Network, ...] = ()
+    gone: tuple[str, ...] = ()

@@ -1,0 +1,60 @@
+"""Who wants to hear what, and where: Doctor's SubscribeRequest with several endpoints."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from nfvigil.model.resource import Kind, ResourceState
+from nfvigil.model.severity import Severity
+
+
+class Mode(StrEnum):
+    """Which of the two pieces of news a subscription takes. Clears and changes come with both."""
+
+    RAISED = "raised"
+    """At once, in parallel with the VIM writes (Doctor's "shortcut")."""
+    CONFIRMED = "confirmed"
+    """When the VIM says the same (Doctor's "conservative")."""
+    BOTH = "both"
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Doctor's SubscribeFilter: an empty list matches all; lists are OR inside and AND between."""
+
+    resource_types: tuple[Kind, ...] = ()
+    resource_ids: tuple[str, ...] = ()
+    resource_states: tuple[ResourceState, ...] = ()
+    fault_types: tuple[str, ...] = ()
+    """Globs: ``compute.host.*``."""
+    min_severity: Severity = Severity.CLEARED
+    """This one or worse."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A webhook: where to, in which format, signed or authorised with what."""
+
+    id: str
+    url: str
+    format: str = "doctor"
+    secret: str = ""
+    """Key for signing (standardwebhooks: ``whsec_`` and base64). Never shown again after creation."""
+    token: str = ""
+    """Sent as ``X-Auth-Token``, for consumers that ask for one. Never shown again either."""
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``project`` is "" for the administrator's: it hears of every project's resources and of the hosts."""
+
+    id: str
+    project: str = ""
+    name: str = ""
+    filter: Filter = Filter()
+    endpoints: tuple[Endpoint, ...] = ()
+    mode: Mode = Mode.RAISED
+    heartbeat_seconds: float = 0
+    """A sign of life this often; 0 for none."""
+    paused: bool = False
+    created_us: int = 0
+    created_by: str = ""
