@@ -1,0 +1,1 @@
+"""The drivers: how one kind of cloud is read and acted upon."""

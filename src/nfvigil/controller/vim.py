@@ -1,0 +1,47 @@
+"""A cloud (VIM) as its drivers show it: what is in it, what becomes different, what can be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from nfvigil.model.action import Action, Outcome
+from nfvigil.model.resource import MapChange, Snapshot
+
+
+class Vim(Protocol):
+    """One cloud.
+
+    All calls raise VimUnavailableError where the cloud did not answer or answered that it cannot at the moment
+    (they are tried again), and RefusedError where it will never do this (nothing was changed).
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    async def snapshot(self) -> Snapshot:
+        """Everything there is. Complete, or VimUnavailableError: a part of a list would look like a mass death."""
+
+    def changes(self) -> AsyncIterator[MapChange | None]:
+        """What becomes different from this call on. It never ends by itself.
+
+        These are hints that make the map fast; the snapshot is the truth. None says "you missed something:
+        take a snapshot".
+        """
+
+    async def perform(self, action: Action) -> Outcome:
+        """Do it; being asked twice for the same action takes effect once.
+
+        An undo (``action.undo_of``) sets ``action.before`` again, but only if the present state is the one that
+        the deed had set; otherwise somebody else has changed it meanwhile, and it is theirs.
+        """
+
+    async def show(self, key: str) -> dict[str, Any]:
+        """One resource as the cloud says it now. NotFoundError if there is no such thing."""
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
+
+
+ActionPlugin = Callable[[Vim, Action], Awaitable[Outcome]]
+"""An action kind of a third party (entry point ``nfvigil.actions``, named like the kind)."""
