@@ -1,0 +1,1 @@
+"""The way in: doors, formats, intake, and what is known of the infrastructure."""

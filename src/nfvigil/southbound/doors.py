@@ -1,0 +1,171 @@
+"""The HTTP doors for events: our own, and those that Doctor's and Vitrage's monitors know already.
+
+Plain Starlette routes, because every microsecond here is part of the time from a fault to its owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from nfvigil.errors import FieldError, ForbiddenError, NfvigilError
+from nfvigil.model.event import Receipt, ReceiptState
+from nfvigil.model.identity import Identity
+from nfvigil.southbound.answers import (
+    MediaTypeError,
+    SlowBodyError,
+    json_answer,
+    problem,
+    problem_of,
+    receipt_view,
+    refused,
+)
+from nfvigil.southbound.formats import Format
+from nfvigil.southbound.formats.aodh import AodhMaintenanceFormat
+from nfvigil.southbound.formats.doctor import DoctorFormat
+from nfvigil.southbound.formats.nfvigil import NfvigilFormat
+from nfvigil.southbound.formats.vitrage import VitrageFormat
+from nfvigil.southbound.intake import Intake
+from nfvigil.southbound.limits import Limits, TooLargeError
+
+Guard = Callable[[Request], Awaitable[Identity]]
+"""Who is asking; raises UnknownCallerError or ForbiddenError."""
+
+Count = Callable[[str, str, int], None]
+"""Metrics: (door, outcome, how many). Outcomes: accepted, repeat, refused, and unavailable for a message."""
+
+Answer = Callable[[Sequence[Receipt]], Response]
+
+
+def routes(
+    *,
+    intake: Intake,
+    guard: Guard,
+    formats: Mapping[str, Format] | None = None,
+    count: Count = lambda door, outcome, number: None,
+) -> list[Route]:
+    """``formats`` are the installed ones by name; each has a door of its own at ``/v1/formats/{name}/events``."""
+
+    def door(name: str, form: Format, answer: Answer) -> Door:
+        return Door(name=name, form=form, answer=answer, intake=intake, guard=guard, count=count)
+
+    plugins = {name: door(name, form, answer_each) for name, form in (formats or {}).items()}
+
+    async def by_format(request: Request) -> Response:
+        found = plugins.get(request.path_params["name"])
+        if found is None:
+            known = ", ".join(sorted(plugins)) or "none"
+            return problem(HTTPStatus.NOT_FOUND, f"there is no such format; installed are: {known}")
+        return await found(request)
+
+    doctor = door("doctor", DoctorFormat(), answer_ok)
+    vitrage = door("vitrage", VitrageFormat(), answer_empty)
+    maintenance = door("maintenance", AodhMaintenanceFormat(), answer_ok)
+    own = door("v1", NfvigilFormat(), answer_each)
+    return [
+        Route("/v1/events", own.__call__, methods=["POST"], name="events"),
+        Route("/v1/formats/{name}/events", by_format, methods=["POST"], name="events-by-format"),
+        Route("/events", doctor.__call__, methods=["PUT", "POST"], name="doctor-events"),
+        Route("/v1/event", vitrage.__call__, methods=["POST"], name="vitrage-event"),
+        Route("/maintenance", maintenance.__call__, methods=["POST"], name="doctor-maintenance"),
+    ]
+
+
+class Door:
+    """One address with one format: who asks, what they send, what they hear."""
+
+    def __init__(self, *, name: str, form: Format, answer: Answer, intake: Intake, guard: Guard, count: Count) -> None:
+        self._name = name
+        self._form = form
+        self._answer = answer
+        self._intake = intake
+        self._guard = guard
+        self._count = count
+
+    async def __call__(self, request: Request) -> Response:
+        try:
+            identity = await self._guard(request)
+            if not identity.may_send_events:
+                raise ForbiddenError("only monitors and administrators send events")
+            check_media_type(request)
+            body = await read_body(request, self._intake.limits)
+            receipts = await self._intake.take(self._form.decode(body), self._name)
+        except NfvigilError as error:
+            answer = problem_of(error)
+            self._count(self._name, "unavailable" if answer.status_code >= 500 else "refused", 1)
+            return answer
+        except ClientDisconnect:
+            # Nobody is there to hear it, but a handler has to return something.
+            return problem(HTTPStatus.BAD_REQUEST, "the body was cut off")
+        self._tally(receipts)
+        return self._answer(receipts)
+
+    def _tally(self, receipts: Sequence[Receipt]) -> None:
+        if len(receipts) == 1:
+            self._count(self._name, receipts[0].state, 1)
+            return
+        for state, number in Counter([receipt.state for receipt in receipts]).items():
+            self._count(self._name, state, number)
+
+
+def answer_each(receipts: Sequence[Receipt]) -> Response:
+    """Our own: a receipt an event; 207 where part was refused, 400 where all was."""
+    bad = sum([receipt.state is ReceiptState.REFUSED for receipt in receipts])
+    if bad and bad == len(receipts):
+        return refused(receipts)
+    status = HTTPStatus.MULTI_STATUS if bad else HTTPStatus.OK
+    return json_answer({"events": [*map(receipt_view, receipts)]}, status)
+
+
+def answer_ok(receipts: Sequence[Receipt]) -> Response:
+    """Doctor's: ``OK``. It knows no partial success, so one refused event makes it an error."""
+    bad = any(receipt.state is ReceiptState.REFUSED for receipt in receipts)
+    return refused(receipts) if bad else PlainTextResponse("OK")
+
+
+def answer_empty(receipts: Sequence[Receipt]) -> Response:
+    """Vitrage's: an empty object."""
+    bad = any(receipt.state is ReceiptState.REFUSED for receipt in receipts)
+    return refused(receipts) if bad else json_answer({})
+
+
+def check_media_type(request: Request) -> None:
+    """JSON, or nothing said. Compressed bodies are not read: they could be a thousand times larger than they look."""
+    given = request.headers.get("content-type")
+    if given is not None and given != "application/json":
+        media, _, parameters = given.lower().partition(";")
+        media = media.strip()
+        if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+            raise MediaTypeError("send application/json", [FieldError("Content-Type", f"is {media[:100] or 'empty'}")])
+        charset = parameters.partition("charset=")[2].strip(' "')
+        if charset not in ("", "utf-8", "utf8", "us-ascii"):
+            raise MediaTypeError("send UTF-8", [FieldError("Content-Type", f"has charset {charset[:100]}")])
+    coding = request.headers.get("content-encoding")
+    if coding is not None and coding.lower() != "identity":
+        raise MediaTypeError("send the body as it is", [FieldError("Content-Encoding", f"is {coding[:100]}")])
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """All of it, within a size and a time: both what the header promises and what comes is counted."""
+    most = limits.body_max_bytes
+    told = request.headers.get("content-length")
+    if told is not None and told.isdecimal() and int(told[:20]) > most:
+        raise TooLargeError(f"the body must be at most {most} bytes, not {told[:20]}")
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > most:
+                    raise TooLargeError(f"the body must be at most {most} bytes")
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise SlowBodyError(f"the body did not come in within {limits.body_seconds:g} s") from error
+    return b"".join(chunks)
