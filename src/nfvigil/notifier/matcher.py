@@ -1,0 +1,239 @@
+"""Who wants to hear of an alarm: an index of subscriptions that answers in microseconds.
+
+Most subscriptions name their resources (one per server, as with Aodh) and are found by them. The others are
+kept by what they ask for: any number that ask for the same is looked at once.
+
+    project -> bucket -> by resource id -> the few that name it, looked at one by one
+                      -> by shape       -> remembered per (fault type, kind, state, severity) of an alarm
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import translate
+from functools import lru_cache
+
+import msgspec
+
+from nfvigil.model.alarm import Alarm, Audience, VimState
+from nfvigil.model.resource import split_key
+from nfvigil.model.subscription import Filter, Mode, Subscription
+
+_ADMIN = ""
+_SIGHTS_MAX = 4096
+"""How many kinds of alarms a bucket remembers the shapes of: fault types are few, but monitors may invent some."""
+
+
+@lru_cache(maxsize=16384)
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern))
+
+
+def _glob_fits(pattern: str, fault_type: str) -> bool:
+    stem = pattern[:-1] if pattern.endswith("*") else pattern
+    if "*" in stem or "?" in stem or "[" in stem:
+        return _glob(pattern).match(fault_type) is not None
+    # Nearly all are a plain name or the beginning of one: no expression to compile.
+    return fault_type == stem if stem is pattern else fault_type.startswith(stem)
+
+
+@lru_cache(maxsize=65536)
+def _one_fits(patterns: tuple[str, ...], fault_type: str) -> bool:
+    return any(_glob_fits(pattern, fault_type) for pattern in patterns)
+
+
+def _fits(wanted: Filter, kind: str, alarm: Alarm) -> bool:
+    """Everything but the resource ids."""
+    return (
+        wanted.min_severity.rank <= alarm.severity.rank
+        and (not wanted.resource_types or kind in wanted.resource_types)
+        and (not wanted.resource_states or alarm.resource_state in wanted.resource_states)
+        and (not wanted.fault_types or _one_fits(wanted.fault_types, alarm.fault_type))
+    )
+
+
+def _fits_for_good(wanted: Filter, kind: str, name: str, alarm: Alarm) -> bool:
+    """As ``_fits``, by what never changes in an alarm's life: neither severity nor state."""
+    return (
+        (not wanted.resource_types or kind in wanted.resource_types)
+        and (not wanted.fault_types or _one_fits(wanted.fault_types, alarm.fault_type))
+        and _names(wanted, name, alarm)
+    )
+
+
+def _names(wanted: Filter, name: str, alarm: Alarm) -> bool:
+    return not wanted.resource_ids or name in wanted.resource_ids or alarm.resource in wanted.resource_ids
+
+
+def _may_hear(subscription: Subscription, alarm: Alarm) -> bool:
+    if alarm.audience is Audience.NONE:
+        return False
+    if subscription.project == _ADMIN:
+        return True
+    return alarm.audience is Audience.OWNERS and alarm.project == subscription.project
+
+
+def _shape(wanted: Filter) -> Filter:
+    """The same filter as all that ask for the same: the order of a list means nothing."""
+    return msgspec.structs.replace(
+        wanted,
+        resource_types=tuple(sorted(set(wanted.resource_types))),
+        resource_states=tuple(sorted(set(wanted.resource_states))),
+        fault_types=tuple(sorted(set(wanted.fault_types))),
+    )
+
+
+class _Bucket:
+    """The subscriptions of one project, or the administrator's."""
+
+    def __init__(self) -> None:
+        self.by_resource: dict[str, dict[str, Subscription]] = {}
+        self.by_shape: dict[Filter, dict[str, Subscription]] = {}
+        self._sights: dict[tuple[str, str, str, str], list[dict[str, Subscription]]] = {}
+        self._samples: dict[tuple[str, str, str, str], Alarm] = {}
+
+    def put(self, subscription: Subscription) -> None:
+        wanted = subscription.filter
+        if wanted.resource_ids:
+            for name in wanted.resource_ids:
+                self.by_resource.setdefault(name, {})[subscription.id] = subscription
+            return
+        shape = _shape(wanted)
+        members = self.by_shape.get(shape)
+        if members is None:
+            members = self.by_shape[shape] = {}
+            for sight, shapes in self._sights.items():
+                if _fits(wanted, sight[1], self._samples[sight]):
+                    shapes.append(members)
+        members[subscription.id] = subscription
+
+    def remove(self, subscription: Subscription) -> None:
+        wanted = subscription.filter
+        for name in wanted.resource_ids:
+            members = self.by_resource.get(name, {})
+            members.pop(subscription.id, None)
+            if not members:
+                self.by_resource.pop(name, None)
+        if not wanted.resource_ids:
+            shape = _shape(wanted)
+            members = self.by_shape[shape]
+            del members[subscription.id]
+            if not members:
+                del self.by_shape[shape]
+                for shapes in self._sights.values():
+                    shapes[:] = [shape for shape in shapes if shape is not members]
+
+    def match(self, kind: str, name: str, alarm: Alarm) -> Iterator[Subscription]:
+        by_key = self.by_resource.get(alarm.resource)
+        by_name = self.by_resource.get(name)
+        for members in (by_key, by_name):
+            if members is None:
+                continue
+            for subscription in members.values():
+                twice = members is by_name and by_key is not None and subscription.id in by_key
+                if not twice and _fits(subscription.filter, kind, alarm):
+                    yield subscription
+        for members in self._shapes_for(kind, alarm):
+            yield from members.values()
+
+    def _shapes_for(self, kind: str, alarm: Alarm) -> list[dict[str, Subscription]]:
+        sight = (alarm.fault_type, kind, alarm.resource_state.value, alarm.severity.value)
+        shapes = self._sights.get(sight)
+        if shapes is None:
+            if len(self._sights) >= _SIGHTS_MAX:
+                self._sights.clear()
+                self._samples.clear()
+            shapes = [members for wanted, members in self.by_shape.items() if _fits(wanted, kind, alarm)]
+            self._sights[sight] = shapes
+            self._samples[sight] = alarm
+        return shapes
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.by_resource and not self.by_shape
+
+
+class Matcher:
+    """All subscriptions. A new one is effective with the next call; nothing is rebuilt for it."""
+
+    def __init__(self, subscriptions: Iterable[Subscription] = ()) -> None:
+        self._all: dict[str, Subscription] = {}
+        self._buckets: dict[str, _Bucket] = {}
+        for subscription in subscriptions:
+            self.put(subscription)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def put(self, subscription: Subscription) -> None:
+        """Add it, or take the place of the one with its id."""
+        self.remove(subscription.id)
+        self._all[subscription.id] = subscription
+        self._buckets.setdefault(subscription.project, _Bucket()).put(subscription)
+
+    def remove(self, subscription_id: str) -> None:
+        """Take it out; nothing happens if it is not in."""
+        known = self._all.pop(subscription_id, None)
+        if known is None:
+            return
+        bucket = self._buckets[known.project]
+        bucket.remove(known)
+        if bucket.is_empty:
+            del self._buckets[known.project]
+
+    def get(self, subscription_id: str) -> Subscription | None:
+        return self._all.get(subscription_id)
+
+    def match(self, alarm: Alarm) -> Sequence[Subscription]:
+        """Those whose filter the alarm passes as it is now, each once.
+
+        Its severity is the alarm's own also when it is cleared, so what let the raise through lets the clear through.
+        """
+        if alarm.audience is Audience.NONE:
+            return ()
+        kind, name = split_key(alarm.resource)
+        found: list[Subscription] = []
+        if alarm.project != _ADMIN and alarm.audience is Audience.OWNERS:
+            bucket = self._buckets.get(alarm.project)
+            if bucket is not None:
+                found.extend(bucket.match(kind, name, alarm))
+        bucket = self._buckets.get(_ADMIN)
+        if bucket is not None:
+            found.extend(bucket.match(kind, name, alarm))
+        return found
+
+    def match_for_good(self, alarm: Alarm) -> Sequence[Subscription]:
+        """Those that the alarm may have reached at some time of its life, whatever its severity and state were then.
+
+        It looks at every subscription of the project: for the start of the process, not for the hot path.
+        """
+        kind, name = split_key(alarm.resource)
+        found: list[Subscription] = []
+        for project in {alarm.project, _ADMIN}:
+            bucket = self._buckets.get(project)
+            if bucket is None:
+                continue
+            named = bucket.by_resource.get(alarm.resource, {}) | bucket.by_resource.get(name, {})
+            shaped = (s for members in bucket.by_shape.values() for s in members.values())
+            found.extend(
+                subscription
+                for subscription in (*named.values(), *shaped)
+                if _may_hear(subscription, alarm) and _fits_for_good(subscription.filter, kind, name, alarm)
+            )
+        return found
+
+    def covered(self, subscription: Subscription, alarms: Iterable[Alarm]) -> list[Alarm]:
+        """The open alarms that it would have heard of: the present state for one that is new."""
+        found: list[Alarm] = []
+        for alarm in alarms:
+            kind, name = split_key(alarm.resource)
+            if (
+                alarm.is_open
+                and _may_hear(subscription, alarm)
+                and _names(subscription.filter, name, alarm)
+                and _fits(subscription.filter, kind, alarm)
+                and not (subscription.mode is Mode.CONFIRMED and alarm.vim_state is VimState.PENDING)
+            ):
+                found.append(alarm)
+        return found
