@@ -62,7 +62,7 @@ bench: ## measure, and write docs/performance.md
 wheel: ## build the wheel into dist/
 	$(say) "wheel: building into dist/"
 	@tools/bootstrap
-	@$(BIN)/uv build --quiet --wheel --out-dir dist
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 clean: ## remove .venv, caches and what was built
 	$(say) "clean: removing .venv, caches and dist/"
