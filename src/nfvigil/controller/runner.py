@@ -1,0 +1,305 @@
+"""Does the planned actions: many at once, each after what it must wait for, until done or given up.
+
+Per VIM: the states of an event are set in parallel under a limit, one at a time and in order for each VIM state
+(``Action.mark``); restored from the highest rank down (the host first, then what is on it); and what is done once
+(rank 0) waits until every state of its event is over.
+
+    offer -> blocked (counts what it waits for) -> ready queue -> a worker of the VIM -> result -> report, many at once
+                                                      ^--- later, after a transient error ---'
+
+The actions are rows in the store before they come here. Whatever is not reported when the process dies is offered
+again at the next start and performed once more, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from random import Random
+
+import msgspec
+import structlog
+
+from nfvigil.controller.lane import Job, Lane
+from nfvigil.controller.order import Order
+from nfvigil.controller.vim import ActionPlugin, Vim
+from nfvigil.errors import OverloadedError, RefusedError, UnavailableError
+from nfvigil.model.action import Action, ActionState, Outcome, is_state
+
+replace = msgspec.structs.replace
+
+REPORT_MAX = 2_000
+"""Results in one call of ``report``."""
+REFUSED_REMEMBERED_MAX = 100_000
+RETRY_REPORT_MAX_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+Observe = Callable[[str, float, str], None]
+"""Told of every try: the kind of action, its seconds, and ``done``, ``skipped``, ``failed`` or ``retried``."""
+
+
+class Controller:
+    """Runs until ``close``; ``offer`` takes work before, while and whatever the VIMs do."""
+
+    def __init__(
+        self,
+        *,
+        vims: Mapping[str, Vim],
+        report: Callable[[Sequence[Action]], Awaitable[None]],
+        clock: Callable[[], int],
+        limit: int = 32,
+        timeout_seconds: float = 30.0,
+        attempts_max: int = 8,
+        deadline_seconds: float = 120.0,
+        backoff_seconds: float = 0.25,
+        backoff_max_seconds: float = 15.0,
+        waiting_max: int = 200_000,
+        plugins: Mapping[str, ActionPlugin] | None = None,
+        observe: Observe | None = None,
+    ) -> None:
+        self._vims = dict(vims)
+        self._report = report
+        self._clock = clock
+        self._timeout = timeout_seconds
+        self._attempts_max = attempts_max
+        self._deadline = deadline_seconds
+        self._backoff = backoff_seconds
+        self._backoff_max = backoff_max_seconds
+        self._waiting_max = waiting_max
+        self._plugins = dict(plugins or {})
+        self._observe = observe or (lambda _kind, _seconds, _outcome: None)
+        self._chance = Random()  # noqa: S311 - jitter is no secret
+        self._lanes = {
+            name: Lane(limit=limit, pause_seconds=backoff_seconds, pause_max_seconds=backoff_max_seconds)
+            for name in self._vims
+        }
+        self._jobs: dict[str, Job] = {}
+        self._order = Order()
+        self._refused: dict[str, str] = {}
+        """Ids of actions that changed nothing for certain, and why: their undo has nothing to undo."""
+        self._results: dict[str, Action] = {}
+        self._has_results = asyncio.Event()
+        self._all_reported = asyncio.Event()
+        self._all_reported.set()
+        self._stop = asyncio.Event()
+        self._stopped: asyncio.Event | None = None
+        self._grace_seconds = 0.0
+
+    # What goes in, and how much of it is left
+
+    def offer(self, actions: Sequence[Action], *, again: bool = False) -> None:
+        """Take these on. Those under way or over already are passed by, so that anything may be offered twice.
+
+        ``again`` says that they were found in the store: an earlier process may have done them already.
+        OverloadedError, and none of them is taken, where more would be waiting than the bound allows: they stay in
+        the store, to be offered again.
+        """
+        if self._stop.is_set():
+            return
+        fresh = {action.id: action for action in actions if action.id not in self._jobs and not action.state.is_over}
+        if len(self._jobs) + len(fresh) > self._waiting_max:
+            raise OverloadedError(f"{len(self._jobs)} actions are waiting already")
+        now = _monotonic()
+        jobs = []
+        for action in fresh.values():
+            vim = self._vim_of(action)
+            if vim is None:
+                self._keep(self._over(action, ActionState.FAILED, f"no VIM named {action.vim!r} is configured"))
+                continue
+            job = Job(
+                action=action,
+                lane=self._lanes[vim],
+                vim=vim,
+                offered_at=now,
+                may_have_changed=again or action.attempts > 0,
+            )
+            self._jobs[action.id] = job
+            job.lane.jobs += 1
+            jobs.append(job)
+        for job in self._order.add(jobs):
+            job.lane.push(job)
+
+    def depth(self) -> dict[str, int]:
+        """Actions that are not over, per VIM."""
+        return {name: lane.jobs for name, lane in self._lanes.items()}
+
+    def in_flight(self) -> dict[str, int]:
+        """Calls that wait for an answer right now, per VIM."""
+        return {name: lane.active for name, lane in self._lanes.items()}
+
+    @property
+    def unreported(self) -> int:
+        """Results that the store has not taken yet."""
+        return len(self._results)
+
+    # The machinery
+
+    async def run(self) -> None:
+        """Work until ``close`` is called."""
+        self._stopped = asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as group:
+                workers = [
+                    group.create_task(self._work(name, lane), name=f"controller {name} {number}")
+                    for name, lane in self._lanes.items()
+                    for number in range(lane.limit)
+                ]
+                reporter = group.create_task(self._report_all(), name="controller report")
+                await self._stop.wait()
+                # What does not end in time is cut off, and done again at the next start.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._grace_seconds):
+                        if workers:
+                            await asyncio.wait(workers)
+                        await self._all_reported.wait()
+                for task in (*workers, reporter):
+                    task.cancel()
+        finally:
+            self._stopped.set()
+
+    async def close(self, grace_seconds: float = 5.0) -> None:
+        """Begin nothing new, let what is under way end and be reported; ``run`` has returned afterwards."""
+        self._grace_seconds = grace_seconds
+        self._stop.set()
+        for lane in self._lanes.values():
+            lane.close()
+        if self._stopped is not None:
+            await self._stopped.wait()
+
+    async def _work(self, name: str, lane: Lane) -> None:
+        vim = self._vims[name]
+        while (job := await lane.take()) is not None:
+            try:
+                await self._try(vim, job)
+            finally:
+                lane.give_back()
+            # A VIM that answers without waiting must not keep everybody else from their turn.
+            await asyncio.sleep(0)
+
+    async def _try(self, vim: Vim, job: Job) -> None:
+        if self._is_hopeless(job):
+            return
+        action = job.action
+        if action.undo_of in self._refused:
+            self._finish(job, ActionState.SKIPPED, f"there is nothing to undo: {self._refused.pop(action.undo_of)}")
+            return
+        begun = _monotonic()
+        job.tries += 1
+        if job.tries == 1:
+            job.first_try_at = begun
+        job.action = replace(
+            action,
+            state=ActionState.RUNNING,
+            attempts=action.attempts + 1,
+            started_us=action.started_us or self._clock(),
+        )
+        plugin = self._plugins.get(action.kind)
+        word = "failed"
+        try:
+            async with asyncio.timeout(self._timeout):
+                outcome = await (vim.perform(job.action) if plugin is None else plugin(vim, job.action))
+        except RefusedError as error:
+            job.lane.answered()
+            if not job.may_have_changed and is_state(action.kind) and not action.undo_of:
+                self._remember_refused(action.id, str(error))
+            self._finish(job, ActionState.FAILED, f"refused: {error}")
+        except (UnavailableError, OSError) as error:
+            word = self._unavailable(job, error)
+        except Exception as error:
+            # A driver's own fault is that action's only: its neighbours go on.
+            log.exception("a VIM driver failed", vim=job.vim, action=action.id, kind=action.kind)
+            self._finish(job, ActionState.FAILED, f"the driver of {job.vim} failed: {error!r}")
+        else:
+            job.lane.answered()
+            word = self._done(job, outcome)
+        self._observe(action.kind, _monotonic() - begun, word)
+
+    def _done(self, job: Job, outcome: Outcome) -> str:
+        state = ActionState.DONE if outcome.changed else ActionState.SKIPPED
+        self._finish(job, state, outcome.text)
+        return state.value
+
+    def _unavailable(self, job: Job, error: UnavailableError | OSError) -> str:
+        """Try again later, or give it up. Whether it took effect is unknown."""
+        job.may_have_changed = True
+        job.lane.missed()
+        reason = str(error) or f"no answer within {self._timeout:g} s"
+        at_least = error.retry_after_seconds if isinstance(error, UnavailableError) else 0.0
+        now = _monotonic()
+        if job.tries >= self._attempts_max or now - job.first_try_at >= self._deadline:
+            self._finish(job, ActionState.FAILED, f"given up after {job.action.attempts} tries: {reason}")
+            return "failed"
+        job.action = replace(job.action, result=f"try {job.action.attempts}: {reason}")
+        self._keep(job.action)
+        longest = min(self._backoff_max, self._backoff * 2.0 ** (job.tries - 1))
+        # Half of it at random, so that those that failed together do not come back together.
+        delay = min(max(longest * (0.5 + self._chance.random() / 2), at_least), self._backoff_max)
+        job.lane.push_later(job, delay)
+        return "retried"
+
+    def _is_hopeless(self, job: Job) -> bool:
+        """Gives it up where the VIM has shown no sign of life for as long as one action may take.
+
+        Only this bounds those that wait behind a dead VIM; behind one that is merely slow, nobody is given up
+        untried.
+        """
+        silent_since = max(job.offered_at, job.lane.answered_at)
+        if not job.lane.is_silent or _monotonic() - silent_since < self._deadline:
+            return False
+        self._finish(job, ActionState.FAILED, f"given up: {job.vim} has not answered for {self._deadline:g} s")
+        return True
+
+    def _finish(self, job: Job, state: ActionState, result: str) -> None:
+        self._keep(self._over(job.action, state, result))
+        del self._jobs[job.action.id]
+        job.lane.jobs -= 1
+        for freed in self._order.over(job):
+            freed.lane.push(freed)
+
+    def _over(self, action: Action, state: ActionState, result: str) -> Action:
+        return replace(action, state=state, ended_us=self._clock(), result=result)
+
+    def _remember_refused(self, action_id: str, reason: str) -> None:
+        self._refused[action_id] = reason
+        if len(self._refused) > REFUSED_REMEMBERED_MAX:
+            del self._refused[next(iter(self._refused))]
+
+    def _vim_of(self, action: Action) -> str | None:
+        if action.vim in self._vims:
+            return action.vim
+        return next(iter(self._vims)) if not action.vim and len(self._vims) == 1 else None
+
+    # What comes out
+
+    def _keep(self, action: Action) -> None:
+        self._results[action.id] = action
+        self._has_results.set()
+        self._all_reported.clear()
+
+    async def _report_all(self) -> None:
+        """Hand the results over, all that there are at a time; keep them while nobody can take them."""
+        failures = 0
+        while True:
+            await self._has_results.wait()
+            batch = list(self._results.values())[:REPORT_MAX]
+            try:
+                await self._report(batch)
+            except UnavailableError as error:
+                failures += 1
+                delay = max(error.retry_after_seconds, self._backoff * 2.0 ** min(failures, 10))
+                log.warning("results of actions cannot be kept yet", results=len(self._results), reason=str(error))
+                await asyncio.sleep(min(delay, RETRY_REPORT_MAX_SECONDS))
+                continue
+            failures = 0
+            for action in batch:
+                if self._results.get(action.id) is action:  # Unless there is a newer one by now.
+                    del self._results[action.id]
+            if not self._results:
+                self._has_results.clear()
+                self._all_reported.set()
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()
