@@ -55,6 +55,24 @@ class Cause(msgspec.Struct, frozen=True, gc=False):
 
     alarm: str
     rule: str
+    needed: int = 1
+    """On how many resources such causes must stand together."""
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """A VIM state that an alarm asks for, with what was there before: two alarms may ask for the same one, and
+    what was before is restored when nobody asks for it any more.
+    """
+
+    kind: str
+    target: str
+    before: str
+    action: str
+    """Id of the action that sets it."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind} {self.target}"
 
 
 class Alarm(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -103,8 +121,7 @@ class Alarm(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     causes: tuple[Cause, ...] = ()
     parent: str = ""
     root: str = ""
-    marks: tuple[str, ...] = ()
-    """Keys of the VIM states it asks for: ``kind target``. They are restored when nobody asks any more."""
+    marks: tuple[Mark, ...] = ()
 
     @property
     def is_root_cause(self) -> bool:

@@ -25,12 +25,19 @@ class FaultType(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
 
 
 class Assertion(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """A monitor's word that a fault is there; it stands until that monitor takes it back."""
+    """A monitor's word that a fault is there; it stands until that monitor takes it back.
+
+    Where a rule counts, ``needed`` such words are what it takes (of as many resources, if ``distinct``).
+    """
 
     event_id: int
     event_type: str
+    resource: str
+    """What the monitor spoke of: the fault itself may be on something else (a NIC's on its host)."""
     monitor: str = ""
     time_us: int = 0
+    needed: int = 1
+    distinct: bool = False
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

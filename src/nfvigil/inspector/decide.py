@@ -1,0 +1,35 @@
+"""From an event to a verdict. Pure: event, policy, map and state in, values out; no clock, no I/O.
+
+event -> which fault, on what -> alarm there -> what follows from it -> what to set, what to do, whom to tell
+"""
+
+from __future__ import annotations
+
+from nfvigil.inspector import internal, ours
+from nfvigil.inspector.faults import take_back, take_word
+from nfvigil.inspector.policy import CompiledPolicy
+from nfvigil.inspector.resource_map import Lookup, Recorder
+from nfvigil.inspector.state import State
+from nfvigil.inspector.turn import Turn
+from nfvigil.model.event import Event
+from nfvigil.model.verdict import Decision
+
+
+def decide(event: Event, policy: CompiledPolicy, lookup: Lookup, state: State) -> Decision:
+    """Decide about one event. ``state`` is as before afterwards: apply the verdict to it once it is durable."""
+    recorder = Recorder(lookup)
+    with state.trial():
+        turn = Turn(event, policy, recorder, state)
+        if event.door == internal.DOOR and event.type.startswith(internal.OURS):
+            ours.handle(turn)
+        else:
+            key = recorder.resolve(event.resource) or event.resource
+            if event.type == internal.MAINTENANCE:
+                ours.maintenance(turn, key)
+            elif event.is_clear:
+                take_back(turn, key)
+            else:
+                take_word(turn, key)
+        turn.finish()
+        verdict = turn.verdict()
+    return Decision(event=event, verdict=verdict, entries=recorder.entries())

@@ -1,0 +1,218 @@
+"""What monitors say of a resource: a fault is there, or is not there any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nfvigil.inspector.alarms import raise_alarm, settle_after
+from nfvigil.inspector.marks import places
+from nfvigil.inspector.policy import EventRule, Rule, host_key, selects, zone_of
+from nfvigil.inspector.turn import Turn
+from nfvigil.model.fault import Assertion, Fault
+from nfvigil.model.ids import stable_id
+from nfvigil.model.resource import Kind, key_of
+from nfvigil.model.times import SECOND
+from nfvigil.model.verdict import Reason
+
+
+def take_word(turn: Turn, key: str) -> None:
+    """A monitor says that something is wrong with ``key``: every rule that selects the event acts on it."""
+    event = turn.event
+    rules = turn.policy.event_rules(event.type)
+    if not rules:
+        turn.say(Reason.NOT_SELECTED, resource=key)
+        return
+    if turn.map.get(key) is None:
+        # Told to the administrator all the same: an event that names a host wrongly is still a fault somewhere.
+        turn.say(Reason.UNKNOWN_RESOURCE, resource=key, text="not in the resource map: nobody else is affected")
+    for rule in rules:
+        catalogue = turn.policy.fault_type(rule.raise_ or event.type).severity
+        if not selects(rule.when, event, key, turn.map, catalogue):
+            turn.say(Reason.NOT_SELECTED, rule.name, key)
+        elif rule.count is None:
+            word = Assertion(
+                event_id=event.id, event_type=event.type, resource=key, monitor=event.monitor, time_us=event.time_us
+            )
+            for place in places(turn, rule.at, key):
+                _assert(turn, rule, place, (word,))
+        else:
+            for window in _windows(turn, rule, key):
+                words = _count(turn, rule, window, key)
+                for place in places(turn, rule.at, key) if words else ():
+                    _assert(turn, rule, place, words)
+
+
+def take_back(turn: Turn, key: str) -> None:
+    """A monitor says that all is well: its word is taken back, everybody's if it does not say who it is."""
+    event = turn.event
+    _forget_windows(turn, key)
+    found = False
+    for fault_id in tuple(turn.state.faults_on.get(key, ())):
+        fault = turn.state.faults[fault_id]
+        left = tuple(word for word in fault.assertions if not _is_taken_back(turn, fault, word, key))
+        if len(left) == len(fault.assertions):
+            continue
+        found = True
+        if holds(left):
+            turn.put_fault(msgspec.structs.replace(fault, assertions=left))
+            monitors = ", ".join(sorted({word.monitor or "a monitor without a name" for word in left}))
+            turn.say(Reason.STILL_ASSERTED, fault.rule, fault.resource, f"still reported by {monitors}")
+        else:
+            end_fault(turn, fault)
+    if not found:
+        turn.say(Reason.NOTHING_TO_CLEAR, event.type, key)
+
+
+def end_fault(turn: Turn, fault: Fault) -> None:
+    turn.put_fault(msgspec.structs.replace(fault, cleared_us=turn.now))
+    alarm_id = turn.state.alarm_at.get((fault.type, fault.resource))
+    if alarm_id is None or turn.state.alarms[alarm_id].fault != fault.id:
+        turn.say(Reason.CLEARED, fault.rule, fault.resource, "it was suppressed: nobody had been told")
+        return
+    turn.say(Reason.CLEARED, fault.rule, fault.resource)
+    turn.put_alarm(msgspec.structs.replace(turn.state.alarms[alarm_id], fault=""))
+    settle_after(turn, [alarm_id])
+
+
+def awaken(turn: Turn, host: str) -> None:
+    """The host's maintenance is over: faults that stand and were suppressed are raised now."""
+    rules = {rule.name: rule for rule in turn.policy.policy.event_rules}
+    for fault in tuple(turn.state.faults.values()):
+        if fault.suppressed and host_key(fault.resource, turn.map) == host:
+            awake = msgspec.structs.replace(fault, suppressed="")
+            turn.put_fault(awake)
+            rule: Rule = rules.get(fault.rule) or Rule(name=fault.rule)
+            raise_alarm(turn, fault.type, fault.resource, rule, fault=awake)
+
+
+def holds(words: tuple[Assertion, ...]) -> bool:
+    """Whether a fault stands on these words: one that is enough by itself, or as many as their rule needs."""
+    counted = [word for word in words if word.needed > 1]
+    if len(counted) < len(words):
+        return True
+    for needed in {word.needed for word in counted}:
+        same = [word for word in counted if word.needed == needed]
+        if len({word.resource for word in same} if same[0].distinct else same) >= needed:
+            return True
+    return False
+
+
+def _assert(turn: Turn, rule: EventRule, key: str, words: tuple[Assertion, ...]) -> None:
+    """The fault is there: raise it, or add the words to it where it stands already."""
+    event = turn.event
+    kind = rule.raise_ or event.type
+    severity = rule.severity or event.severity or turn.policy.fault_type(kind).severity
+    lead_time = event.lead_time_seconds if event.lead_time_seconds is not None else rule.lead_time
+    expected_us = None if lead_time is None else event.time_us + int(lead_time * SECOND)
+    known = turn.state.faults.get(turn.state.fault_at.get((kind, key), ""))
+    if known is not None:
+        new = tuple(word for word in words if not any(_is_same(word, other) for other in known.assertions))
+        predicted = known.predicted and lead_time is not None
+        fault = msgspec.structs.replace(
+            known,
+            assertions=(*known.assertions, *new),
+            severity=severity,
+            predicted=predicted,
+            expected_us=min(known.expected_us or expected_us or 0, expected_us or 0) if predicted else None,
+        )
+        if fault == known:
+            turn.say(Reason.ALREADY_KNOWN, rule.name, key)
+            return
+    else:
+        fault = Fault(
+            id=stable_id("fault", event.id, kind, key),
+            type=kind,
+            resource=key,
+            rule=rule.name,
+            event_id=event.id,
+            raised_us=turn.now,
+            assertions=words,
+            severity=severity,
+            predicted=lead_time is not None,
+            expected_us=expected_us,
+            suppressed="maintenance" if turn.is_suppressed(rule, key) else "",
+        )
+    turn.put_fault(fault)
+    if fault.suppressed:
+        turn.say(Reason.SUPPRESSED, rule.name, key, "its host is in maintenance: looked at again when that ends")
+    else:
+        raise_alarm(turn, kind, key, rule, fault=fault)
+
+
+def _is_same(one: Assertion, other: Assertion) -> bool:
+    return (one.event_type, one.resource, one.monitor) == (other.event_type, other.resource, other.monitor)
+
+
+def _is_taken_back(turn: Turn, fault: Fault, word: Assertion, key: str) -> bool:
+    event = turn.event
+    if event.monitor and word.monitor != event.monitor:
+        return False
+    if event.type == word.event_type and key == word.resource:
+        return True
+    return event.type == fault.type and key == fault.resource
+
+
+# Counting
+
+
+def _windows(turn: Turn, rule: EventRule, key: str) -> tuple[str, ...]:
+    """What the rule counts for: usually the resource itself."""
+    assert rule.count is not None
+    if rule.count.per == "resource":
+        return (key,)
+    if rule.count.per == "zone":
+        return (key_of(Kind.ZONE, zone_of(key, turn.map)),)
+    return turn.map.related(key, rule.count.per)
+
+
+def _name(rule: EventRule, window: str) -> str:
+    return f"window {rule.name} {window}"
+
+
+def _count(turn: Turn, rule: EventRule, window: str, key: str) -> tuple[Assertion, ...]:
+    """The words in the rule's window with this one, if they are enough."""
+    count = rule.count
+    assert count is not None
+    event = turn.event
+    oldest = turn.now - int(count.within * SECOND)
+    entries: list[list[Any]] = [entry for entry in turn.state.memory.get(_name(rule, window), ()) if entry[0] > oldest]
+    if count.distinct:
+        entries = [entry for entry in entries if entry[3] != key]
+    entries.append([turn.now, event.id, event.type, key, event.monitor])
+    entries = entries[-count.needed :]  # the latest suffice: a window does not grow with the storm
+    turn.remember(_name(rule, window), entries)
+    seen = len({entry[3] for entry in entries}) if count.distinct else len(entries)
+    if seen < count.needed:
+        text = f"{seen} of {count.needed} within {count.within:g} s"
+        turn.say(Reason.BELOW_THRESHOLD, rule.name, window, text)
+        return ()
+    return tuple(
+        Assertion(
+            event_id=event_id,
+            event_type=kind,
+            resource=resource,
+            monitor=monitor,
+            time_us=time_us,
+            needed=count.needed,
+            distinct=count.distinct,
+        )
+        for time_us, event_id, kind, resource, monitor in entries
+    )
+
+
+def _forget_windows(turn: Turn, key: str) -> None:
+    """What is well again does not count towards a threshold any more."""
+    event = turn.event
+    for rule in turn.policy.event_rules(event.type):
+        for window in _windows(turn, rule, key) if rule.count else ():
+            entries = turn.state.memory.get(_name(rule, window))
+            if entries:
+                left = [
+                    entry
+                    for entry in entries
+                    if entry[2] != event.type or entry[3] != key or (event.monitor and entry[4] != event.monitor)
+                ]
+                if len(left) < len(entries):
+                    turn.remember(_name(rule, window), left or None)

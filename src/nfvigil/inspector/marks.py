@@ -1,0 +1,100 @@
+"""What is to be done in the VIM for an alarm: states to set and restore, deeds to do once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from nfvigil.inspector.policy import Rule, project_of, vim_of
+from nfvigil.inspector.state import RESTORING
+from nfvigil.inspector.turn import Turn
+from nfvigil.model.action import Action, ActionKind
+from nfvigil.model.alarm import Alarm, Mark
+from nfvigil.model.ids import stable_id
+from nfvigil.model.resource import Host, Port, Server, Volume
+
+UNTOUCHED = frozenset({"SOFT_DELETED", "DELETED", "RESIZED", "VERIFY_RESIZE", "RESIZE", "ERROR"})
+"""Server states that are not overwritten: they say more than "down", or belong to what the owner is doing."""
+
+
+def set_marks(turn: Turn, alarm: Alarm, rule: Rule) -> None:
+    """Plan the VIM states that the rule wants while the alarm stands, and the deeds that it wants once."""
+    marks = list(alarm.marks)
+    for kind, target in _wants(turn, rule.mark, alarm.resource):
+        key = f"{kind} {target}"
+        others = turn.state.wanted.get(key)
+        if others:
+            marks.append(next(iter(others.values())))  # it is set already: shared, and restored when nobody wants it
+            continue
+        before = _present(turn, kind, target)
+        if before is not None:
+            marks.append(Mark(kind, target, before, _plan(turn, kind, target, alarm, before=before)))
+    if len(marks) > len(alarm.marks):
+        turn.put_alarm(msgspec.structs.replace(alarm, marks=tuple(marks)))
+    for kind, target in _wants(turn, rule.do, alarm.resource):
+        _plan(turn, kind, target, alarm)
+
+
+def restore(turn: Turn, alarm: Alarm) -> None:
+    """The alarm is closed: what it alone asked for goes back to what was before."""
+    restored = {}
+    for mark in alarm.marks:
+        if mark.key not in turn.state.wanted:
+            _plan(turn, mark.kind, mark.target, alarm, before=mark.before, undo_of=mark.action)
+            restored[mark.key] = mark.before
+    if restored:
+        name = f"{RESTORING}{turn.event.id}"
+        turn.remember(name, {**turn.state.memory.get(name, {}), **restored})
+
+
+def places(turn: Turn, relation: str, key: str) -> tuple[str, ...]:
+    return (key,) if relation == "self" else turn.map.related(key, relation)
+
+
+def _wants(turn: Turn, entries: list[str | dict[str, str]], key: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for entry in entries:
+        pairs = {entry: "self"} if isinstance(entry, str) else entry
+        for kind, relation in pairs.items():
+            found.extend((kind, target) for target in places(turn, relation, key))
+    return found
+
+
+def _present(turn: Turn, kind: str, target: str) -> str | None:
+    """What the cloud says now of the state that ``kind`` would set; None where it is not to be touched."""
+    restoring = turn.state.restoring.get(f"{kind} {target}")
+    if restoring is not None:
+        return restoring  # it is on its way back to this, which the map may not know yet
+    record = turn.map_now.get(target)
+    if isinstance(record, Host):
+        if kind == ActionKind.FORCE_DOWN:
+            return str(record.forced_down)
+        if kind == ActionKind.SERVICE_DISABLE:
+            return "enabled" if record.service_enabled else "disabled"
+    elif isinstance(record, Server):
+        if kind == ActionKind.SERVER_ERROR and record.status not in UNTOUCHED:
+            return record.status
+    elif isinstance(record, Port):
+        if kind == ActionKind.PORT_DATA_PLANE_DOWN:
+            return record.data_plane_status
+        if kind == ActionKind.PORT_ADMIN_DOWN:
+            return str(record.admin_up)
+    elif isinstance(record, Volume) and kind == ActionKind.VOLUME_ERROR and record.status != "error":
+        return record.status
+    return None
+
+
+def _plan(turn: Turn, kind: str, target: str, alarm: Alarm, *, before: str | None = None, undo_of: str = "") -> str:
+    action = Action(
+        id=stable_id("undo" if undo_of else "do", turn.event.id, kind, target),
+        kind=kind,
+        target=target,
+        vim=vim_of(target, turn.map_now),
+        project=project_of(target, turn.map_now),
+        event_id=turn.event.id,
+        alarm_id=alarm.id,
+        before=before,
+        undo_of=undo_of,
+        planned_us=turn.now,
+    )
+    turn.actions[action.id] = action
+    return action.id

@@ -1,0 +1,103 @@
+"""What we tell ourselves, and what others tell us of maintenance: decided like a monitor's word."""
+
+from __future__ import annotations
+
+import msgspec
+
+from nfvigil.inspector import internal
+from nfvigil.inspector.alarms import refresh
+from nfvigil.inspector.faults import awaken, end_fault
+from nfvigil.inspector.state import RESTORING
+from nfvigil.inspector.turn import Turn
+from nfvigil.model.alarm import AlarmState, VimState
+from nfvigil.model.event import Status
+from nfvigil.model.resource import split_key
+from nfvigil.model.verdict import Reason
+
+
+def handle(turn: Turn) -> None:
+    """An internal event: see ``internal`` for what each carries."""
+    event = turn.event
+    details = event.details
+    if event.type == internal.VIM_SETTLED:
+        vim_settled(turn, int(details["event_id"]), set(details.get("failed", ())))
+    elif event.type == internal.MAP_CHANGED:
+        map_changed(turn, details["keys"])
+    elif event.type == internal.ALARM_ACKED:
+        acknowledge(turn, details["alarm_id"], details.get("by", ""))
+    elif event.type == internal.ALARM_CLEARED:
+        clear_by_hand(turn, details["alarm_id"])
+
+
+def vim_settled(turn: Turn, event_id: int, failed: set[str]) -> None:
+    """All actions of an event are over: its alarms are confirmed, with what could not be set said."""
+    if f"{RESTORING}{event_id}" in turn.state.memory:
+        turn.remember(f"{RESTORING}{event_id}", None)
+    sharing: dict[str, None] = {}
+    for alarm_id in tuple(turn.state.raised_by.get(event_id, ())):
+        alarm = turn.state.alarms[alarm_id]
+        is_bad = any(mark.target in failed for mark in alarm.marks)
+        turn.confirm(alarm, VimState.INCONSISTENT if is_bad else VimState.CONSISTENT)
+        for mark in alarm.marks:
+            sharing.update(dict.fromkeys(turn.state.wanted.get(mark.key, ())))
+    for alarm_id in sharing:
+        alarm = turn.state.alarms[alarm_id]
+        holders = [turn.state.wanted[mark.key] for mark in alarm.marks]
+        if alarm.state is AlarmState.RAISED and all(
+            any(turn.state.alarms[other].vim_state is not VimState.PENDING for other in others) for others in holders
+        ):
+            turn.confirm(alarm, VimState.CONSISTENT)  # all that it asked for had been asked for before
+
+
+def map_changed(turn: Turn, keys: list[str]) -> None:
+    """Who is where has changed: what follows from the alarms there is worked out anew."""
+    for key in keys:
+        if split_key(key)[0] in ("server", "port", "volume", "network") and turn.map.get(key) is None:
+            for fault_id in tuple(turn.state.faults_on.get(key, ())):
+                if turn.state.faults[fault_id].resource == key:  # its owner deleted it: nothing is there to be ill
+                    end_fault(turn, turn.state.faults[fault_id])
+    for key in keys:
+        for alarm_id in tuple(turn.state.alarms_on.get(key, ())):
+            if alarm_id in turn.state.alarms:
+                refresh(turn, turn.state.alarms[alarm_id])
+
+
+def acknowledge(turn: Turn, alarm_id: str, by: str) -> None:
+    alarm = turn.state.alarms.get(alarm_id)
+    if alarm is None:
+        turn.say(Reason.NOTHING_TO_CLEAR, text="the alarm is closed")
+        return
+    is_acked = turn.event.status is Status.DOWN
+    acked = msgspec.structs.replace(
+        alarm, acked_us=turn.now if is_acked else None, acked_by=by if is_acked else "", changed_us=turn.now
+    )
+    turn.put_alarm(acked)
+    turn.tell(acked)
+    turn.say(Reason.CHANGED, resource=alarm.resource, text=f"{'' if is_acked else 'not '}acknowledged by {by}")
+
+
+def clear_by_hand(turn: Turn, alarm_id: str) -> None:
+    alarm = turn.state.alarms.get(alarm_id)
+    fault = turn.state.faults.get(alarm.fault) if alarm else None
+    if fault is None:
+        turn.say(Reason.NOTHING_TO_CLEAR, text="the alarm is closed, or only follows from another")
+    else:
+        end_fault(turn, fault)
+
+
+def maintenance(turn: Turn, key: str) -> None:
+    """A host goes into maintenance, or comes out: then what was suppressed is looked at again."""
+    name = f"maintenance {key}"
+    if not turn.event.is_clear:
+        turn.remember(name, {"since_us": turn.now, "event_id": turn.event.id})
+        turn.say(Reason.CHANGED, resource=key, text="in maintenance: automatic fault management is off")
+        return
+    if name not in turn.state.memory:
+        turn.say(Reason.NOTHING_TO_CLEAR, resource=key, text="it was not in maintenance")
+        return
+    turn.remember(name, None)
+    turn.say(Reason.CHANGED, resource=key, text="out of maintenance: automatic fault management is on")
+    awaken(turn, key)
+    for alarm_id in tuple(turn.state.alarms):
+        if alarm_id in turn.state.alarms:
+            refresh(turn, turn.state.alarms[alarm_id])

@@ -1,0 +1,163 @@
+"""What the inspector remembers: faults that stand, alarms that follow from them, windows, maintenance.
+
+It changes by ``put_*`` only, each of which can be taken back: a decision is tried on the state itself and rolled back,
+so that a trial costs no copy, and applied for good when the verdict is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from nfvigil.model.alarm import Alarm, Mark
+from nfvigil.model.fault import Fault
+from nfvigil.model.verdict import Verdict
+
+RESTORING = "restoring "
+"""Memory keys of this prefix hold, by event, the VIM states that are on their way back to what they were."""
+
+
+class State:
+    """Open faults and alarms with their indices, and the memory (aggregation windows, hosts in maintenance)."""
+
+    def __init__(
+        self,
+        *,
+        faults: Iterable[Fault] = (),
+        alarms: Iterable[Alarm] = (),
+        memory: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.faults: dict[str, Fault] = {}
+        self.alarms: dict[str, Alarm] = {}
+        self.memory: dict[str, Any] = {}
+        self.fault_at: dict[tuple[str, str], str] = {}
+        """(fault type, resource) -> fault"""
+        self.faults_on: dict[str, dict[str, None]] = {}
+        """resource -> the faults on it, and those that monitors of it speak of"""
+        self.alarm_at: dict[tuple[str, str], str] = {}
+        """(fault type, resource) -> alarm"""
+        self.alarms_on: dict[str, dict[str, None]] = {}
+        self.effects: dict[str, dict[str, None]] = {}
+        """alarm -> the alarms that have it among their causes"""
+        self.raised_by: dict[int, dict[str, None]] = {}
+        """event -> the open alarms that it raised"""
+        self.wanted: dict[str, dict[str, Mark]] = {}
+        """VIM state (``Mark.key``) -> the alarms that ask for it"""
+        self.restoring: dict[str, str] = {}
+        """VIM state -> what it is on its way back to"""
+        self._undo: list[Callable[[], None]] | None = None
+        for fault in faults:
+            self.put_fault(fault)
+        for alarm in alarms:
+            self.put_alarm(alarm)
+        for key, value in (memory or {}).items():
+            self.put_memory(key, value)
+
+    def apply(self, verdict: Verdict) -> None:
+        """Take in what was decided."""
+        for fault in verdict.faults:
+            self.put_fault(fault)
+        for _, alarm in verdict.alarms:
+            self.put_alarm(alarm)
+        for alarm in verdict.silent:
+            self.put_alarm(alarm)
+        for key, value in verdict.memory.items():
+            self.put_memory(key, value)
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Whatever is put inside is taken back at the end."""
+        assert self._undo is None, "trials do not nest"
+        self._undo = []
+        try:
+            yield
+        finally:
+            steps, self._undo = self._undo, None
+            for step in reversed(steps):
+                step()
+
+    def put_fault(self, fault: Fault) -> None:
+        """Enter a fault, or take it out if it is cleared."""
+        old = self.faults.get(fault.id)
+        self._set_fault(fault.id, None if fault.cleared_us is not None else fault)
+        if self._undo is not None:
+            self._undo.append(lambda: self._set_fault(fault.id, old))
+
+    def put_alarm(self, alarm: Alarm) -> None:
+        """Enter an alarm, or take it out if it is cleared."""
+        old = self.alarms.get(alarm.id)
+        self._set_alarm(alarm.id, alarm if alarm.is_open else None)
+        if self._undo is not None:
+            self._undo.append(lambda: self._set_alarm(alarm.id, old))
+
+    def put_memory(self, key: str, value: Any) -> None:
+        """Remember a value; None forgets it."""
+        old = self.memory.get(key)
+        self._set_memory(key, value)
+        if self._undo is not None:
+            self._undo.append(lambda: self._set_memory(key, old))
+
+    def _set_memory(self, key: str, value: Any) -> None:
+        if key.startswith(RESTORING):
+            for mark in self.memory.get(key, ()):
+                self.restoring.pop(mark, None)
+            self.restoring.update(value or {})
+        if value is None:
+            self.memory.pop(key, None)
+        else:
+            self.memory[key] = value
+
+    def _set_fault(self, fault_id: str, fault: Fault | None) -> None:
+        old = self.faults.pop(fault_id, None)
+        if old is not None:
+            self.fault_at.pop((old.type, old.resource), None)
+            for resource in _places(old):
+                _leave(self.faults_on, resource, fault_id)
+        if fault is not None:
+            self.faults[fault_id] = fault
+            self.fault_at[fault.type, fault.resource] = fault_id
+            for resource in _places(fault):
+                self.faults_on.setdefault(resource, {})[fault_id] = None
+
+    def _set_alarm(self, alarm_id: str, alarm: Alarm | None) -> None:
+        old = self.alarms.get(alarm_id)
+        if old is not None:
+            for cause in old.causes:
+                _leave(self.effects, cause.alarm, alarm_id)
+            for mark in old.marks:
+                _leave(self.wanted, mark.key, alarm_id)
+            if alarm is None:
+                del self.alarms[alarm_id]
+                self.alarm_at.pop((old.fault_type, old.resource), None)
+                _leave(self.alarms_on, old.resource, alarm_id)
+                _leave(self.raised_by, old.event_id, alarm_id)
+        if alarm is not None:
+            self.alarms[alarm_id] = alarm
+            if old is None:
+                self.alarm_at[alarm.fault_type, alarm.resource] = alarm_id
+                self.alarms_on.setdefault(alarm.resource, {})[alarm_id] = None
+                self.raised_by.setdefault(alarm.event_id, {})[alarm_id] = None
+            for cause in alarm.causes:
+                self.effects.setdefault(cause.alarm, {})[alarm_id] = None
+            for mark in alarm.marks:
+                self.wanted.setdefault(mark.key, {})[alarm_id] = mark
+
+    def chain(self, alarm_id: str) -> list[str]:
+        """The alarm, what it is a consequence of, and so on to the root cause."""
+        found = [alarm_id]
+        while (alarm := self.alarms.get(found[-1])) is not None and alarm.parent and alarm.parent not in found:
+            found.append(alarm.parent)
+        return found
+
+
+def _places(fault: Fault) -> set[str]:
+    return {fault.resource, *(word.resource for word in fault.assertions)}
+
+
+def _leave(index: dict[Any, dict[str, Any]], place: Any, member: str) -> None:
+    members = index.get(place)
+    if members is not None:
+        members.pop(member, None)
+        if not members:
+            del index[place]
