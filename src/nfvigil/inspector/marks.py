@@ -9,11 +9,8 @@ from nfvigil.inspector.state import RESTORING
 from nfvigil.inspector.turn import Turn
 from nfvigil.model.action import Action, ActionKind
 from nfvigil.model.alarm import Alarm, Mark
+from nfvigil.model.cloud_state import UNTOUCHED, state_now
 from nfvigil.model.ids import stable_id
-from nfvigil.model.resource import Host, Port, Server, Volume
-
-UNTOUCHED = frozenset({"SOFT_DELETED", "DELETED", "RESIZED", "VERIFY_RESIZE", "RESIZE", "ERROR"})
-"""Server states that are not overwritten: they say more than "down", or belong to what the owner is doing."""
 
 
 def set_marks(turn: Turn, alarm: Alarm, rule: Rule) -> None:
@@ -65,22 +62,8 @@ def _present(turn: Turn, kind: str, target: str) -> str | None:
     if restoring is not None:
         return restoring  # it is on its way back to this, which the map may not know yet
     record = turn.map_now.get(target)
-    if isinstance(record, Host):
-        if kind == ActionKind.FORCE_DOWN:
-            return str(record.forced_down)
-        if kind == ActionKind.SERVICE_DISABLE:
-            return "enabled" if record.service_enabled else "disabled"
-    elif isinstance(record, Server):
-        if kind == ActionKind.SERVER_ERROR and record.status not in UNTOUCHED:
-            return record.status
-    elif isinstance(record, Port):
-        if kind == ActionKind.PORT_DATA_PLANE_DOWN:
-            return record.data_plane_status
-        if kind == ActionKind.PORT_ADMIN_DOWN:
-            return str(record.admin_up)
-    elif isinstance(record, Volume) and kind == ActionKind.VOLUME_ERROR and record.status != "error":
-        return record.status
-    return None
+    now = state_now(kind, record) if record is not None else None
+    return None if kind == ActionKind.SERVER_ERROR and now in UNTOUCHED else now
 
 
 def _plan(turn: Turn, kind: str, target: str, alarm: Alarm, *, before: str | None = None, undo_of: str = "") -> str:

@@ -76,7 +76,8 @@ class _Reader:
         try:
             for token in yaml.parse(text, Loader=yaml.SafeLoader):
                 if isinstance(token, yaml.AliasEvent):  # a few lines of them can stand for gigabytes
-                    self.errors.append(FieldError("", "aliases (*name) are not taken", token.start_mark.line + 1))
+                    line = token.start_mark.line + 1 if token.start_mark is not None else 0
+                    self.errors.append(FieldError("", "aliases (*name) are not taken", line))
                     return None
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             if node is None:

@@ -1,0 +1,362 @@
+"""The way of an event, written once.
+
+    keep    durable in the log, then the sender has its 2xx
+    decide  pure, in the order of the log
+    commit  decisions, alarms, actions and notifications in one transaction
+    tell    the consumers hear "raised" at once ...
+    act     ... while the cloud is brought in line; when it is, that is an event too, and "confirmed" goes out
+
+Nothing is done that was not written down before. After a crash, ``resume`` finds what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from nfvigil.errors import OverloadedError, StoreUnavailableError
+from nfvigil.inspector import internal
+from nfvigil.inspector.decide import decide
+from nfvigil.inspector.policy import CompiledPolicy
+from nfvigil.inspector.resource_map import ResourceMap
+from nfvigil.inspector.state import RESTORING, State
+from nfvigil.model.action import Action, ActionState
+from nfvigil.model.alarm import Alarm, AlarmState, HistoryEntry
+from nfvigil.model.change import Change
+from nfvigil.model.event import Event, Status
+from nfvigil.model.ids import EventIds
+from nfvigil.model.notification import Delivery, Notification
+from nfvigil.model.resource import MapChange, Snapshot
+from nfvigil.model.subscription import Subscription
+from nfvigil.model.verdict import Decision, News
+
+_log = structlog.get_logger(__name__)
+
+BATCH_MAX = 256
+"""Events decided in one transaction: enough to amortise it, few enough that the first need not wait for the last."""
+WAITING_MAX = 100_000
+"""Events kept and not decided; beyond that senders are told to come back later."""
+KEYS_MAX = 500
+"""Resources named in one event about a changed map."""
+
+
+class Keeper(Protocol):
+    """What the pipeline needs of the store."""
+
+    async def add_events(self, events: Sequence[Event]) -> None: ...
+
+    async def commit(self, change: Change) -> None: ...
+
+    async def save_actions(self, actions: Sequence[Action]) -> None: ...
+
+
+class Writer(Protocol):
+    """What the pipeline needs of whoever composes notifications."""
+
+    def compose(
+        self, news: Sequence[tuple[News, Alarm]], event_id: int, now_us: int
+    ) -> tuple[list[Notification], list[Delivery]]: ...
+
+    def compose_single(
+        self, subscription: Subscription, news: News, alarms: Sequence[Alarm], now_us: int
+    ) -> tuple[list[Notification], list[Delivery]]: ...
+
+
+Tell = Callable[[Sequence[tuple[Notification, Delivery]]], None]
+Act = Callable[[Sequence[Action]], None]
+Observe = Callable[[str, float], None]
+"""Metrics: (stage, seconds)."""
+
+
+class _Slot:
+    """Events on their way into the log: they are decided in the order in which they were handed in."""
+
+    __slots__ = ("done", "events", "is_durable", "waits")
+
+    def __init__(self, events: Sequence[Event], waits: asyncio.Future[list[Decision]] | None) -> None:
+        self.events = events
+        self.waits = waits
+        self.done = False
+        self.is_durable = False
+
+
+class Pipeline:
+    """Moves events along the way. ``state`` and ``map`` change in here and nowhere else."""
+
+    def __init__(
+        self,
+        *,
+        keeper: Keeper,
+        writer: Writer,
+        tell: Tell,
+        act: Act,
+        policy: CompiledPolicy,
+        resource_map: ResourceMap,
+        state: State,
+        ids: EventIds,
+        clock: Callable[[], int],
+        observe: Observe = lambda _stage, _seconds: None,
+    ) -> None:
+        self.policy = policy
+        self.map = resource_map
+        self.state = state
+        self._keeper = keeper
+        self._writer = writer
+        self._tell = tell
+        self._act = act
+        self._ids = ids
+        self._clock = clock
+        self._observe = observe
+        self._slots: deque[_Slot] = deque()
+        self._waiting = 0
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._unfinished: dict[int, set[str]] = {}
+        self._failed: dict[int, set[str]] = {}
+        self._touched: dict[str, None] = {}
+        self._is_touched = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """Events that are kept, or being kept, and not decided."""
+        return self._waiting
+
+    async def keep(self, events: Sequence[Event]) -> None:
+        """Make events durable; they are decided right after, without anybody waiting for it.
+
+        Raises StoreUnavailableError or OverloadedError: then none of them is kept.
+        """
+        await self._keep(_Slot(events, None))
+
+    async def ask(self, event: Event) -> Decision:
+        """Keep one event and wait until what was decided about it is durable."""
+        slot = _Slot((event,), asyncio.get_running_loop().create_future())
+        await self._keep(slot)
+        assert slot.waits is not None
+        return (await slot.waits)[0]
+
+    def event(self, kind: str, resource: str, status: Status = Status.DOWN, **details: Any) -> Event:
+        """An event of our own; hand it to ``keep`` or ``ask`` at once, for its id counts from now."""
+        return internal.internal_event(self._ids(), kind, resource, self._clock(), status, **details)
+
+    async def _keep(self, slot: _Slot) -> None:
+        if self._waiting + len(slot.events) > WAITING_MAX:
+            raise OverloadedError(f"{self._waiting} events are waiting to be decided")
+        self._slots.append(slot)
+        self._waiting += len(slot.events)
+        started = self._clock()
+        try:
+            await self._keeper.add_events(slot.events)
+            slot.is_durable = True
+        finally:
+            if not slot.is_durable:
+                self._waiting -= len(slot.events)
+            slot.done = True
+            self._wake.set()
+        self._observe("keep", (self._clock() - started) / 1e6)
+
+    async def run(self) -> None:
+        """Decide about whatever is kept, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch_map(), name="map changes")
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while batch := self._next():
+                    await self._turn(batch)
+
+    def _next(self) -> list[_Slot]:
+        """What is to be decided next, in the order of the log; nothing behind what is not yet durable."""
+        batch: list[_Slot] = []
+        size = 0
+        while self._slots and self._slots[0].done and size < BATCH_MAX:
+            slot = self._slots.popleft()
+            if slot.is_durable:
+                batch.append(slot)
+                size += len(slot.events)
+        return batch
+
+    async def _turn(self, batch: Sequence[_Slot]) -> None:
+        """Decide, write down, tell, act."""
+        started = self._clock()
+        decisions: list[Decision] = []
+        for slot in batch:
+            for event in slot.events:
+                decided = decide(event, self.policy, self.map, self.state)
+                self.state.apply(decided.verdict)
+                decisions.append(msgspec.structs.replace(decided, decided_us=self._clock()))
+                if len(decisions) % 64 == 0:
+                    await asyncio.sleep(0)  # let senders in between: a storm is no reason to keep them waiting
+        decided_us = self._clock()
+        self._observe("decide", (decided_us - started) / 1e6)
+        async with self._writing:
+            change, news = self._change(decisions, decided_us)
+            await self._commit(change)
+            self._observe("commit", (self._clock() - decided_us) / 1e6)
+            self._tell(news)
+        self._waiting -= len(decisions)
+        self._take_on(change.actions)
+        first = 0
+        for slot in batch:
+            last = first + len(slot.events)
+            if slot.waits is not None and not slot.waits.done():
+                slot.waits.set_result(decisions[first:last])
+            first = last
+
+    def _change(self, decisions: Sequence[Decision], now_us: int) -> tuple[Change, list[tuple[Notification, Delivery]]]:
+        notifications: list[Notification] = []
+        deliveries: list[Delivery] = []
+        alarms: dict[str, Alarm] = {}
+        history: list[HistoryEntry] = []
+        memory: dict[str, Any] = {}
+        for decision in decisions:
+            verdict = decision.verdict
+            for _, alarm in verdict.alarms:
+                alarms[alarm.id] = alarm
+            for alarm in verdict.silent:
+                alarms[alarm.id] = alarm
+            memory.update(verdict.memory)
+            if verdict.alarms:
+                history.extend(_history(decision))
+                some, their = self._writer.compose(verdict.alarms, verdict.event_id, now_us)
+                notifications.extend(some)
+                deliveries.extend(their)
+        change = Change(
+            # What changed nothing is not kept: made again on the same state it would change nothing again.
+            decisions=tuple(decision for decision in decisions if not decision.verdict.is_empty),
+            faults=tuple({fault.id: fault for one in decisions for fault in one.verdict.faults}.values()),
+            alarms=tuple(alarms.values()),
+            history=tuple(history),
+            actions=tuple(action for one in decisions for action in one.verdict.actions),
+            memory=memory,
+            notifications=tuple(notifications),
+            deliveries=tuple(deliveries),
+            cursor=decisions[-1].event.id,
+        )
+        return change, _paired(notifications, deliveries)
+
+    async def _commit(self, change: Change) -> None:
+        """Write it down, however long the store is away: our state is ahead of it, and nothing may overtake it."""
+        pause = 0.1
+        while True:
+            try:
+                await self._keeper.commit(change)
+                return
+            except StoreUnavailableError as error:
+                _log.error("decisions wait for the store", reason=str(error), events=len(change.decisions))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    # What is done in the VIM
+
+    def _take_on(self, actions: Sequence[Action]) -> None:
+        if actions:
+            for action in actions:
+                self._unfinished.setdefault(action.event_id, set()).add(action.id)
+            self._act(actions)
+
+    async def report(self, actions: Sequence[Action]) -> None:
+        """The controller says how actions went. When an event's last one is over, its alarms are confirmed."""
+        await self._keeper.save_actions(actions)
+        for action in actions:
+            if action.state.is_over:
+                if action.state is ActionState.FAILED:
+                    self._failed.setdefault(action.event_id, set()).add(action.target)
+                left = self._unfinished.get(action.event_id)
+                if left is not None:
+                    left.discard(action.id)
+                    if not left:
+                        await self._settled(action.event_id)
+
+    async def _settled(self, event_id: int) -> None:
+        failed = sorted(self._failed.get(event_id, ()))
+        await self.keep([self.event(internal.VIM_SETTLED, "", event_id=event_id, failed=failed)])
+        self._unfinished.pop(event_id, None)
+        self._failed.pop(event_id, None)
+
+    # What else comes in
+
+    async def take_map(self, news: Snapshot | MapChange) -> None:
+        """The VIM's resources have changed. Whom it concerns is worked out anew where alarms stand."""
+        touched = self.map.load(news) if isinstance(news, Snapshot) else self.map.apply(news)
+        concerned = [key for key in touched if key in self.state.alarms_on or key in self.state.faults_on]
+        if concerned:
+            self._touched.update(dict.fromkeys(sorted(concerned)))
+            self._is_touched.set()
+
+    async def _watch_map(self) -> None:
+        """Gather for a moment what changes together: an evacuation moves a hundred servers."""
+        while True:
+            await self._is_touched.wait()
+            await asyncio.sleep(0.02)
+            self._is_touched.clear()
+            keys, self._touched = list(self._touched), {}
+            for first in range(0, len(keys), KEYS_MAX):
+                event = self.event(internal.MAP_CHANGED, "", keys=keys[first : first + KEYS_MAX])
+                try:
+                    await self.keep([event])
+                except (StoreUnavailableError, OverloadedError):
+                    self._touched.update(dict.fromkeys(event.details["keys"]))
+                    self._is_touched.set()
+                    await asyncio.sleep(1.0)
+
+    async def notify(self, subscription: Subscription, news: News, alarms: Sequence[Alarm] = ()) -> list[Notification]:
+        """Send one subscription something that no event caused: a heartbeat, a test, a summary."""
+        async with self._writing:
+            notifications, deliveries = self._writer.compose_single(subscription, news, alarms, self._clock())
+            await self._commit(Change(notifications=tuple(notifications), deliveries=tuple(deliveries)))
+            self._tell(_paired(notifications, deliveries))
+        return notifications
+
+    # After a restart
+
+    async def resume(
+        self,
+        *,
+        undecided: Sequence[Event],
+        actions: Sequence[Action],
+        failed: Mapping[int, set[str]],
+    ) -> None:
+        """Take up what an earlier process left: events to decide, actions to finish, alarms to confirm.
+
+        ``failed`` has the targets of actions that were given up, for events that may not have been settled.
+        """
+        for start in range(0, len(undecided), BATCH_MAX):
+            slot = _Slot(undecided[start : start + BATCH_MAX], None)
+            slot.done = slot.is_durable = True
+            self._slots.append(slot)
+            self._waiting += len(slot.events)
+        self._wake.set()
+        for action in actions:
+            self._unfinished.setdefault(action.event_id, set()).add(action.id)
+        self._failed = {event_id: set(targets) for event_id, targets in failed.items()}
+        open_events = {alarm.event_id for alarm in self.state.alarms.values() if alarm.state is AlarmState.RAISED}
+        open_events.update(
+            int(name.removeprefix(RESTORING)) for name in self.state.memory if name.startswith(RESTORING)
+        )
+        for event_id in sorted(open_events - self._unfinished.keys()):
+            await self._settled(event_id)
+
+
+def _history(decision: Decision) -> Iterable[HistoryEntry]:
+    event = decision.event
+    by = str(event.details.get("by", "")) if event.door == internal.DOOR else event.monitor
+    for news, alarm in decision.verdict.alarms:
+        what = news.value
+        if event.type == internal.ALARM_ACKED and event.door == internal.DOOR:
+            what = "acknowledged" if alarm.acked_us else "unacknowledged"
+        yield HistoryEntry(
+            alarm_id=alarm.id, at_us=event.received_us, what=what, by=by, event_id=event.id, text=alarm.text
+        )
+
+
+def _paired(
+    notifications: Sequence[Notification], deliveries: Sequence[Delivery]
+) -> list[tuple[Notification, Delivery]]:
+    by_id = {notification.id: notification for notification in notifications}
+    return [(by_id[delivery.notification], delivery) for delivery in deliveries]

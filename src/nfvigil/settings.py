@@ -1,0 +1,162 @@
+"""Settings: one frozen object, read once at the start from a TOML file, the environment and the command line.
+
+The environment wins over the file, the command line over both. ``NFVIGIL_DATABASE_URL`` is the store's;
+any other field is ``NFVIGIL_`` and its path with two underscores: ``NFVIGIL_NOTIFIER__TIMEOUT_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from nfvigil.errors import FieldError, SettingsError
+
+PREFIX = "NFVIGIL_"
+Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class VimSettings(Section):
+    """A cloud: which driver, and what that driver wants to know."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+    driver: str = "simulated"
+    options: dict[str, Any] = {}
+    interval_seconds: Seconds = 60
+
+
+class IntakeSettings(Section):
+    zone: str = "UTC"
+    """In which zone times are read that name none."""
+    future_seconds: Seconds = 30
+    stale_seconds: Seconds = 3600
+    repeat_window_seconds: Seconds = 3600
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{zone!r} is no time zone, such as UTC or Europe/Berlin") from error
+        return zone
+
+
+class NotifierSettings(Section):
+    timeout_seconds: Seconds = 10
+    give_up_seconds: Seconds = 86400
+    allow_loopback: bool = False
+    """Whether webhooks may go to this very machine; always so with ``dev``."""
+    allow_networks: list[str] = []
+    deny_networks: list[str] = []
+
+
+class ControllerSettings(Section):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 32
+    """Calls under way at once, per VIM."""
+    timeout_seconds: Seconds = 30
+    attempts_max: Annotated[int, Field(ge=1, le=100)] = 8
+    deadline_seconds: Seconds = 120
+
+
+class RetentionSettings(Section):
+    days: Annotated[float, Field(gt=0, le=3660)] = 30
+    """How long what is over is kept: cleared alarms, delivered notifications, finished actions, decided events."""
+    interval_seconds: Seconds = 3600
+
+
+class Settings(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 12345
+    dev: bool = False
+    """No authentication: everybody is administrator. On loopback only."""
+    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "node-1"
+    """This process's name among those that share a database; it stays over restarts."""
+    node_number: Annotated[int, Field(ge=0, le=1023)] = 0
+    """Different in every process that shares a database: it is part of the events' ids."""
+    database_url: str = "sqlite:///nfvigil.db"
+    topology: Path | None = None
+    policy: Path | None = None
+    """Applied at the start if it differs from the one in force."""
+    source: str = "nfvigil"
+    """Who notifications come from (CloudEvents ``source``)."""
+    vims: tuple[VimSettings, ...] = ()
+    intake: IntakeSettings = IntakeSettings()
+    notifier: NotifierSettings = NotifierSettings()
+    controller: ControllerSettings = ControllerSettings()
+    retention: RetentionSettings = RetentionSettings()
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    log_format: Annotated[str, Field(pattern="^(json|text)$")] = "text"
+
+    @model_validator(mode="after")
+    def _dev_is_for_loopback(self) -> Self:
+        if self.dev and not is_loopback(self.host):
+            raise ValueError(f"dev switches authentication off: not on {self.host}, only on loopback")
+        names = [vim.name for vim in self.vims]
+        if len(set(names)) < len(names):
+            raise ValueError("vims: two have the same name")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings; raises SettingsError naming every field that is wrong.
+
+    ``overrides`` are the command line's, by field; a dot leads into a section. None means not given.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} is no TOML: {error}") from error
+    for name, value in os.environ.items():
+        if name.startswith(PREFIX) and name not in OTHERS:
+            _put(values, name.removeprefix(PREFIX).lower().split("__"), value)
+    for name, value in (overrides or {}).items():
+        if value is not None:
+            _put(values, name.split("."), value)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError("the settings are wrong", [_field_error(one) for one in error.errors()]) from None
+
+
+OTHERS = frozenset({"NFVIGIL_URL", "NFVIGIL_TOKEN", "NFVIGIL_TOKEN_FILE", "NFVIGIL_STANDARDS"})
+"""Variables of this prefix that are the command line's or the tests', not the service's."""
+
+
+def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise SettingsError("the settings are wrong", [FieldError(name, "is a value, not a section")])
+        values = inner
+    values[path[-1]] = value
+
+
+def _field_error(error: Any) -> FieldError:
+    field = ".".join(str(part) for part in error["loc"])
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        reason = "there is no such setting"
+    return FieldError(field, reason[0].lower() + reason[1:])
