@@ -6,9 +6,9 @@ from nfvigil.model.event import Status
 
 _WORDS = {
     Status.DOWN: "down failed fail failure faulty fault error critical major minor warning degraded offline dead "
-    "stopped unreachable lost broken firing problem raised alarm crashed timeout in_maintenance",
+    "stopped unreachable lost broken firing problem raised alarm crashed timeout",
     Status.UP: "up ok okay online alive normal running reachable restored cleared clear resolved recovered "
-    "recovery healthy good maintenance_complete",
+    "recovery healthy good",
     Status.UNKNOWN: "unknown undefined undetermined indeterminate nodata no_data",
 }
 _STATUS = {word: status for status, words in _WORDS.items() for word in words.split()}

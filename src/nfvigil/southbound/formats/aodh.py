@@ -13,7 +13,7 @@ import msgspec
 
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.raw import RawEvent, Refusal
-from nfvigil.southbound.formats.shapes import MALFORMED, unreadable
+from nfvigil.southbound.formats.shapes import MALFORMED, unreadable, without_lone_surrogates
 
 STATES = {"IN_MAINTENANCE": "down", "MAINTENANCE_COMPLETE": "up"}
 _TRAITS = "reason_data.event.traits"
@@ -52,7 +52,7 @@ class AodhMaintenanceFormat:
 
     def decode(self, body: bytes) -> Sequence[RawEvent | Refusal]:
         try:
-            event = _ALARM.decode(body).reason_data.event
+            event = _ALARM.decode(without_lone_surrogates(body)).reason_data.event
         except msgspec.ValidationError as error:
             reason, _, path = str(error).partition(" - at `$")
             field = path.rstrip("`").lstrip(".")

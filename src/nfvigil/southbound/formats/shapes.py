@@ -5,6 +5,7 @@ Each event stays undecoded until it is read by itself, so that one which is brok
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,21 @@ class _Envelope(msgspec.Struct):
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _ANY = msgspec.json.Decoder()
+
+
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
+
+def without_lone_surrogates(body: bytes) -> bytes:
+    """Put a NUL for each half of a surrogate pair that stands alone.
+
+    The decoder gives up the whole message for one; this way intake refuses just the event with it, by its field.
+    """
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    return _ESCAPE.sub(lambda match: b"\\u0000" if match[1] else match[0], body)
 
 
 def reason_of(error: Exception) -> str:
@@ -79,7 +95,7 @@ def _many(raw: msgspec.Raw | bytes) -> list[tuple[str, msgspec.Raw | bytes]]:
 
 def objects(body: bytes) -> Iterator[tuple[str, dict[str, Any]] | Refusal]:
     """Each event of ``body`` as an unchecked dict with its path, unwrapped once more where it came wrapped."""
-    for path, raw in split(body):
+    for path, raw in split(without_lone_surrogates(body)):
         try:
             value = _ANY.decode(raw)
         except MALFORMED as error:
