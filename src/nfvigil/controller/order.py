@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 
 from nfvigil.controller.lane import Job
-from nfvigil.model.action import RANK
+from nfvigil.model.action import RANK, is_state
 
 
 class _Event:
@@ -66,7 +66,7 @@ class Order:
         event = self._events[job.vim, job.action.event_id]
         if event.holds_back(job):
             job.waits += 1
-            (event.undos_waiting if job.action.undo_of else event.deeds_waiting).append(job)
+            (event.undos_waiting if is_state(job.action.kind) else event.deeds_waiting).append(job)
 
     def over(self, job: Job) -> Iterator[Job]:
         """Those that may begin now that this one is over."""

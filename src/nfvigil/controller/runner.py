@@ -98,7 +98,7 @@ class Controller:
         """
         if self._stop.is_set():
             return
-        fresh = {action.id: action for action in actions if action.id not in self._jobs and not action.state.is_over}
+        fresh = {action.id: action for action in actions if not self._is_known(action)}
         if len(self._jobs) + len(fresh) > self._waiting_max:
             raise OverloadedError(f"{len(self._jobs)} actions are waiting already")
         now = _monotonic()
@@ -120,6 +120,10 @@ class Controller:
             jobs.append(job)
         for job in self._order.add(jobs):
             job.lane.push(job)
+
+    def _is_known(self, action: Action) -> bool:
+        result = self._results.get(action.id)
+        return action.id in self._jobs or action.state.is_over or (result is not None and result.state.is_over)
 
     def depth(self) -> dict[str, int]:
         """Actions that are not over, per VIM."""
