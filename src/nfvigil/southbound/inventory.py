@@ -207,7 +207,7 @@ class _Watch:
         if not self._is_cliff(second, missing_again):
             return second
         differing = max(len(missing), len(missing_again)) - len(missing & missing_again)
-        if differing > _tolerance(len(missing)) or not self._counts_alike(first, second):
+        if differing > _noise(len(missing)) or not self._counts_alike(first, second):
             raise VimUnavailableError("two listings lack much, and not the same: neither is believed")
         return second
 
@@ -226,7 +226,7 @@ class _Watch:
     @staticmethod
     def _counts_alike(first: Snapshot, second: Snapshot) -> bool:
         seconds = _count(second)
-        return all(abs(number - seconds[kind]) <= _tolerance(number) for kind, number in _count(first).items())
+        return all(abs(number - seconds[kind]) <= _noise(number) for kind, number in _count(first).items())
 
     def _remember(self, snapshot: Snapshot) -> None:
         self._servers = {server.id for server in snapshot.servers}
@@ -291,6 +291,11 @@ def _count(snapshot: Snapshot) -> dict[str, int]:
 def _tolerance(known: int) -> float:
     """How many may be gone from one snapshot to the next without a second look."""
     return max(10, known / 2)
+
+
+def _noise(number: int) -> float:
+    """How far two listings of a living cloud, read shortly one after another, may differ and say the same."""
+    return max(10, number / 10)
 
 
 def _sentence(error: Exception) -> str:
