@@ -16,11 +16,15 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("inspector", "controller", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
-    ("settings",),
+    ("settings", "desk"),
+    ("retention",),
     ("app",),
     ("cli", "openstack_plugin"),
 )
 """From the ground up. A part may import those below it; those on one line do not know each other.
+
+The desk answers what is asked for beside events: it needs the pipeline, and northbound knows only its shape.
+Retention forgets with its help, by the settings.
 
 A new part of the package gets its place here in the change that adds it.
 """
@@ -138,8 +142,8 @@ def test_no_module_needs_itself_to_be_imported() -> None:
         ),
         pytest.param(
             "nfvigil.model.alarm",
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from nfvigil import app",
-            "nfvigil.model.alarm imports nfvigil.app: level 2 may not know level 6",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from nfvigil import pipeline",
+            "nfvigil.model.alarm imports nfvigil.pipeline: level 2 may not know level 4",
             id="an import for types",
         ),
         pytest.param(
@@ -159,7 +163,7 @@ def test_no_module_needs_itself_to_be_imported() -> None:
 def test_the_check_finds(module: str, text: str, said: str) -> None:
     modules = dict.fromkeys(
         [
-            *("nfvigil", "nfvigil.app", "nfvigil.pipeline", "nfvigil.model"),
+            *("nfvigil", "nfvigil.pipeline", "nfvigil.model"),
             *("nfvigil.store", "nfvigil.store.rows", "nfvigil.northbound", "nfvigil.northbound.views"),
         ],
         "",
