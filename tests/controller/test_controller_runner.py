@@ -210,6 +210,67 @@ async def test_all_that_wait_for_a_dead_vim_are_given_up_at_the_deadline_and_few
     assert len(vim.begun) < 500
 
 
+async def test_a_silent_vim_is_asked_by_one_call_at_a_time() -> None:
+    async def no_answer(_action: Action) -> Outcome:
+        await asyncio.sleep(0.001)
+        raise VimUnavailableError("gone", 0)
+
+    vim = Told(no_answer)
+
+    async with running(vim, limit=16, attempts_max=1000) as controller:
+        controller.offer([new_action("server_error", f"server/{n}") for n in range(200)])
+        await until(lambda: len(vim.begun) > 16 and vim.busy == 0)
+        vim.busy_max = 0
+        tried = len(vim.begun)
+        await until(lambda: len(vim.begun) > tried + 10)
+
+    assert vim.busy_max == 1
+
+
+async def test_what_waited_behind_one_that_was_given_up_has_its_own_chance() -> None:
+    async def first_fails(action: Action) -> Outcome:
+        if not action.undo_of:
+            raise VimUnavailableError("503", 0)
+        return Outcome(changed=True)
+
+    reports = Reports()
+    deed = new_action("force_down", "host/1", before="False")
+    undo = new_action("force_down", "host/1", before="False", undo_of=deed.id, event_id=2)
+    short = {"deadline_seconds": 0.05, "backoff_seconds": 0.06, "backoff_max_seconds": 0.06}
+
+    async with running(Told(first_fails), reports, **short) as controller:
+        controller.offer([deed, undo])
+        last = await reports.until_over([deed.id, undo.id])
+
+    assert last[deed.id].result.startswith("given up")
+    assert last[undo.id].state is ActionState.DONE
+
+
+async def test_a_result_that_comes_while_an_older_one_is_being_reported_is_not_lost() -> None:
+    fails = iter([VimUnavailableError("503", 0)])
+    reports, gate = Reports(), asyncio.Event()
+
+    async def answer(_action: Action) -> Outcome:
+        if (error := next(fails, None)) is not None:
+            raise error
+        return Outcome(changed=True)
+
+    async def report(actions: Sequence[Action]) -> None:
+        await reports(actions)
+        await gate.wait()
+
+    action = new_action("force_down", "host/1")
+
+    async with running(Told(answer), report) as controller:
+        controller.offer([action])
+        await until(lambda: controller.depth() == {"sim": 0})
+        gate.set()
+        last = await reports.until_over([action.id])
+
+    assert [a.state for a in reports.all] == [ActionState.RUNNING, ActionState.DONE]
+    assert last[action.id].attempts == 2
+
+
 async def test_a_slow_vim_gets_all_its_time() -> None:
     async def slow(_action: Action) -> Outcome:
         await asyncio.sleep(0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -14,9 +15,10 @@ from controller_players import new_action, new_vim
 from nfvigil.controller.feed import Feed
 from nfvigil.controller.plugins import action_plugins, open_vim
 from nfvigil.controller.vim import Vim
+from nfvigil.controller.vims.cloud import Delta
 from nfvigil.controller.vims.dry_run import DryRunVim
 from nfvigil.controller.vims.failure import Failure
-from nfvigil.controller.vims.journal import LINES_MAX
+from nfvigil.controller.vims.journal import LINES_MAX, Journal
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.errors import NotFoundError, RefusedError, VimUnavailableError
 from nfvigil.model.resource import MapChange, Network, Server
@@ -266,6 +268,69 @@ async def test_a_process_killed_while_writing_loses_only_what_it_had_not_answere
         once_more = new_vim(state_path=str(path))
         assert (await once_more.snapshot()).hosts[2].forced_down
         await once_more.close()
+
+
+def test_a_torn_line_does_not_swallow_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.jsonl"
+    first, second = Delta(off=("compute-1",)), Delta(on=("compute-1",))
+    journal = Journal(path, owner={})
+    journal.open()
+    journal.append(first)
+    journal.close()
+    with path.open("ab") as file:
+        file.write(b'{"off":["comp')
+
+    assert journal.open() == [first]
+    journal.append(second)
+    journal.close()
+
+    assert journal.open() == [first, second]
+    journal.close()
+
+
+async def test_a_full_disk_is_an_answer_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.jsonl"
+    vim = new_vim(state_path=str(path))
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, hard))
+    try:
+        with pytest.raises(VimUnavailableError):
+            await vim.perform(new_action("force_down", "host/compute-1"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert path.read_bytes() == before
+    assert not (await vim.snapshot()).hosts[0].forced_down
+    assert (await vim.perform(new_action("force_down", "host/compute-1"))).changed
+    await vim.close()
+    again = new_vim(state_path=str(path))
+    assert (await again.snapshot()).hosts[0].forced_down
+    await again.close()
+
+
+async def test_a_file_that_has_grown_long_is_made_shorter_while_running(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.jsonl"
+    vim = new_vim(state_path=str(path))
+    assert vim._journal is not None
+    await vim.perform(new_action("force_down", "host/compute-1"))
+    vim._journal.lines = LINES_MAX
+
+    await vim.perform(new_action("force_down", "host/compute-2"))
+
+    assert vim._journal.lines == len(path.read_bytes().splitlines()) == 3
+    with pytest.raises(RefusedError, match="in use"):
+        new_vim(state_path=str(path))
+    await vim.close()
+    again = new_vim(state_path=str(path))
+    assert [host.forced_down for host in (await again.snapshot()).hosts] == [True, True, False, False]
+    await again.close()
+
+
+async def test_a_file_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="state_path"):
+        new_vim(state_path=str(tmp_path / "nowhere" / "cloud.jsonl"))
 
 
 async def test_a_damaged_file_is_refused_with_its_line(tmp_path: Path) -> None:
