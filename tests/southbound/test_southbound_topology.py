@@ -160,6 +160,12 @@ def test_one_circle_is_told_once() -> None:
     assert all("d" not in reason.partition(": ")[2] for reason in circles)
 
 
+@pytest.mark.parametrize("text", ["hosts:\n  " + "[" * 200_000, "- " * 200_000 + "a"])
+def test_a_file_that_is_nested_without_end_does_not_end_the_process(text: str) -> None:
+    with pytest.raises(SettingsError, match="nested more than 20 levels"):
+        read_topology(text)
+
+
 def test_nothing_in_the_file_is_run() -> None:
     with pytest.raises(SettingsError):
         read_topology("hosts: {a: !!python/object/apply:os.system ['true']}")

@@ -60,6 +60,22 @@ _NAMES = {
 """Details that name the resource, the most specific first."""
 
 
+_TEXTS = ("source", "cause", "monitor", "monitor_event_id")
+
+
+class _Places:
+    """Where in the message a field of ours came from, for telling what is wrong with it."""
+
+    __slots__ = ("_places", "_prefix")
+
+    def __init__(self, prefix: str, places: Mapping[str, str]) -> None:
+        self._prefix = prefix
+        self._places = places
+
+    def __call__(self, name: str) -> str:
+        return self._prefix + self._places.get(name, name)
+
+
 class Normaliser:
     """``zone`` is where naive times are read; ``ids`` gives each good event its number."""
 
@@ -98,17 +114,12 @@ class Normaliser:
         else:
             time_us, flags = self._time(raw.time, now_us, details, prefix, errors)
 
-        def field(name: str) -> str:
-            return prefix + places.get(name, name)
-
+        field = _Places(prefix, places)
         status = _status(found["status"], field, errors)
         severity = _severity(found["severity"], field, errors)
         if found["status"] is None and severity is Severity.CLEARED:
             status = Status.UP
-        texts = [
-            "" if found[name] is None else self._text(found[name], field(name), errors)
-            for name in ("source", "cause", "monitor", "monitor_event_id")
-        ]
+        source, cause, monitor, monitor_event_id = [self._word(found[name], name, field, errors) for name in _TEXTS]
         related = () if found["related_to"] is None else self._related(found["related_to"], field, errors)
         lead = None if found["lead_time_seconds"] is None else _lead(found["lead_time_seconds"], field, errors)
         happened = None if found["happened_time"] is None else self._happened(found, now_us, details, field, errors)
@@ -122,10 +133,10 @@ class Normaliser:
             received_us=now_us,
             status=status,
             severity=severity,
-            source=texts[0],
-            cause=texts[1],
-            monitor=texts[2],
-            monitor_event_id=texts[3],
+            source=source,
+            cause=cause,
+            monitor=monitor,
+            monitor_event_id=monitor_event_id,
             related_to=related,
             lead_time_seconds=lead,
             happened_us=happened,
@@ -195,6 +206,13 @@ class Normaliser:
         else:
             errors.append((_short(field), f"is of a type that JSON does not have ({type(value).__name__})"))
         return budget
+
+    def _word(self, value: object, name: str, field: _Places, errors: Errors) -> str:
+        if value is None:
+            return ""
+        if type(value) is str and len(value) <= 255 and value.isascii() and "\0" not in value:
+            return value.strip()
+        return self._text(value, field(name), errors)
 
     def _text(self, value: object, field: str, errors: Errors, *, stripped: bool = True) -> str:
         if isinstance(value, int) and not isinstance(value, bool) and -_INT_MAX <= value <= _INT_MAX:
@@ -278,7 +296,7 @@ class Normaliser:
         found: Mapping[str, object],
         now_us: int,
         details: dict[str, Any],
-        field: Callable[[str], str],
+        field: _Places,
         errors: Errors,
     ) -> int | None:
         read = self._moment(found["happened_time"], field("happened_time"), errors)
@@ -305,7 +323,7 @@ class Normaliser:
         errors.append((field, f"must be an ISO 8601 time or seconds since 1970, not {_named(given)}"))
         return None
 
-    def _related(self, given: object, field: Callable[[str], str], errors: Errors) -> tuple[str, ...]:
+    def _related(self, given: object, field: _Places, errors: Errors) -> tuple[str, ...]:
         items = [given] if isinstance(given, str | int) else given
         if not isinstance(items, list | tuple):
             errors.append((field("related_to"), f"must be a list of ids, not {_named(given)}"))
@@ -317,7 +335,7 @@ class Normaliser:
         return tuple([self._text(item, f"{place}[{index}]", errors) for index, item in enumerate(items)])
 
 
-def _status(given: object, field: Callable[[str], str], errors: Errors) -> Status:
+def _status(given: object, field: _Places, errors: Errors) -> Status:
     if given is None:
         return Status.DOWN
     if not isinstance(given, str):
@@ -330,7 +348,7 @@ def _status(given: object, field: Callable[[str], str], errors: Errors) -> Statu
     return status
 
 
-def _severity(given: object, field: Callable[[str], str], errors: Errors) -> Severity | None:
+def _severity(given: object, field: _Places, errors: Errors) -> Severity | None:
     if given is None:
         return None
     severity = severity_of(given) if isinstance(given, str | int) and not isinstance(given, bool) else None
@@ -339,7 +357,7 @@ def _severity(given: object, field: Callable[[str], str], errors: Errors) -> Sev
     return severity
 
 
-def _lead(given: object, field: Callable[[str], str], errors: Errors) -> float | None:
+def _lead(given: object, field: _Places, errors: Errors) -> float | None:
     if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= _LEAD_MAX:
         return float(given)
     errors.append((field("lead_time_seconds"), f"must be a number of seconds from 0 to {_LEAD_MAX}"))

@@ -6,23 +6,25 @@ from asyncio import Future
 from collections import OrderedDict
 from collections.abc import Iterable
 
+import msgspec
+
 from nfvigil.model.event import Event, Status
 from nfvigil.model.severity import Severity
 
 Key = tuple[str, str, str, str]
 
 
-class _Seen:
-    """The last event of a key. ``kept`` is set while it is on its way to the disk: True if it arrived there."""
+class _Seen(msgspec.Struct, gc=False):
+    """The last event of a key. ``kept`` is set while it is on its way to the disk: True if it arrived there.
 
-    __slots__ = ("id", "kept", "received_us", "severity", "status")
+    There are a hundred thousand of these: the garbage collector is not to walk over them.
+    """
 
-    def __init__(self, event: Event, kept: Future[bool] | None) -> None:
-        self.id = event.id
-        self.status: Status = event.status
-        self.severity: Severity | None = event.severity
-        self.received_us = event.received_us
-        self.kept = kept
+    id: int
+    status: Status
+    severity: Severity | None
+    received_us: int
+    kept: Future[bool] | None
 
 
 class Repeats:
@@ -62,7 +64,7 @@ class Repeats:
         if not event.monitor_event_id:
             return
         key = (event.type, event.resource, event.monitor, event.monitor_event_id)
-        self._seen[key] = _Seen(event, kept)
+        self._seen[key] = _Seen(event.id, event.status, event.severity, event.received_us, kept)
         self._seen.move_to_end(key)
         if len(self._seen) > self._size_max:
             self._seen.popitem(last=False)

@@ -44,6 +44,7 @@ from nfvigil.model.topology import Topology
 
 SIZE_MAX = 16 << 20
 _ERRORS_MAX = 200
+_DEPTH_MAX = 20
 
 _SECTIONS = {"hosts": Kind.HOST, "racks": Kind.RACK, "switches": Kind.SWITCH, "pdus": Kind.PDU}
 _FIELDS = {
@@ -76,6 +77,7 @@ def read_topology(text: str | bytes, *, source: str = "topology") -> Topology:
     if len(text) > SIZE_MAX:
         raise SettingsError(f"{source} is larger than {SIZE_MAX} bytes")
     try:
+        _check_depth(text, source)
         root = yaml.compose(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
@@ -89,6 +91,19 @@ def read_topology(text: str | bytes, *, source: str = "topology") -> Topology:
         found = sorted(reader.errors, key=lambda error: error.line)
         raise SettingsError(f"{source} has {len(found)} error{'s'[: len(found) > 1]}", found[:_ERRORS_MAX])
     return topology
+
+
+def _check_depth(text: str | bytes, source: str) -> None:
+    """The fast composer recurses in C without a bound: a file of brackets would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEPTH_MAX:
+                error = FieldError("", f"is nested more than {_DEPTH_MAX} levels deep", _line(event))
+                raise SettingsError(f"{source} is no topology", [error])
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 class _Reader:
@@ -348,7 +363,7 @@ class _Reader:
         self.errors.append(FieldError(path, reason, _line(node)))
 
 
-def _line(node: yaml.Node) -> int:
+def _line(node: yaml.Node | yaml.CollectionStartEvent) -> int:
     mark = node.start_mark
     return mark.line + 1 if mark else 0
 
