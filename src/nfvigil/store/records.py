@@ -1,0 +1,58 @@
+"""Records that only the store and its callers at the doors know: policies as texts, tokens, the audit log."""
+
+from __future__ import annotations
+
+import msgspec
+
+from nfvigil.model.identity import Role
+
+
+class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a policy, as the text that was applied. Of a name at most one version is active."""
+
+    name: str
+    version: int
+    text: str
+    note: str = ""
+    created_us: int = 0
+    created_by: str = ""
+    activated_us: int | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self.activated_us is not None
+
+
+class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A local token. The token itself is not kept, only its hash; ``project`` is None where it speaks for none."""
+
+    id: str
+    hash: str
+    name: str
+    project: str | None
+    role: Role
+    created_us: int
+    expires_us: int | None = None
+    revoked_us: int | None = None
+
+
+class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changed what, by hand. ``id`` rises; it is 0 until the record is kept."""
+
+    id: int = 0
+    at_us: int
+    who: str
+    what: str
+    target: str = ""
+    text: str = ""
+
+
+class QueueDepths(msgspec.Struct, frozen=True, kw_only=True):
+    """How much waits at each stage."""
+
+    undecided_events: int
+    unfinished_actions: int
+    pending_deliveries: int
+    dead_deliveries: int
+    open_alarms: int
+    waiting_writes: int
