@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -44,10 +46,8 @@ class IntakeSettings(Section):
     @field_validator("zone")
     @classmethod
     def _is_a_zone(cls, zone: str) -> str:
-        from zoneinfo import ZoneInfo
-
         try:
-            ZoneInfo(zone)
+            zone_of(zone)
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"{zone!r} is no time zone, such as UTC or Europe/Berlin") from error
         return zone
@@ -109,6 +109,10 @@ class Settings(Section):
         return self
 
 
+def zone_of(name: str) -> tzinfo:
+    return UTC if name == "UTC" else ZoneInfo(name)  # UTC needs no time zone files, which a small system may lack
+
+
 def is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -130,7 +134,7 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is no TOML: {error}") from error
     for name, value in os.environ.items():
-        if name.startswith(PREFIX) and name not in OTHERS:
+        if name.startswith(PREFIX) and name not in OTHERS and not name.startswith("NFVIGIL_TEST_"):
             _put(values, name.removeprefix(PREFIX).lower().split("__"), value)
     for name, value in (overrides or {}).items():
         if value is not None:

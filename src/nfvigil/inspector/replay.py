@@ -32,6 +32,8 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     memory: dict[str, Any] = {}
+    last: int = 0
+    """The last event whose decision is in it; later ones may still be kept."""
 
     def state(self) -> State:
         return State(faults=self.faults, alarms=self.alarms, memory=self.memory)

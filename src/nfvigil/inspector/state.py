@@ -44,8 +44,8 @@ class State:
         """event -> the open alarms that it raised"""
         self.wanted: dict[str, dict[str, Mark]] = {}
         """VIM state (``Mark.key``) -> the alarms that ask for it"""
-        self.restoring: dict[str, str] = {}
-        """VIM state -> what it is on its way back to"""
+        self.restoring: dict[str, dict[str, str]] = {}
+        """VIM state -> by memory key, what it is on its way back to"""
         self._undo: list[Callable[[], None]] | None = None
         for fault in faults:
             self.put_fault(fault)
@@ -101,8 +101,9 @@ class State:
     def _set_memory(self, key: str, value: Any) -> None:
         if key.startswith(RESTORING):
             for mark in self.memory.get(key, ()):
-                self.restoring.pop(mark, None)
-            self.restoring.update(value or {})
+                _leave(self.restoring, mark, key)
+            for mark, before in (value or {}).items():
+                self.restoring.setdefault(mark, {})[key] = before
         if value is None:
             self.memory.pop(key, None)
         else:

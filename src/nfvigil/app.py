@@ -1,0 +1,444 @@
+"""The only wiring: who plays which part, what starts when, and in which order it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+import structlog
+import uvicorn
+import uvloop
+
+from nfvigil.controller.plugins import action_plugins, open_vim
+from nfvigil.controller.runner import Controller
+from nfvigil.controller.vim import Vim
+from nfvigil.controller.vims.simulated import SimulatedVim
+from nfvigil.desk import BASE, Desk
+from nfvigil.errors import NfvigilError, SettingsError, UnavailableError
+from nfvigil.inspector.policy import CompiledPolicy, Policy
+from nfvigil.inspector.reading import read_policy
+from nfvigil.inspector.resource_map import ResourceMap
+from nfvigil.inspector.state import State
+from nfvigil.model.action import Action, ActionState
+from nfvigil.model.answers import Health
+from nfvigil.model.event import Event
+from nfvigil.model.ids import EventIds
+from nfvigil.model.notification import Delivery, Notification
+from nfvigil.model.times import SECOND
+from nfvigil.model.topology import Topology
+from nfvigil.northbound.api import create_api
+from nfvigil.northbound.auth import Guard
+from nfvigil.northbound.metrics import Metrics
+from nfvigil.notifier.channel import load_channels
+from nfvigil.notifier.compose import Composer
+from nfvigil.notifier.dispatch import Dispatcher, Limits
+from nfvigil.notifier.heartbeat import Heartbeats
+from nfvigil.notifier.matcher import Matcher
+from nfvigil.notifier.poster import HttpPoster
+from nfvigil.notifier.resolver import Resolver
+from nfvigil.notifier.retry import Retry
+from nfvigil.notifier.safety import Safety
+from nfvigil.pipeline import Pipeline
+from nfvigil.retention import Retention
+from nfvigil.settings import Settings, VimSettings, zone_of
+from nfvigil.southbound.doors import routes
+from nfvigil.southbound.formats import load_formats
+from nfvigil.southbound.intake import Intake
+from nfvigil.southbound.inventory import Inventory
+from nfvigil.southbound.limits import Limits as IntakeLimits
+from nfvigil.southbound.topology import read_topology
+from nfvigil.store import Store, open_store
+
+_log = structlog.get_logger("nfvigil")
+
+MAP_WAIT_SECONDS = 10.0
+"""How long a start waits for the clouds to be listed. Beyond that we decide with what we know: who owns what a
+fault concerns is found out later, but the administrator hears of it at once."""
+CLAIM_PAGE = 10_000
+GRACE_SECONDS = 5.0
+
+
+def clock() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class Service:
+    """The parts of a running NFVigil, put together by ``open_service``."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        pipeline: Pipeline,
+        controller: Controller,
+        dispatcher: Dispatcher,
+        heartbeats: Heartbeats,
+        inventory: Inventory,
+        retention: Retention,
+        app: Any,
+        vims: dict[str, Vim],
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.pipeline = pipeline
+        self.controller = controller
+        self.dispatcher = dispatcher
+        self.heartbeats = heartbeats
+        self.inventory = inventory
+        self.retention = retention
+        self.app = app
+        self.vims = vims
+
+    async def run(self, serve: Callable[[Any], Any]) -> None:
+        """Start the parts from the inside out, serve until ``serve`` returns, end them from the outside in."""
+        async with asyncio.TaskGroup() as group:
+            tell = group.create_task(self.dispatcher.run(), name="dispatcher")
+            act = group.create_task(self.controller.run(), name="controller")
+            rest = [group.create_task(self.inventory.run(), name="inventory")]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(MAP_WAIT_SECONDS):
+                    await self.inventory.ready.wait()
+            _settle_memory()
+            rest.append(group.create_task(self.pipeline.run(), name="pipeline"))
+            await self._resume()
+            rest.append(group.create_task(self.heartbeats.run(), name="heartbeats"))
+            rest.append(group.create_task(self.store.keep_leases(), name="leases"))
+            rest.append(group.create_task(self.retention.run(), name="retention"))
+            await serve(self.app)
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(self.dispatcher.close(GRACE_SECONDS), self.controller.close(GRACE_SECONDS))
+            await asyncio.gather(tell, act, return_exceptions=True)
+
+    async def _resume(self) -> None:
+        """Take up what an earlier process left."""
+        store = self.store
+        undecided: list[Event] = []
+        after = await store.cursor()
+        while page := await store.undecided(after, CLAIM_PAGE):
+            undecided.extend(page)
+            after = page[-1].id
+        actions = await store.claim_actions(CLAIM_PAGE)
+        failed: dict[int, set[str]] = {}
+        for action in await _failed_actions(store, self.pipeline.state):
+            failed.setdefault(action.event_id, set()).add(action.target)
+        deliveries = await store.claim_deliveries(CLAIM_PAGE)
+        await self.pipeline.resume(undecided=undecided, actions=actions, failed=failed)
+        self.dispatcher.offer(deliveries)
+        self.controller.offer(actions, again=True)
+        if undecided or actions or deliveries:
+            _log.info("resumed", events=len(undecided), actions=len(actions), deliveries=len(deliveries))
+
+
+async def _failed_actions(store: Store, state: State) -> list[Action]:
+    found: list[Action] = []
+    for event_id in {alarm.event_id for alarm in state.alarms.values()}:
+        found.extend(await store.actions(event_id=event_id, state=ActionState.FAILED, limit=1000))
+    return found
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """Put the parts together; nothing runs yet. Closes the store and the VIMs at the end."""
+    topology = _topology(settings)
+    store = await open_store(settings.database_url, node=settings.node, clock=clock)
+    vims: dict[str, Vim] = {}
+    poster: HttpPoster | None = None
+    try:
+        for vim in settings.vims:
+            vims[vim.name] = open_vim(driver=vim.driver, name=vim.name, options=vim.options, clock=clock)
+        metrics = Metrics()
+        memory = await store.memory()
+        memory.pop(BASE, None)
+        state = State(faults=await store.open_faults(), alarms=await store.open_alarms(), memory=memory)
+        policy = await policy_in_force(store, settings)
+        recent = await store.recent_events(
+            clock() - int(settings.intake.repeat_window_seconds * SECOND), IntakeLimits().repeats_max
+        )
+        ids = EventIds(clock, settings.node_number, last=await store.last_event_id())
+        matcher = Matcher(await store.subscriptions())
+        channels = load_channels()
+        seqs = await store.last_seqs()
+        composer = Composer(matcher=matcher, seqs=seqs, channels=channels)
+        composer.remember(state.alarms.values())
+        safety = Safety(
+            allow_loopback=settings.dev or settings.notifier.allow_loopback,
+            allow=settings.notifier.allow_networks,
+            deny=settings.notifier.deny_networks,
+        )
+        poster = HttpPoster(resolver=Resolver(safety=safety))
+        dispatcher = Dispatcher(
+            channels=channels,
+            outbox=store,
+            poster=poster,
+            clock=clock,
+            source=settings.source,
+            limits=Limits(timeout_seconds=settings.notifier.timeout_seconds),
+            retry=Retry(give_up_seconds=settings.notifier.give_up_seconds),
+            observe=_observe_delivery(metrics),
+        )
+        for subscription in await store.subscriptions():
+            dispatcher.put_subscription(subscription, seqs.get(subscription.id, 0))
+        pipeline = Pipeline(
+            keeper=store,
+            writer=composer,
+            tell=dispatcher.offer,
+            act=lambda actions: controller.offer(actions),
+            policy=policy,
+            resource_map=ResourceMap(topology),
+            state=state,
+            ids=ids,
+            clock=clock,
+            observe=metrics.stage,
+        )
+        plugins = action_plugins()
+        controller = Controller(
+            vims=vims,
+            report=pipeline.report,
+            clock=clock,
+            limit=settings.controller.limit,
+            timeout_seconds=settings.controller.timeout_seconds,
+            attempts_max=settings.controller.attempts_max,
+            deadline_seconds=settings.controller.deadline_seconds,
+            plugins=plugins,
+            observe=lambda kind, seconds, outcome: metrics.action(kind, outcome, seconds),
+        )
+        intake = Intake(
+            keep=pipeline.keep,
+            ids=ids,
+            clock=clock,
+            zone=zone_of(settings.intake.zone),
+            limits=IntakeLimits(
+                future_seconds=settings.intake.future_seconds,
+                stale_seconds=settings.intake.stale_seconds,
+                repeat_window_seconds=settings.intake.repeat_window_seconds,
+            ),
+            recent=recent,
+        )
+        inventory = Inventory(
+            vims=vims, apply=pipeline.take_map, interval_seconds=_interval(settings.vims), clock=clock
+        )
+        heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
+        for subscription in await store.subscriptions():
+            heartbeats.put(subscription)
+        desk = Desk(
+            pipeline=pipeline,
+            store=store,
+            matcher=matcher,
+            dispatcher=dispatcher,
+            heartbeats=heartbeats,
+            safety=safety,
+            formats=sorted(channels),
+            forget=intake.forget,
+            health=_health(store, inventory, pipeline, dispatcher, controller),
+            simulation=next((vim for vim in vims.values() if isinstance(vim, SimulatedVim)), None),
+            clock=clock,
+            extra_actions=frozenset(plugins),
+        )
+        guard = Guard(store=store, clock=clock, dev=settings.dev)
+        for name, gauge in {
+            "events_undecided": lambda: float(pipeline.waiting),
+            "deliveries_queued": lambda: float(dispatcher.queued),
+            "actions_waiting": lambda: float(sum(controller.depth().values())),
+            "alarms_open": lambda: float(len(state.alarms)),
+        }.items():
+            metrics.gauge(name, gauge)
+        app = create_api(
+            desk=desk,
+            store=store,
+            guard=guard,
+            clock=clock,
+            metrics=metrics,
+            extra_routes=routes(intake=intake, guard=guard, formats=load_formats(), count=metrics.event),
+        )
+        yield Service(
+            settings=settings,
+            store=store,
+            pipeline=pipeline,
+            controller=controller,
+            dispatcher=dispatcher,
+            heartbeats=heartbeats,
+            inventory=inventory,
+            retention=Retention(store=store, settings=settings.retention, clock=clock),
+            app=app,
+            vims=vims,
+        )
+    finally:
+        if poster is not None:
+            await poster.close()
+        for vim in vims.values():
+            await vim.close()
+        await store.close()
+
+
+async def policy_in_force(store: Store, settings: Settings) -> CompiledPolicy:
+    """The policy of the settings' file if it is another than the last one of that file's; else the one in force
+    in the store; in a new store, the default.
+    """
+    extra = frozenset(action_plugins())
+    active = await store.active_policy()
+    text = None
+    if settings.policy is not None:
+        try:
+            text = settings.policy.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"cannot read the policy {settings.policy}: {error}") from error
+    elif active is None:
+        text = default_policy()
+    if text is not None and (active is None or active.text != text):
+        policy = read_policy(text, extra_actions=extra)
+        version = await store.add_policy(policy.name, text, by="settings", at_us=clock())
+        await store.activate_policy(policy.name, version, by="settings", at_us=clock())
+        active = await store.active_policy()
+    assert active is not None
+    return CompiledPolicy(_read_again(active.text, active.version, extra))
+
+
+def _read_again(text: str, version: int, extra: frozenset[str]) -> Policy:
+    try:
+        return read_policy(text, version=version, extra_actions=extra)
+    except NfvigilError as error:
+        raise SettingsError(f"the policy in force cannot be read by this version: {error}") from error
+
+
+def default_policy() -> str:
+    return files("nfvigil.inspector").joinpath("default_policy.yaml").read_text(encoding="utf-8")
+
+
+def _topology(settings: Settings) -> Topology | None:
+    if settings.topology is None:
+        return None
+    try:
+        return read_topology(settings.topology.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the topology {settings.topology}: {error}") from error
+
+
+def _interval(vims: Sequence[VimSettings]) -> float:
+    return min((vim.interval_seconds for vim in vims), default=60.0)
+
+
+def _settle_memory() -> None:
+    """The map is long-lived: leave it out of the collector's rounds, each of which would stop us for 50 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def _observe_delivery(metrics: Metrics) -> Callable[[Notification, Delivery], None]:
+    def observe(notification: Notification, delivery: Delivery) -> None:
+        metrics.delivery(delivery.endpoint, delivery.state.value)
+        if delivery.delivered_us is not None:
+            metrics.stage("deliver", (delivery.delivered_us - notification.created_us) / SECOND)
+
+    return observe
+
+
+def _health(
+    store: Store, inventory: Inventory, pipeline: Pipeline, dispatcher: Dispatcher, controller: Controller
+) -> Callable[[], Any]:
+    async def health() -> Health:
+        reasons = []
+        try:
+            await store.ping()
+        except UnavailableError as error:
+            reasons.append(f"store: {error}")
+        vims = inventory.status()
+        reasons.extend(
+            f"VIM {name}: {status.error or 'not read yet'}" for name, status in vims.items() if status.taken_us is None
+        )
+        return Health(
+            ready=not reasons,
+            reasons=tuple(reasons),
+            details={
+                "vims": {name: msgspec.to_builtins(status) for name, status in vims.items()},
+                "resources": pipeline.map.count(),
+                "events_undecided": pipeline.waiting,
+                "deliveries_queued": dispatcher.queued,
+                "actions_waiting": controller.depth(),
+                "alarms_open": len(pipeline.state.alarms),
+            },
+        )
+
+    return health
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the signals left to us: it would raise them again and cut the orderly end short."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._end)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _end(self) -> None:
+        self.should_exit = True
+
+
+async def _serve(settings: Settings) -> None:
+    async with open_service(settings) as service:
+
+        async def listen(app: Any) -> None:
+            server = _Server(
+                uvicorn.Config(
+                    app,
+                    host=settings.host,
+                    port=settings.port,
+                    access_log=False,
+                    log_config=None,
+                    lifespan="off",
+                    limit_concurrency=5000,
+                    backlog=2048,
+                    timeout_graceful_shutdown=3,
+                )
+            )
+            _log.info("serving", url=f"http://{settings.host}:{settings.port}", dev=settings.dev)
+            await server.serve()
+
+        await service.run(listen)
+
+
+def serve(settings: Settings) -> int:
+    """Run until SIGINT or SIGTERM; returns the exit code. Without tokens it serves nobody but a developer."""
+    configure_logging(settings)
+    uvloop.run(_serve(settings))
+    return 0
+
+
+def configure_logging(settings: Settings) -> None:
+    """One line a happening, none an event."""
+    level = getattr(logging, settings.log_level.upper())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if settings.log_format == "json":
+        shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        shared.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    structlog.configure(
+        processors=shared,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")

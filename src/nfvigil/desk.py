@@ -1,0 +1,339 @@
+"""What people and machines ask for beside sending events: acknowledge, subscribe, apply a policy, look into things."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
+from nfvigil.inspector import internal
+from nfvigil.inspector.decide import decide
+from nfvigil.inspector.policy import CompiledPolicy, Policy, project_of
+from nfvigil.inspector.reading import PolicyError, read_policy
+from nfvigil.inspector.replay import Base, replay
+from nfvigil.inspector.resource_map import INVERSE, AnyRecord, RecordedMap
+from nfvigil.inspector.state import State
+from nfvigil.model.alarm import Alarm, Audience
+from nfvigil.model.answers import Difference, DryRun, Health, Replay, ResourceDetail
+from nfvigil.model.event import Event, Status
+from nfvigil.model.notification import Notification
+from nfvigil.model.resource import Host, split_key
+from nfvigil.model.subscription import Subscription
+from nfvigil.model.verdict import Decision, News
+from nfvigil.notifier.dispatch import Dispatcher
+from nfvigil.notifier.heartbeat import Heartbeats
+from nfvigil.notifier.matcher import Matcher
+from nfvigil.notifier.safety import Safety
+from nfvigil.pipeline import Pipeline
+from nfvigil.store import Store
+
+BASE = "base"
+"""Memory key of the state before the oldest decision that is kept: where a replay begins."""
+
+WOULD_FAIL = {
+    "host": "compute.host.down",
+    "nic": "compute.host.nic.error",
+    "switch": "network.switch.down",
+    "pdu": "power.pdu.down",
+    "disk": "compute.host.disk",
+    "server": "compute.instance.error",
+    "volume": "storage.volume.error",
+}
+"""The event that stands for "it died", by kind of resource."""
+
+
+class Simulation(Protocol):
+    """A VIM that can be told to fail."""
+
+    @property
+    def name(self) -> str: ...
+
+    def describe(self) -> dict[str, Any]: ...
+
+    def heal(self) -> None: ...
+
+    def power(self, host: str, on: bool) -> bool: ...
+
+
+class Desk:
+    """One method a wish. Each is durable when it returns, and raises a RefusedError that says what is wrong."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        store: Store,
+        matcher: Matcher,
+        dispatcher: Dispatcher,
+        heartbeats: Heartbeats,
+        safety: Safety,
+        formats: Sequence[str],
+        forget: Callable[..., None],
+        health: Callable[[], Awaitable[Health]],
+        simulation: Simulation | None,
+        clock: Callable[[], int],
+        extra_actions: frozenset[str] = frozenset(),
+    ) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._matcher = matcher
+        self._dispatcher = dispatcher
+        self._heartbeats = heartbeats
+        self._safety = safety
+        self._formats = tuple(formats)
+        self._forget = forget
+        self._health = health
+        self._simulation = simulation
+        self._clock = clock
+        self._extra_actions = extra_actions
+
+    # Alarms
+
+    async def acknowledge(self, alarm_id: str, *, by: str, project: str | None, acked: bool) -> Alarm:
+        alarm = self._open_alarm(alarm_id, project)
+        if bool(alarm.acked_us) is acked:
+            raise ConflictError(f"the alarm is {'acknowledged already' if acked else 'not acknowledged'}")
+        event = self._pipeline.event(
+            internal.ALARM_ACKED, alarm.resource, Status.DOWN if acked else Status.UP, alarm_id=alarm_id, by=by
+        )
+        return _changed(await self._pipeline.ask(event), alarm_id)
+
+    async def clear(self, alarm_id: str, *, by: str) -> Alarm:
+        alarm = self._open_alarm(alarm_id, None)
+        if not alarm.fault:
+            raise ConflictError(
+                "the alarm only follows from others: clear its root cause",
+                [FieldError("root_cause_id", alarm.root)],
+            )
+        fault = self._pipeline.state.faults.get(alarm.fault)
+        event = self._pipeline.event(internal.ALARM_CLEARED, alarm.resource, Status.UP, alarm_id=alarm_id, by=by)
+        decision = await self._pipeline.ask(event)
+        names = {alarm.resource, *(word.resource for word in (fault.assertions if fault else ()))}
+        for name in tuple(names):
+            record = self._pipeline.map.get(name)
+            if isinstance(record, Host):
+                names.update(f"host/{other}" for other in (record.name, *record.aliases) if other)
+        self._forget(*names)
+        return _changed(decision, alarm_id)
+
+    def _open_alarm(self, alarm_id: str, project: str | None) -> Alarm:
+        alarm = self._pipeline.state.alarms.get(alarm_id)
+        if alarm is None or not _may_see(alarm, project):
+            raise NotFoundError("there is no open alarm of this id")
+        return alarm
+
+    # Subscriptions
+
+    def channels(self) -> Sequence[str]:
+        return self._formats
+
+    def check_endpoint(self, url: str) -> None:
+        self._safety.check_url(url)
+
+    async def subscribe(self, subscription: Subscription) -> list[Alarm]:
+        """Durable and effective at once; returns the open alarms that it covers."""
+        await self._store.put_subscription(subscription)
+        self._matcher.put(subscription)
+        self._dispatcher.put_subscription(subscription)
+        self._heartbeats.put(subscription)
+        return self._matcher.covered(subscription, self._pipeline.state.alarms.values())
+
+    async def unsubscribe(self, subscription_id: str) -> None:
+        self._known(subscription_id)
+        self._matcher.remove(subscription_id)
+        self._heartbeats.remove(subscription_id)
+        self._dispatcher.remove_subscription(subscription_id)
+        await self._store.delete_subscription(subscription_id)
+
+    async def pause(self, subscription_id: str, paused: bool) -> None:
+        subscription = msgspec.structs.replace(self._known(subscription_id), paused=paused)
+        await self._store.put_subscription(subscription)
+        self._matcher.put(subscription)
+        self._heartbeats.put(subscription)
+        self._dispatcher.pause(subscription_id, paused)
+
+    async def test(self, subscription_id: str) -> Notification:
+        return (await self._pipeline.notify(self._known(subscription_id), News.TEST))[0]
+
+    async def replay(self, subscription_id: str, after_seq: int) -> int:
+        """Send again what came after ``after_seq``, under the same ids; returns how many deliveries that is."""
+        self._known(subscription_id)
+        await self._dispatcher.flush()
+        count = await self._store.requeue_deliveries(subscription_id, after_seq)
+        self._dispatcher.rewind(subscription_id, after_seq)
+        return count
+
+    async def beat(self, subscription: Subscription) -> None:
+        await self._pipeline.notify(subscription, News.HEARTBEAT)
+
+    def _known(self, subscription_id: str) -> Subscription:
+        subscription = self._matcher.get(subscription_id)
+        if subscription is None:
+            raise NotFoundError("there is no subscription of this id")
+        return subscription
+
+    # Policies
+
+    def active_policy(self) -> Policy:
+        return self._pipeline.policy.policy
+
+    def lint(self, text: str) -> list[FieldError]:
+        try:
+            read_policy(text, extra_actions=self._extra_actions)
+        except PolicyError as error:
+            return list(error.errors)
+        return []
+
+    async def apply_policy(self, text: str, *, by: str) -> Policy:
+        """Make it the one in force, as the next version of its name. What stands already is not decided anew."""
+        policy = read_policy(text, extra_actions=self._extra_actions)
+        version = await self._store.add_policy(policy.name, text, by=by, at_us=self._clock())
+        return await self._put_in_force(policy.name, version, text, by)
+
+    async def roll_back(self, name: str, version: int | None, *, by: str) -> Policy:
+        """Put an earlier version in force again: the given one, else the one before the present."""
+        if version is None:
+            versions = [row.version for row in await self._store.policies() if row.name == name]
+            present = self.active_policy()
+            earlier = [one for one in versions if present.name != name or one < present.version]
+            if not earlier:
+                raise NotFoundError(f"there is no earlier version of {name!r}")
+            version = max(earlier)
+        row = await self._store.policy(name, version)
+        if row is None:
+            raise NotFoundError(f"there is no policy {name!r} of version {version}")
+        return await self._put_in_force(name, version, row.text, by)
+
+    async def _put_in_force(self, name: str, version: int, text: str, by: str) -> Policy:
+        policy = read_policy(text, version=version, extra_actions=self._extra_actions)
+        await self._store.activate_policy(name, version, by=by, at_us=self._clock())
+        self._pipeline.policy = CompiledPolicy(policy)
+        return policy
+
+    async def dry_run(
+        self, text: str | None, event: Event | None, *, since_us: int | None, until_us: int | None, limit: int
+    ) -> list[DryRun]:
+        """What a policy would decide: on one event as things stand, or on recorded ones as things stood then."""
+        policy = self._pipeline.policy
+        if text is not None:
+            policy = CompiledPolicy(read_policy(text, extra_actions=self._extra_actions))
+        if event is not None:
+            return [self._told(event, decide(event, policy, self._pipeline.map, self._pipeline.state))]
+        runs = []
+        base = await self._base()
+        state = base.state()
+        async for recorded in self._store.each_decision(after=base.last):
+            decision = msgspec.json.decode(recorded, type=Decision)
+            at_us = decision.event.received_us
+            if until_us is not None and at_us > until_us:
+                break
+            if (since_us is None or at_us >= since_us) and decision.event.door != internal.DOOR:
+                there = RecordedMap(decision.entries)
+                runs.append(self._told(decision.event, decide(decision.event, policy, there, state)))
+                if len(runs) >= limit:
+                    break
+            state.apply(decision.verdict)
+        return runs
+
+    def impact(self, key: str, event_type: str | None) -> DryRun:
+        """Who would be told, and what would be done, if this died now."""
+        found = self._pipeline.map.resolve(key)
+        if found is None:
+            raise NotFoundError("there is no such resource")
+        kind = split_key(found)[0]
+        event_type = event_type or WOULD_FAIL.get(kind)
+        if event_type is None:
+            raise RefusedError(
+                f"name the event: there is no usual one for a {kind}", [FieldError("type", "is missing")]
+            )
+        now = self._clock()
+        event = Event(id=0, type=event_type, resource=found, time_us=now, received_us=now, door="impact")
+        # As if nothing were wrong yet: what stands already would hide who else depends on it.
+        return self._told(event, decide(event, self._pipeline.policy, self._pipeline.map, State()))
+
+    def _told(self, event: Event, decision: Decision) -> DryRun:
+        told: dict[str, tuple[Subscription, int]] = {}
+        for news, alarm in decision.verdict.alarms:
+            if news is not News.CONFIRMED:
+                for subscription in self._matcher.match(alarm):
+                    told[subscription.id] = (subscription, told.get(subscription.id, (subscription, 0))[1] + 1)
+        return DryRun(event=event, decision=decision, told=tuple(told.values()))
+
+    async def replay_decisions(self, *, since_us: int | None, limit: int) -> Replay:
+        """Make the recorded decisions again, from the first that is kept; compare those since ``since_us``."""
+        compiled: dict[str, CompiledPolicy] = {}
+        for row in await self._store.policies():
+            full = await self._store.policy(row.name, row.version)
+            if full is not None:
+                policy = read_policy(full.text, version=row.version, extra_actions=self._extra_actions)
+                compiled[policy.label] = CompiledPolicy(policy)
+        base = await self._base()
+        state = base.state()
+        count = equal = 0
+        different: list[Difference] = []
+        async for body in self._store.each_decision(after=base.last):
+            for event, recorded, again in replay([body], compiled.__getitem__, state):
+                if since_us is not None and event.received_us < since_us:
+                    continue
+                count += 1
+                if recorded == again:
+                    equal += 1
+                elif len(different) < 100:
+                    different.append(Difference(event_id=event.id, recorded=recorded.decode(), replayed=again.decode()))
+            if count >= limit:
+                break
+        return Replay(replayed=count, equal=equal, different=tuple(different))
+
+    async def _base(self) -> Base:
+        base = (await self._store.memory()).get(BASE)
+        return msgspec.convert(base, Base) if base else Base()
+
+    # Resources
+
+    def find_resources(self, kind: str, project: str | None, after: str, limit: int) -> list[tuple[str, AnyRecord]]:
+        return self._pipeline.map.find(kind=kind, project=project, after=after, limit=limit)
+
+    def resource(self, key: str, project: str | None) -> ResourceDetail:
+        there = self._pipeline.map
+        found = there.resolve(key)
+        record = there.get(found) if found else None
+        if found is None or record is None or (project is not None and record.project != project):
+            raise NotFoundError("there is no such resource")
+        related = {}
+        owners = {record.project} - {""}
+        for relation in sorted(INVERSE):
+            keys = [
+                other
+                for other in there.related(found, relation)
+                if project is None or project_of(other, there) == project
+            ]
+            if keys:
+                related[relation] = keys
+                owners.update(owner for owner in (project_of(other, there) for other in keys) if owner)
+        alarms = [self._pipeline.state.alarms[one] for one in self._pipeline.state.alarms_on.get(found, ())]
+        return ResourceDetail(
+            key=found,
+            record=record,
+            related=related,
+            projects=tuple(sorted(owners)),
+            alarms=tuple(alarm for alarm in alarms if _may_see(alarm, project)),
+        )
+
+    def simulation(self) -> Simulation | None:
+        return self._simulation
+
+    async def health(self) -> Health:
+        return await self._health()
+
+
+def _may_see(alarm: Alarm, project: str | None) -> bool:
+    return project is None or (alarm.project == project and alarm.audience is Audience.OWNERS)
+
+
+def _changed(decision: Decision, alarm_id: str) -> Alarm:
+    for _, alarm in decision.verdict.alarms:
+        if alarm.id == alarm_id:
+            return alarm
+    raise ConflictError("the alarm has changed meanwhile: look at it again")

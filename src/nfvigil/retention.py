@@ -1,0 +1,63 @@
+"""Forgets what is long over, so that the database does not grow for ever; what a replay needs to begin is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from nfvigil.desk import BASE
+from nfvigil.errors import UnavailableError
+from nfvigil.inspector.replay import Base, fold
+from nfvigil.model.change import Change
+from nfvigil.model.times import SECOND
+from nfvigil.settings import RetentionSettings
+from nfvigil.store import Store
+
+_log = structlog.get_logger(__name__)
+
+
+async def purge(store: Store, before_us: int) -> dict[str, int]:
+    """Remove what was over before ``before_us``; returns how many rows of what.
+
+    The state at that time is worked out from the decisions and kept, then they go: in this order, so that a crash
+    in between leaves some of both and the next purge goes on.
+    """
+    base = (await store.memory()).get(BASE)
+    kept = msgspec.convert(base, Base) if base else Base()
+    state = kept.state()
+    last = kept.last
+    async for body in store.each_decision(until_us=before_us, after=last):
+        fold([body], state)
+        last = msgspec.json.decode(body, type=_Head).event.id
+    if last > kept.last:
+        await store.commit(Change(memory={BASE: msgspec.to_builtins(Base.of(state, last))}))
+    return await store.purge(before_us)
+
+
+class _Event(msgspec.Struct):
+    id: int
+
+
+class _Head(msgspec.Struct):
+    event: _Event
+
+
+class Retention:
+    """Purges now and then."""
+
+    def __init__(self, *, store: Store, settings: RetentionSettings, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.interval_seconds)
+            try:
+                removed = await purge(self._store, self._clock() - int(self._settings.days * 86400) * SECOND)
+                _log.info("purged", **removed)
+            except UnavailableError as error:
+                _log.warning("purge put off", reason=str(error))
