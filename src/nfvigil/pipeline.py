@@ -142,7 +142,7 @@ class Pipeline:
 
     def event(self, kind: str, resource: str, status: Status = Status.DOWN, **details: Any) -> Event:
         """An event of our own; hand it to ``keep`` or ``ask`` at once, for its id counts from now."""
-        return internal.internal_event(self._ids(), kind, resource, self._clock(), status, **details)
+        return internal.internal_event(self._ids(), kind, resource, self._clock(), status, details)
 
     async def _keep(self, slot: _Slot) -> None:
         if self._waiting + len(slot.events) > WAITING_MAX:

@@ -24,10 +24,10 @@ OURS = "nfvigil."
 
 
 def internal_event(
-    event_id: int, kind: str, resource: str, now_us: int, status: Status = Status.DOWN, **details: Any
+    number: int, kind: str, resource: str, now_us: int, status: Status, details: dict[str, Any]
 ) -> Event:
     return Event(
-        id=event_id,
+        id=number,
         type=kind,
         resource=resource,
         time_us=now_us,
