@@ -114,6 +114,7 @@ class Dispatcher:
             if lane is None or lane.endpoint != endpoint:
                 fresh = self._lane(subscription, endpoint, last)
                 if lane is not None:
+                    fresh.keeps_plan = False  # What the old address did says nothing about the new one.
                     fresh.stats = lane.stats
                     fresh.rewind(lane.done)
                     self._retire(lane)
@@ -326,12 +327,13 @@ class Dispatcher:
         if not lane.queue:
             return await self._read(lane)
         notification, delivery = lane.queue[0]
-        due_us = delivery.next_us - self._clock()
-        if due_us > 0 and lane.failing_since_us is None:
-            # Left from before a restart. If our clock jumped back since, the bound ends the wait.
-            self._wait(lane, min(due_us / SECOND, self._retry.retry_after_max_seconds))
-            lane.failing_since_us = delivery.first_sent_us
-            return False
+        if lane.keeps_plan:
+            lane.keeps_plan = False
+            due_us = delivery.next_us - self._clock()
+            if due_us > 0:
+                # If our clock jumped back since it was planned, the bound ends the wait.
+                self._wait(lane, min(due_us / SECOND, self._retry.retry_after_max_seconds))
+                return False
         return await self._send(lane, notification, delivery)
 
     async def _read(self, lane: Lane) -> bool:

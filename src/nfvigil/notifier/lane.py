@@ -65,6 +65,8 @@ class Lane:
     is_suspect: bool = False
     """Runs in one of the places for endpoints that failed the last time."""
     is_removed: bool = False
+    keeps_plan: bool = True
+    """Nothing was tried yet: the first message may have been planned for later, before a restart."""
     timer: asyncio.TimerHandle | None = None
     failing_since_us: int | None = None
     tries: int = 0

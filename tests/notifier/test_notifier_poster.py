@@ -1,0 +1,189 @@
+"""The HTTP client against endpoints that behave, and those that do not."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import pytest
+from notifier_players import Consumer, Request, Script, answer, hang, http_poster
+
+from nfvigil.errors import RefusedError, UnavailableError
+from nfvigil.notifier.poster import HttpPoster, encode_headers, target_of
+from nfvigil.notifier.resolver import Resolver
+from nfvigil.notifier.safety import Safety
+
+pytestmark = pytest.mark.anyio
+
+
+def raw(data: bytes, *, then_close: bool = False) -> Script:
+    async def script(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        if then_close:
+            await writer.drain()
+            writer.close()
+
+    return script
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "start"),
+    [
+        ("http://a.example", b"POST / HTTP/1.1\r\nHost: a.example\r\n"),
+        ("https://a.example:443/x?y=z", b"POST /x?y=z HTTP/1.1\r\nHost: a.example\r\n"),
+        ("http://a.example:8080/%20x", b"POST /%20x HTTP/1.1\r\nHost: a.example:8080\r\n"),
+        ("http://[2001:db8::1]:8080/", b"POST / HTTP/1.1\r\nHost: [2001:db8::1]:8080\r\n"),
+        ("http://bücher.example/ü", b"POST /%C3%BC HTTP/1.1\r\nHost: xn--bcher-kva.example\r\n"),
+    ],
+)
+def test_a_url_becomes_the_head_of_a_request(url: str, start: bytes) -> None:
+    assert target_of(url, {}).head.startswith(start)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "a\0b"])
+def test_a_header_cannot_smuggle_another(value: str) -> None:
+    with pytest.raises(RefusedError):
+        encode_headers({"X-Auth-Token": value})
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "connections"),
+    [
+        pytest.param(answer(200, body=b"thanks"), 200, 1, id="with a length"),
+        pytest.param(answer(204), 204, 1, id="empty"),
+        pytest.param(raw(CHUNKED), 200, 1, id="in chunks"),
+        pytest.param(raw(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"), 201, 1,
+                     id="after a 100"),
+        pytest.param(answer(200, "Connection: close"), 200, 2, id="that closes"),
+        pytest.param(raw(b"HTTP/1.0 200 OK\r\n\r\nuntil the end", then_close=True), 200, 2, id="until the end"),
+        pytest.param(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ncut off", then_close=True), 200, 2,
+                     id="cut off behind its status"),
+        pytest.param(answer(200, body=b"x" * 200_000), 200, 2, id="too long is not read to its end"),
+        pytest.param(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 No\r\n\r\n"), 200, 2,
+                     id="with a second one that nobody asked for"),
+    ],
+)  # fmt: skip
+async def test_an_answer_counts_by_its_status(script: Script, status: int, connections: int) -> None:
+    poster = http_poster()
+    async with Consumer({"*": script}).running() as consumer:
+        target = target_of(consumer.url(), {"User-Agent": "t"})
+
+        statuses = [(await poster.post(target, {"A": "b"}, b"{}", 2.0)).status for _ in range(2)]
+        await poster.close()
+
+    assert statuses == [status, status]
+    assert consumer.connections == connections
+    assert [(r.body, r.headers["a"], r.headers["user-agent"]) for r in consumer.received] == [(b"{}", "b", "t")] * 2
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (raw(b"SSH-2.0-OpenSSH\r\n"), "not HTTP"),
+        (raw(b"", then_close=True), "without an answer"),
+        (raw(b"HTTP/1.1 200", then_close=True), "middle"),
+        (raw(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), "another protocol"),
+        (raw(b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"x" * 80_000), "headers exceed"),
+        (hang, "no answer within 0.2 s"),
+    ],
+)
+async def test_what_is_no_answer_is_away(script: Script, reason: str) -> None:
+    poster = http_poster()
+    async with Consumer({"*": script}).running() as consumer:
+        with pytest.raises(UnavailableError, match=reason):
+            await poster.post(target_of(consumer.url(), {}), {}, b"{}", 0.2 if script is hang else 2.0)
+        await poster.close()
+
+
+async def test_a_connection_that_was_closed_while_idle_is_replaced() -> None:
+    poster = http_poster()
+    consumer = Consumer({"*": answer(200)})
+    async with consumer.running():
+        target = target_of(consumer.url(), {})
+        await poster.post(target, {}, b"1", 2.0)
+    async with consumer.running():
+        again = await poster.post(target, {}, b"2", 2.0)
+        await poster.close()
+
+    assert again.status == 200
+    assert [request.body for request in consumer.received] == [b"1", b"2"]
+
+
+async def test_a_connection_that_closes_on_the_next_request_is_tried_once_more() -> None:
+    poster = http_poster()
+    async with Consumer({"*": [answer(200), raw(b"", then_close=True), answer(200)]}).running() as consumer:
+        target = target_of(consumer.url(), {})
+        await poster.post(target, {}, b"1", 2.0)
+        again = await poster.post(target, {}, b"2", 2.0)
+        await poster.close()
+
+    assert again.status == 200
+    assert [request.body for request in consumer.received] == [b"1", b"2", b"2"]
+
+
+async def test_nothing_is_sent_to_a_name_that_leads_to_a_forbidden_address() -> None:
+    safety = Safety(allow_loopback=False)
+    poster = HttpPoster(resolver=Resolver(safety=safety, look_up=lambda host: ["127.0.0.1"]))
+    async with Consumer().running() as consumer:
+        url = consumer.url().replace("127.0.0.1", "innocent.example")
+        with pytest.raises(RefusedError, match="loopback"):
+            await poster.post(target_of(url, {}), {}, b"{}", 2.0)
+        await poster.close()
+
+    assert consumer.connections == 0
+
+
+async def test_the_next_address_is_tried_where_one_refuses() -> None:
+    safety = Safety(allow_loopback=True)
+    poster = HttpPoster(resolver=Resolver(safety=safety, look_up=lambda host: ["::1", "127.0.0.1"]))
+    async with Consumer().running() as consumer:
+        url = consumer.url().replace("127.0.0.1", "two.example")
+        got = await poster.post(target_of(url, {}), {}, b"{}", 2.0)
+        await poster.close()
+
+    assert got.status == 204
+
+
+async def test_no_more_connections_than_allowed_to_one_host() -> None:
+    poster = HttpPoster(resolver=Resolver(safety=Safety(allow_loopback=True)), host_limit=3)
+    async with Consumer().running() as consumer:
+        target = target_of(consumer.url(), {})
+        async with asyncio.TaskGroup() as group:
+            for _ in range(20):
+                group.create_task(poster.post(target, {}, b"{}", 2.0))
+        await poster.close()
+
+    assert len(consumer.received) == 20
+    assert consumer.connections <= 3
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_not_trusted() -> None:
+    poster = http_poster()
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 this is not TLS\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with pytest.raises(UnavailableError, match="cannot connect"):
+            await poster.post(target_of(f"https://127.0.0.1:{port}/", {}), {}, b"{}", 2.0)
+    await poster.close()
+    assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED
+
+
+async def test_idle_connections_are_closed_after_a_while() -> None:
+    poster = HttpPoster(resolver=Resolver(safety=Safety(allow_loopback=True)), idle_seconds=0.05)
+    async with Consumer().running() as consumer:
+        target = target_of(consumer.url(), {})
+        await poster.post(target, {}, b"1", 2.0)
+        await asyncio.sleep(0.2)
+        await poster.post(target, {}, b"2", 2.0)
+        await poster.close()
+
+    assert consumer.connections == 2
