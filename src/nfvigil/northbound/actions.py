@@ -1,0 +1,46 @@
+"""Actions: what was done in the cloud, is being done, or was planned."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query as QueryParameters
+from fastapi import Response
+from pydantic import Field
+
+from nfvigil.model.action import ActionState
+from nfvigil.model.ids import ID_MAX
+from nfvigil.northbound.etags import answer
+from nfvigil.northbound.fields import EventId, Text
+from nfvigil.northbound.guarded import Caller, for_readers
+from nfvigil.northbound.paging import Listing, Page, page
+from nfvigil.northbound.parts import Have
+from nfvigil.northbound.shapes import ActionShape
+from nfvigil.northbound.views import action_view
+
+read = for_readers("actions")
+
+
+class ActionParameters(Page):
+    state: ActionState | None = None
+    alarm: Annotated[Text | None, Field(description="For this alarm only.")] = None
+    event: Annotated[EventId | None, Field(description="Because of this event only.")] = None
+
+
+@read.get("/v1/actions", response_model=Listing[ActionShape])
+async def list_actions(
+    parts: Have, caller: Caller, parameters: Annotated[ActionParameters, QueryParameters()]
+) -> Response:
+    """Actions; a project sees those on its own resources."""
+    event_id = None if parameters.event is None else min(int(parameters.event), ID_MAX)
+    found = await parts.store.actions(
+        event_id=event_id,
+        alarm_id=parameters.alarm,
+        state=parameters.state,
+        project=caller.scope,
+        marker=parameters.marker,
+        limit=parameters.limit,
+    )
+    return answer(
+        page(found, parameters.limit, lambda action: action.id, lambda action: action_view(action, caller.scope))
+    )

@@ -1,0 +1,105 @@
+"""The app that listens: the management API, and the event doors that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from nfvigil import __version__
+from nfvigil.model.event import Event
+from nfvigil.model.identity import Identity
+from nfvigil.northbound import (
+    actions,
+    alarms,
+    events,
+    faults,
+    health,
+    policies,
+    problems,
+    resources,
+    simulation,
+    subscriptions,
+)
+from nfvigil.northbound.desk import Desk
+from nfvigil.northbound.docs import docs_route
+from nfvigil.northbound.metrics import Metrics
+from nfvigil.northbound.openapi import describe
+from nfvigil.northbound.parts import Parts
+from nfvigil.northbound.records import Records
+
+ROUTERS = (
+    events.administer,
+    alarms.read,
+    alarms.write,
+    alarms.administer,
+    subscriptions.read,
+    subscriptions.write,
+    resources.read,
+    resources.administer,
+    faults.administer,
+    faults.read,
+    actions.read,
+    policies.administer,
+    simulation.administer,
+    health.public,
+    health.scrape,
+)
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+def create_api(
+    *,
+    desk: Desk,
+    store: Records,
+    guard: Callable[[Request], Awaitable[Identity]],
+    clock: Callable[[], int],
+    metrics: Metrics,
+    read_event: Callable[[bytes], Event],
+    extra_routes: Sequence[BaseRoute] = (),
+    extra_paths: Mapping[str, Any] | None = None,
+    new_id: Callable[[], str] = new_id,
+) -> FastAPI:
+    """``extra_routes`` are plain routes, such as the event doors; they come first, as they are the hot path.
+
+    ``extra_paths`` describes them: an OpenAPI document's ``paths`` and ``components`` (``event_doors.event_paths()``).
+    ``read_event`` reads one event in our own form for a dry run, without keeping it.
+    """
+    app = FastAPI(
+        title="NFVigil",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.parts = Parts(
+        desk=desk,
+        store=store,
+        guard=guard,
+        clock=clock,
+        metrics=metrics,
+        read_event=read_event,
+        new_id=new_id,
+    )
+    problems.install(app)
+    app.router.routes.extend(extra_routes)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.router.routes.append(docs_route())
+    document = msgspec.json.encode(describe(app, extra_paths or {}))
+
+    async def show_description(request: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    app.router.routes.append(Route("/openapi.json", show_description, methods=["GET"], include_in_schema=False))
+    return app

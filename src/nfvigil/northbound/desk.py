@@ -1,0 +1,82 @@
+"""What the API asks of the living service: everything that has an effect, or that only the running parts know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from nfvigil.controller.vims.failure import Failure
+from nfvigil.errors import FieldError
+from nfvigil.model.alarm import Alarm
+from nfvigil.model.answers import DryRun, Health, Replay, ResourceDetail
+from nfvigil.model.event import Event
+from nfvigil.model.notification import Notification
+from nfvigil.model.resource import Record
+from nfvigil.model.subscription import Subscription
+
+
+class Policy(Protocol):
+    """A version of a failure policy, by its name."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+
+
+class SimulatedCloud(Protocol):
+    """The cloud in our own process, as a thing to play with."""
+
+    def describe(self) -> dict[str, Any]: ...
+    def inject(self, failure: Failure) -> None: ...
+    def heal(self) -> None: ...
+
+    def power(self, host: str, on: bool) -> bool:
+        """Whether that was a change. RefusedError where there is no such host."""
+
+
+class Desk(Protocol):
+    """Whoever asks was let in already; ``project`` is None for an administrator."""
+
+    async def acknowledge(self, alarm_id: str, *, by: str, project: str | None, acked: bool) -> Alarm:
+        """NotFoundError where it is not there or not theirs, ConflictError where it is cleared."""
+
+    async def clear(self, alarm_id: str, *, by: str) -> Alarm:
+        """ConflictError where it only follows from another alarm; it names the root."""
+
+    async def subscribe(self, subscription: Subscription) -> Sequence[Alarm]:
+        """Durable and effective at its return; the open alarms that it covers."""
+
+    async def unsubscribe(self, subscription_id: str) -> None: ...
+    async def pause(self, subscription_id: str, paused: bool) -> None: ...
+    async def test(self, subscription_id: str) -> Notification: ...
+
+    async def replay(self, subscription_id: str, after_seq: int) -> int:
+        """How many deliveries are pending again."""
+
+    def channels(self) -> Sequence[str]:
+        """The formats that there are for endpoints."""
+
+    def check_endpoint(self, url: str) -> None:
+        """RefusedError where nothing may be sent to ``url``."""
+
+    async def apply_policy(self, text: str, *, by: str) -> Policy: ...
+    async def roll_back(self, name: str, version: int | None, *, by: str) -> Policy: ...
+    def lint(self, text: str) -> Sequence[FieldError]: ...
+    def active_policy(self) -> Policy: ...
+
+    async def dry_run(
+        self, text: str | None, event: Event | None, *, since_us: int | None, until_us: int | None, limit: int
+    ) -> Sequence[DryRun]: ...
+
+    def impact(self, key: str, event_type: str | None) -> DryRun: ...
+    async def replay_decisions(self, *, since_us: int | None, limit: int) -> Replay: ...
+
+    def find_resources(self, kind: str, project: str | None, after: str, limit: int) -> Sequence[tuple[str, Record]]:
+        """(key, record) in the order of keys, those beyond the key ``after``."""
+
+    def resource(self, key: str, project: str | None) -> ResourceDetail:
+        """NotFoundError where it is not there or not theirs."""
+
+    def simulation(self) -> SimulatedCloud | None: ...
+    async def health(self) -> Health: ...

@@ -1,0 +1,58 @@
+"""The log of events, for administrators: what monitors sent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Response
+from fastapi import Query as QueryParameters
+from pydantic import Field
+
+from nfvigil.errors import FieldError, NotFoundError, RefusedError
+from nfvigil.model.ids import ID_MAX
+from nfvigil.northbound.etags import answer
+from nfvigil.northbound.fields import EventId, Moment, Text
+from nfvigil.northbound.guarded import Caller, for_administrators, problems
+from nfvigil.northbound.paging import Listing, Page, page
+from nfvigil.northbound.parts import Have
+from nfvigil.northbound.shapes import EventShape
+from nfvigil.northbound.views import event_view
+
+administer = for_administrators("events")
+
+
+class EventParameters(Page):
+    type: Annotated[Text | None, Field(description="A type, or a glob such as `compute.*`.")] = None
+    since: Annotated[Moment | None, Field(description="Taken in then or later.")] = None
+    until: Annotated[Moment | None, Field(description="Taken in before then.")] = None
+
+
+@administer.get("/v1/events", response_model=Listing[EventShape])
+async def list_events(
+    parts: Have, caller: Caller, parameters: Annotated[EventParameters, QueryParameters()]
+) -> Response:
+    """Events as they were taken in, the oldest first."""
+    after = 0
+    if parameters.marker is not None:
+        if not (parameters.marker.isascii() and parameters.marker.isdecimal() and int(parameters.marker) <= ID_MAX):
+            raise RefusedError("the request is wrong", [FieldError("marker", "is not one that we gave")])
+        after = int(parameters.marker)
+    found = await parts.store.events(
+        after=after,
+        limit=parameters.limit,
+        since_us=parameters.since,
+        until_us=parameters.until,
+        type=parameters.type,
+    )
+    return answer(page(found, parameters.limit, lambda event: event.id, event_view))
+
+
+@administer.get("/v1/events/{event_id}", response_model=EventShape, responses=problems(404))
+async def show_event(
+    parts: Have, caller: Caller, event_id: Annotated[EventId, Path(description="The event's id.")]
+) -> Response:
+    """One event."""
+    event = await parts.store.event(int(event_id)) if int(event_id) <= ID_MAX else None
+    if event is None:
+        raise NotFoundError("there is no such event")
+    return answer(event_view(event))

@@ -1,0 +1,44 @@
+"""The description of the API (OpenAPI 3.1): what FastAPI knows, our problems, and the plain routes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from nfvigil.northbound.guarded import Problem
+
+DESCRIPTION = """Fault management for telco clouds: who is affected, what was done, who was told.
+
+Times are RFC 3339 in UTC, ids are text. Lists come in pages: go on with `marker` set to `next` of the answer.
+Errors are `application/problem+json` (RFC 9457) and name every field that is wrong. A project sees only what it owns;
+what belongs to others looks as if it were not there.
+"""
+
+
+def describe(app: FastAPI, extra: Mapping[str, Any]) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(_schemas_of_problems())
+    return merged(document, extra)
+
+
+def merged(document: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """``document`` with the ``paths`` and ``components`` of ``extra``; an operation that both have is an error."""
+    for path, operations in extra.get("paths", {}).items():
+        mine = document.setdefault("paths", {}).setdefault(path, {})
+        for method, operation in operations.items():
+            if method in mine:
+                raise ValueError(f"{method} {path} is described twice")
+            mine[method] = operation
+    for group, members in extra.get("components", {}).items():
+        document.setdefault("components", {}).setdefault(group, {}).update(members)
+    return document
+
+
+def _schemas_of_problems() -> dict[str, Any]:
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    inner: dict[str, Any] = schema.pop("$defs", {})
+    return inner | {"Problem": schema}
