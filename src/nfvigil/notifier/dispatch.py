@@ -85,6 +85,8 @@ class Dispatcher:
         self._jitter = jitter
         self._observe = observe
         self._results = Results(save=outbox.save_deliveries)
+        self._subscriptions: dict[str, tuple[Subscription, int]] = {}
+        """With the last number that each had when it was put here."""
         self._lanes: dict[str, dict[str, Lane]] = {}
         self._ready: deque[Lane] = deque()
         self._ready_suspects: deque[Lane] = deque()
@@ -106,6 +108,18 @@ class Dispatcher:
         ``last_seq`` is the last number that it was given (0 for a new one). A wrong one costs a look into the
         store, not a message.
         """
+        _, known_seq = self._subscriptions.get(subscription.id, (subscription, 0))
+        self._subscriptions[subscription.id] = (subscription, max(last_seq, known_seq))
+        # Lanes are opened by the first message: most of a hundred thousand subscriptions are silent for months.
+        if subscription.id in self._lanes:
+            self._open(subscription.id)
+
+    def _open(self, subscription_id: str) -> dict[str, Lane]:
+        """The subscription's lanes, as it is now; none if there is no such subscription."""
+        entry = self._subscriptions.get(subscription_id)
+        if entry is None:
+            return {}
+        subscription, last_seq = entry
         known = self._lanes.get(subscription.id, {})
         last = max([(last_seq, PART_MAX), *(lane.last for lane in known.values())])
         lanes: dict[str, Lane] = {}
@@ -127,24 +141,26 @@ class Dispatcher:
         self._lanes[subscription.id] = lanes
         for lane in lanes.values():
             self._kick(lane)
+        return lanes
 
     def remove_subscription(self, subscription_id: str) -> None:
         """Forget it. A message that is under way arrives; what comes of it is not recorded."""
+        self._subscriptions.pop(subscription_id, None)
         for lane in self._lanes.pop(subscription_id, {}).values():
             self._retire(lane)
 
     def pause(self, subscription_id: str, paused: bool) -> None:
         """Hold back what is for this subscription, or let it go again: it is sent then, in order."""
-        for lane in self._lanes.get(subscription_id, {}).values():
-            lane.subscription = replace(lane.subscription, paused=paused)
-            self._kick(lane)
+        entry = self._subscriptions.get(subscription_id)
+        if entry is not None:
+            self.put_subscription(replace(entry[0], paused=paused))
 
     def rewind(self, subscription_id: str, after_seq: int) -> None:
         """Look through the rows behind ``after_seq`` again: for a replay, once they are pending again.
 
         Call ``flush`` before they are made so, lest a result that is on its way overwrites that.
         """
-        for lane in self._lanes.get(subscription_id, {}).values():
+        for lane in (self._lanes.get(subscription_id) or self._open(subscription_id)).values():
             lane.rewind((after_seq, PART_MAX))
             lane.stop_timer()
             self._kick(lane)
@@ -155,7 +171,8 @@ class Dispatcher:
         """Send these, which are durable. It takes no time, never fails and never waits."""
         for item in items:
             delivery = item[1]
-            lane = self._lanes.get(delivery.subscription, {}).get(delivery.endpoint)
+            lanes = self._lanes.get(delivery.subscription) or self._open(delivery.subscription)
+            lane = lanes.get(delivery.endpoint)
             if lane is None:
                 self.unknown += 1
                 continue
@@ -168,7 +185,7 @@ class Dispatcher:
         await self._results.flush()
 
     def stats(self) -> dict[str, EndpointStats]:
-        """Counters by endpoint id."""
+        """Counters by endpoint id, of those that were sent to or will be."""
         found: dict[str, EndpointStats] = {}
         for lanes in self._lanes.values():
             for endpoint_id, lane in lanes.items():
@@ -404,6 +421,10 @@ class Dispatcher:
             status=answer.status,
             error=_short(error or f"the endpoint answered {answer.status}"),
         )
+        if lane.failing_since_us is None:
+            # Before a restart it may have been failing for long; a message that is replayed begins anew.
+            lane.failing_since_us = first_us if delivery.attempts else started_us
+            _log.warning("endpoint fails", endpoint=lane.endpoint.id, reason=tried.error)
         return self._failed(lane, notification, tried, epoch, answer.retry_after, was_refused)
 
     def _render(
@@ -438,9 +459,6 @@ class Dispatcher:
     ) -> bool:
         """Plan the next try, or give the message up. Says whether the lane may go on at once."""
         now_us = self._clock()
-        if lane.failing_since_us is None:
-            _log.warning("endpoint fails", endpoint=lane.endpoint.id, reason=tried.error)
-            lane.failing_since_us = tried.first_sent_us or now_us
         lane.tries += 1
         refused = was_refused or is_refusal(tried.status)
         lane.refusals += refused
@@ -451,7 +469,7 @@ class Dispatcher:
             status=tried.status,
             is_refusal=refused,
             refusals=lane.refusals,
-            failing_us=now_us - lane.failing_since_us,
+            failing_us=now_us - (lane.failing_since_us or now_us),
         ):
             return self._bury(lane, notification, replace(tried, state=DeliveryState.DEAD, next_us=0), epoch)
         pause = self._retry.delay_seconds(lane.tries, self._jitter(), retry_after_seconds(retry_after, now_us))
