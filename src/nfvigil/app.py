@@ -157,8 +157,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     vims: dict[str, Vim] = {}
     poster: HttpPoster | None = None
     try:
-        for vim in settings.vims:
-            vims[vim.name] = open_vim(driver=vim.driver, name=vim.name, options=vim.options, clock=clock)
+        for chosen in settings.vims:
+            vims[chosen.name] = open_vim(driver=chosen.driver, name=chosen.name, options=chosen.options, clock=clock)
         metrics = Metrics()
         memory = await store.memory()
         memory.pop(BASE, None)
@@ -261,6 +261,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             guard=guard,
             clock=clock,
             metrics=metrics,
+            read_event=intake.read,
             extra_routes=routes(intake=intake, guard=guard, formats=load_formats(), count=metrics.event),
         )
         yield Service(

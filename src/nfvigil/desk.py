@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
 
 import msgspec
 
+from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from nfvigil.inspector import internal
 from nfvigil.inspector.decide import decide
@@ -44,19 +44,6 @@ WOULD_FAIL = {
 """The event that stands for "it died", by kind of resource."""
 
 
-class Simulation(Protocol):
-    """A VIM that can be told to fail."""
-
-    @property
-    def name(self) -> str: ...
-
-    def describe(self) -> dict[str, Any]: ...
-
-    def heal(self) -> None: ...
-
-    def power(self, host: str, on: bool) -> bool: ...
-
-
 class Desk:
     """One method a wish. Each is durable when it returns, and raises a RefusedError that says what is wrong."""
 
@@ -72,7 +59,7 @@ class Desk:
         formats: Sequence[str],
         forget: Callable[..., None],
         health: Callable[[], Awaitable[Health]],
-        simulation: Simulation | None,
+        simulation: SimulatedVim | None,
         clock: Callable[[], int],
         extra_actions: frozenset[str] = frozenset(),
     ) -> None:
@@ -301,7 +288,7 @@ class Desk:
         record = there.get(found) if found else None
         if found is None or record is None or (project is not None and record.project != project):
             raise NotFoundError("there is no such resource")
-        related = {}
+        related: dict[str, tuple[str, ...]] = {}
         owners = {record.project} - {""}
         for relation in sorted(INVERSE):
             keys = [
@@ -321,7 +308,7 @@ class Desk:
             alarms=tuple(alarm for alarm in alarms if _may_see(alarm, project)),
         )
 
-    def simulation(self) -> Simulation | None:
+    def simulation(self) -> SimulatedVim | None:
         return self._simulation
 
     async def health(self) -> Health:

@@ -31,7 +31,7 @@ from nfvigil.model.change import Change
 from nfvigil.model.event import Event, Status
 from nfvigil.model.ids import EventIds
 from nfvigil.model.notification import Delivery, Notification
-from nfvigil.model.resource import MapChange, Snapshot
+from nfvigil.model.resource import Host, MapChange, Snapshot
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision, News
 
@@ -285,6 +285,10 @@ class Pipeline:
         """The VIM's resources have changed. Whom it concerns is worked out anew where alarms stand."""
         touched = self.map.load(news) if isinstance(news, Snapshot) else self.map.apply(news)
         concerned = [key for key in touched if key in self.state.alarms_on or key in self.state.faults_on]
+        if isinstance(news, Snapshot) or any(isinstance(record, Host) for record in news.put):
+            # Names that monitors used and the map did not know may be known now.
+            unknown = {fault.resource for fault in self.state.faults.values() if self.map.get(fault.resource) is None}
+            concerned.extend(key for key in unknown if self.map.resolve(key))
         if concerned:
             self._touched.update(dict.fromkeys(sorted(concerned)))
             self._is_touched.set()

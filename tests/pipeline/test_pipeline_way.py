@@ -318,3 +318,23 @@ async def test_two_pieces_of_news_to_one_subscription_are_numbered_without_a_gap
 
     await until(lambda: world.pipeline.waiting == 0)
     assert [note.seq for note, _ in world.told] == list(range(1, len(world.told) + 1))
+
+
+@pytest.mark.parametrize("name", ["compute-1", "COMPUTE-1.example.net"])
+async def test_owners_hear_of_a_fault_that_came_before_the_cloud_was_known(name: str) -> None:
+    world = World()
+    tasks = [asyncio.ensure_future(world.pipeline.run()), asyncio.ensure_future(world.controller.run())]
+    await world.pipeline.keep([world.event("compute.host.down", name)])
+    await until(lambda: world.news(News.RAISED))
+    before = world.news(News.RAISED)
+
+    await world.pipeline.take_map(await world.vim.snapshot())
+
+    await until(lambda: len([key for key in world.news(News.RAISED) if key.startswith("server/")]) == 3)
+    await until(lambda: world.pipeline.state.alarms and world.store.actions)
+    await until(lambda: all(action.state.is_over for action in world.store.actions.values()))
+    assert before == {f"host/{name}"}
+    assert (await world.vim.show("host/compute-1"))["forced_down"] is True
+    assert set(world.pipeline.state.alarms_on) >= {"host/compute-1"}
+    for task in tasks:
+        await _end(task)

@@ -72,6 +72,26 @@ def refresh(turn: Turn, alarm: Alarm) -> None:
                     raise_alarm(turn, kind, target, rule, cause=cause)
 
 
+def complete(turn: Turn, alarm: Alarm) -> None:
+    """An alarm on something that the map did not know then, and does now: fill in what it lacks, set its states."""
+    vim = vim_of(alarm.resource, turn.map)
+    if alarm.vim or not vim:
+        return
+    rules: dict[str, Rule] = {rule.name: rule for rule in turn.policy.policy.event_rules}
+    known = turn.put_alarm(
+        msgspec.structs.replace(
+            alarm,
+            vim=vim,
+            project=project_of(alarm.resource, turn.map),
+            resource_name=name_of(alarm.resource, turn.map),
+            changed_us=turn.now,
+        )
+    )
+    rule = rules.get(alarm.rule)
+    if rule is not None and not alarm.predicted and not alarm.marks:
+        set_marks(turn, known, rule)
+
+
 def settle_after(turn: Turn, start: list[str]) -> None:
     """After faults or causes went away: close what does not stand any more, tell who became a root cause."""
     _keep(turn, start)

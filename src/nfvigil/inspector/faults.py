@@ -87,6 +87,36 @@ def awaken(turn: Turn, host: str) -> None:
             raise_alarm(turn, fault.type, fault.resource, rule, fault=awake)
 
 
+def recognise(turn: Turn, key: str) -> None:
+    """The map knows now what monitors spoke of under a name that it did not know: the faults belong there."""
+    there = turn.map.resolve(key)
+    if there is None or there == key:
+        return
+    rules = {rule.name: rule for rule in turn.policy.policy.event_rules}
+    for fault_id in tuple(turn.state.faults_on.get(key, ())):
+        fault = turn.state.faults[fault_id]
+        if fault.resource != key:
+            continue
+        end_fault(turn, fault)
+        words = tuple(msgspec.structs.replace(word, resource=there) for word in fault.assertions)
+        known = turn.state.faults.get(turn.state.fault_at.get((fault.type, there), ""))
+        if known is not None:
+            new = tuple(word for word in words if not any(_is_same(word, other) for other in known.assertions))
+            turn.put_fault(msgspec.structs.replace(known, assertions=(*known.assertions, *new)))
+            continue
+        rule: Rule = rules.get(fault.rule) or Rule(name=fault.rule)
+        moved = msgspec.structs.replace(
+            fault,
+            id=stable_id("fault", turn.event.id, fault.type, there),
+            resource=there,
+            assertions=words,
+            suppressed="maintenance" if turn.is_suppressed(rule, there) else "",
+        )
+        turn.put_fault(moved)
+        if not moved.suppressed:
+            raise_alarm(turn, moved.type, there, rule, fault=moved)
+
+
 def holds(words: tuple[Assertion, ...]) -> bool:
     """Whether a fault stands on these words: one that is enough by itself, or as many as their rule needs."""
     counted = [word for word in words if word.needed > 1]

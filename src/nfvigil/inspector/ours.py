@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from nfvigil.inspector import internal
-from nfvigil.inspector.alarms import refresh
-from nfvigil.inspector.faults import awaken, end_fault
+from nfvigil.inspector.alarms import complete, refresh
+from nfvigil.inspector.faults import awaken, end_fault, recognise
 from nfvigil.inspector.state import RESTORING
 from nfvigil.inspector.turn import Turn
 from nfvigil.model.alarm import AlarmState, VimState
@@ -56,9 +56,11 @@ def map_changed(turn: Turn, keys: list[str]) -> None:
             for fault_id in tuple(turn.state.faults_on.get(key, ())):
                 if turn.state.faults[fault_id].resource == key:  # its owner deleted it: nothing is there to be ill
                     end_fault(turn, turn.state.faults[fault_id])
+        recognise(turn, key)
     for key in keys:
         for alarm_id in tuple(turn.state.alarms_on.get(key, ())):
             if alarm_id in turn.state.alarms:
+                complete(turn, turn.state.alarms[alarm_id])
                 refresh(turn, turn.state.alarms[alarm_id])
 
 

@@ -39,8 +39,13 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
         return State(faults=self.faults, alarms=self.alarms, memory=self.memory)
 
     @classmethod
-    def of(cls, state: State) -> Base:
-        return cls(faults=tuple(state.faults.values()), alarms=tuple(state.alarms.values()), memory=dict(state.memory))
+    def of(cls, state: State, last: int) -> Base:
+        return cls(
+            faults=tuple(state.faults.values()),
+            alarms=tuple(state.alarms.values()),
+            memory=dict(state.memory),
+            last=last,
+        )
 
 
 _recorded = msgspec.json.Decoder(Recorded)

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import tzinfo
 
-from nfvigil.errors import FieldError, UnavailableError
+from nfvigil.errors import FieldError, RefusedError, UnavailableError
 from nfvigil.model.event import Event, Receipt, ReceiptState
 from nfvigil.model.ids import EventIds
 from nfvigil.model.raw import RawEvent, Refusal
 from nfvigil.model.times import SECOND
+from nfvigil.southbound.formats.nfvigil import NfvigilFormat
 from nfvigil.southbound.limits import Limits, TooLargeError
 from nfvigil.southbound.normalise import Normaliser
 from nfvigil.southbound.repeats import Repeats
@@ -74,6 +75,20 @@ class Intake:
         if waits:
             await _wait_for_others(waits)
         return receipts
+
+    def read(self, body: bytes) -> Event:
+        """One event in our own form, as ``take`` would see it, but not kept: for a dry run.
+
+        Raises RefusedError with every error.
+        """
+        raws = NfvigilFormat().decode(body)
+        if len(raws) != 1:
+            raise RefusedError("one event is wanted", [FieldError("event", f"must be one, not {len(raws)}")])
+        raw = raws[0]
+        event = raw.errors if isinstance(raw, Refusal) else self._normalise(raw, self._clock(), "dry-run")
+        if isinstance(event, Event):
+            return event
+        raise RefusedError("the event has errors", [FieldError(field, reason) for field, reason in event])
 
     def forget(self, *resources: str) -> None:
         """An alarm was cleared by hand: the next event about it counts, even if its monitor repeats itself.
