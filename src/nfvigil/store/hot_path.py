@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import select
 
 from nfvigil.model.action import Action
 from nfvigil.model.change import Change
@@ -21,7 +23,10 @@ class HotPath(Access):
 
     async def commit(self, change: Change) -> None:
         """Keep all of a change or nothing. The same change may be written again: it takes effect once."""
-        ops = self._ops(change)
+        raised_by = {alarm.id: alarm.event_id for alarm in change.alarms}
+        if strangers := {entry.alarm_id for entry in change.history} - raised_by.keys():
+            raised_by |= await self._raised_by(strangers)
+        ops = self._ops(change, raised_by)
         if ops:
             await self._writer.write(ops)
 
@@ -45,7 +50,18 @@ class HotPath(Access):
                 [Update(table=schema.actions, columns=rows.ACTION_RESULT, rows=rows.action_result_rows(actions))]
             )
 
-    def _ops(self, change: Change) -> list[Op]:
+    async def _raised_by(self, alarm_ids: Iterable[str]) -> dict[str, int]:
+        """The raising event of alarms that a change tells the history of, but does not hold."""
+        found = dict.fromkeys(alarm_ids, 0)
+        ids = list(found)
+        for start in range(0, len(ids), 500):
+            part = select(schema.alarms.c.id, schema.alarms.c.event_id).where(
+                schema.alarms.c.id.in_(ids[start : start + 500])
+            )
+            found |= {row[0]: row[1] for row in await self._reader.rows(part)}
+        return found
+
+    def _ops(self, change: Change, raised_by: Mapping[str, int]) -> list[Op]:
         gone = [key for key, value in change.memory.items() if value is None]
         kept = [(key, rows.encode(value)) for key, value in change.memory.items() if value is not None]
         ops: list[Op] = [
@@ -57,7 +73,7 @@ class HotPath(Access):
                 conflict=Conflict.REPLACE,
                 numbered=schema.ALARM_CHANGE,
             ),
-            Insert(table=schema.history, rows=rows.history_rows(change.history), conflict=Conflict.IGNORE),
+            Insert(table=schema.history, rows=rows.history_rows(change.history, raised_by), conflict=Conflict.IGNORE),
             _replace("memory", kept),
             # Whose turn an action is, and its place, stay as they were when it was planned.
             Insert(

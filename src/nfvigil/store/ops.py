@@ -41,7 +41,7 @@ class Insert:
 
 @dataclass(slots=True, kw_only=True)
 class Update:
-    """New values for ``columns``, the first of which is the key. A row that is not there (any more) stays away."""
+    """New values for ``columns``, which begin with the primary key. A row that is not there (any more) stays away."""
 
     table: Table
     columns: tuple[str, ...]
@@ -81,6 +81,10 @@ class Result:
 
 class Writer(Protocol):
     """The one that writes. All units that wait are written in one transaction."""
+
+    @property
+    def waiting(self) -> int:
+        """How many units wait."""
 
     async def write(self, ops: Sequence[Op]) -> list[Result]:
         """Return when durable, with a result for each ``Execute`` among ``ops``.
@@ -146,13 +150,12 @@ def _extend(op: Op, more: Op) -> None:
 
 def distinct(op: Insert | Update) -> list[Row]:
     """The op's rows, the last of each key: one statement may not touch a row twice."""
-    if isinstance(op, Update):
-        return list({row[0]: row for row in op.rows}.values())
-    if op.conflict is Conflict.FAIL:
+    if isinstance(op, Insert) and op.conflict is Conflict.FAIL:
         return list(op.rows)
+    size = len(op.table.primary_key.columns)
+    if isinstance(op, Update):
+        return list({row[:size]: row for row in op.rows}.values())
     keys = key_positions(op.table)
-    if keys == [0]:
-        return list({row[0]: row for row in op.rows}.values())
     return list({tuple(row[k] for k in keys): row for row in op.rows}.values())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -83,8 +83,11 @@ def _cleared_us(alarm: Alarm) -> int | None:
     return alarm.cleared_us or alarm.changed_us or alarm.raised_us
 
 
-def history_rows(entries: Iterable[HistoryEntry]) -> list[Row]:
-    return [(h.alarm_id, h.at_us, position, h.what, encode(h)) for position, h in enumerate(entries)]
+def history_rows(entries: Iterable[HistoryEntry], raised_by: Mapping[str, int]) -> list[Row]:
+    """``raised_by`` leads from an alarm to the event that raised it."""
+    return [
+        (raised_by[h.alarm_id], h.alarm_id, h.at_us, position, h.what, encode(h)) for position, h in enumerate(entries)
+    ]
 
 
 def fault_rows(faults: Iterable[Fault]) -> list[Row]:
@@ -93,16 +96,16 @@ def fault_rows(faults: Iterable[Fault]) -> list[Row]:
 
 def action_rows(actions: Iterable[Action], node: str) -> list[Row]:
     return [
-        (a.id, a.event_id, position, a.alarm_id, a.project, a.kind, a.state, _ended_us(a), node, encode(a))
+        (a.event_id, a.id, position, a.alarm_id, a.project, a.kind, a.state, _ended_us(a), node, encode(a))
         for position, a in enumerate(actions)
     ]
 
 
-ACTION_RESULT = ("id", "state", "ended_us", "body")
+ACTION_RESULT = ("event_id", "id", "state", "ended_us", "body")
 
 
 def action_result_rows(actions: Iterable[Action]) -> list[Row]:
-    return [(a.id, a.state, _ended_us(a), encode(a)) for a in actions]
+    return [(a.event_id, a.id, a.state, _ended_us(a), encode(a)) for a in actions]
 
 
 def _ended_us(action: Action) -> int | None:
@@ -119,12 +122,12 @@ def notification_rows(notifications: Iterable[Notification]) -> list[Row]:
 def delivery_rows(deliveries: Iterable[Delivery], node: str) -> list[Row]:
     return [
         (
-            d.id,
-            d.notification,
             d.subscription,
-            d.endpoint,
             d.seq,
             d.part,
+            d.endpoint,
+            d.id,
+            d.notification,
             d.state,
             d.attempts,
             d.next_us,
@@ -138,24 +141,40 @@ def delivery_rows(deliveries: Iterable[Delivery], node: str) -> list[Row]:
     ]
 
 
-DELIVERY_RESULT = ("id", "state", "attempts", "next_us", "first_sent_us", "delivered_us", "status", "error")
+DELIVERY_RESULT = (
+    *("subscription", "seq", "part", "endpoint"),
+    *("state", "attempts", "next_us", "first_sent_us", "delivered_us", "status", "error"),
+)
 
 
 def delivery_result_rows(deliveries: Iterable[Delivery]) -> list[Row]:
     return [
-        (d.id, d.state, d.attempts, d.next_us, d.first_sent_us, d.delivered_us, d.status, d.error) for d in deliveries
+        (
+            d.subscription,
+            d.seq,
+            d.part,
+            d.endpoint,
+            d.state,
+            d.attempts,
+            d.next_us,
+            d.first_sent_us,
+            d.delivered_us,
+            d.status,
+            d.error,
+        )
+        for d in deliveries
     ]
 
 
 def to_delivery(row: Sequence[Any]) -> Delivery:
     """``row`` begins with the columns of the table ``deliveries``."""
     return Delivery(
-        id=row[0],
-        notification=row[1],
-        subscription=row[2],
+        subscription=row[0],
+        seq=row[1],
+        part=row[2],
         endpoint=row[3],
-        seq=row[4],
-        part=row[5],
+        id=row[4],
+        notification=row[5],
         state=DeliveryState(row[6]),
         attempts=row[7],
         next_us=row[8],

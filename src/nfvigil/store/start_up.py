@@ -88,14 +88,16 @@ class StartUp(Access):
     async def claim_actions(self, limit: int, after: Action | None = None) -> list[Action]:
         """Take over unfinished actions that nobody else works on, in the order planned; go on after ``after``."""
         at = (actions.c.event_id, actions.c.position, actions.c.id)
-        wanted = select(actions.c.id).where(IS_UNFINISHED, self._is_free(actions.c.leased_by))
+        key = (actions.c.event_id, actions.c.id)
+        wanted = select(*key).where(IS_UNFINISHED, self._is_free(actions.c.leased_by))
         if after is not None:
-            place = select(*at).where(actions.c.id == after.id).scalar_subquery()
-            wanted = wanted.where(tuple_(*at) > place)
+            place = select(*at).where(actions.c.event_id == after.event_id, actions.c.id == after.id)
+            found = await self._reader.rows(place)
+            wanted = wanted.where(tuple_(*at) > tuple_(*found[0])) if found else wanted
         wanted = wanted.order_by(*at).limit(bounded(limit))
         statement = (
             update(actions)
-            .where(actions.c.id.in_(self._skipping_locked(wanted)))
+            .where(tuple_(*key).in_(self._skipping_locked(wanted)))
             .values(leased_by=self._node)
             .returning(*at, actions.c.body)
         )
@@ -119,14 +121,15 @@ class StartUp(Access):
             .exists()
         )
         at = (deliveries.c.endpoint, deliveries.c.seq, deliveries.c.part)
-        wanted = select(deliveries.c.id).where(IS_PENDING, self._is_free(deliveries.c.leased_by), ~held_before)
+        key = tuple(deliveries.primary_key.columns)
+        wanted = select(*key).where(IS_PENDING, self._is_free(deliveries.c.leased_by), ~held_before)
         wanted = wanted.where(deliveries.c.subscription.in_(select(subscriptions.c.id)))
         if after is not None:
             wanted = wanted.where(tuple_(*at) > tuple_(after.endpoint, after.seq, after.part))
         wanted = wanted.order_by(*at).limit(bounded(limit))
         statement = (
             update(deliveries)
-            .where(deliveries.c.id.in_(self._skipping_locked(wanted)))
+            .where(tuple_(*key).in_(self._skipping_locked(wanted)))
             .values(leased_by=self._node)
             .returning(*deliveries.c)
         )
@@ -169,7 +172,7 @@ class StartUp(Access):
             return []
         return [Execute(statement=select(func.pg_advisory_xact_lock(CLAIM_LOCK)))]
 
-    def _skipping_locked(self, wanted: Select[tuple[str]]) -> Select[tuple[str]]:
+    def _skipping_locked(self, wanted: Select[Any]) -> Select[Any]:
         """A row that is just being written is not waited for (SQLite has one writer and no such words)."""
         return wanted if self._reader.on_sqlite else wanted.with_for_update(skip_locked=True)
 

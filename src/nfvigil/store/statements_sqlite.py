@@ -83,11 +83,12 @@ def on_conflict(table: Table, conflict: Conflict, keep: tuple[str, ...], same: t
 def _update_sql(table: Table, columns: tuple[str, ...], count: int) -> str:
     row = "(" + ",".join("?" * len(columns)) + ")"
     values = ",".join([row] * count)
-    key, *names = columns
-    sets = ",".join(f"{name} = new.{name}" for name in names)
+    size = len(table.primary_key.columns)
+    sets = ",".join(f"{name} = new.{name}" for name in columns[size:])
+    where = " AND ".join(f"{table.name}.{name} = new.{name}" for name in columns[:size])
     return (
         f"WITH new ({','.join(columns)}) AS (VALUES {values}) "  # noqa: S608  # names of our own tables
-        f"UPDATE {table.name} SET {sets} FROM new WHERE {table.name}.{key} = new.{key}"
+        f"UPDATE {table.name} SET {sets} FROM new WHERE {where}"
     )
 
 

@@ -22,10 +22,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from nfvigil.errors import SettingsError, StoreUnavailableError
 from nfvigil.store.address import Address, parse
+from nfvigil.store.admin_records import AdminRecords
+from nfvigil.store.alarm_records import AlarmRecords
+from nfvigil.store.delivery_records import DeliveryRecords
+from nfvigil.store.event_records import EventRecords
 from nfvigil.store.file_lock import WAIT_SECONDS, FileLock
 from nfvigil.store.hot_path import HotPath
 from nfvigil.store.migrating import bring_up_to_date, revision_of
 from nfvigil.store.ops import Op, Result, Writer
+from nfvigil.store.profiles import Profiles
 from nfvigil.store.reading import Reader
 from nfvigil.store.schema import REVISIONS
 from nfvigil.store.start_up import StartUp
@@ -34,7 +39,7 @@ from nfvigil.store.writer_sqlite import SqliteWriter, connect
 LEASE_SECONDS = 30.0
 
 
-class Store(HotPath, StartUp):
+class Store(HotPath, StartUp, AlarmRecords, EventRecords, DeliveryRecords, AdminRecords, Profiles):
     """Made by ``open_store``."""
 
     _stack: AsyncExitStack
@@ -151,7 +156,9 @@ async def _writer(address: Address, *, read_only: bool) -> Writer:
 class _NoWriter:
     """Refuses every write."""
 
-    waiting = 0
+    @property
+    def waiting(self) -> int:
+        return 0
 
     async def write(self, ops: Sequence[Op]) -> list[Result]:
         raise StoreUnavailableError("the database was opened for reading only")

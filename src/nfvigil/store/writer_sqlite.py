@@ -38,6 +38,9 @@ from nfvigil.store.statements_sqlite import compiled, delete_steps, insert_steps
 QUEUE_LIMIT = 10_000
 GROUP_LIMIT = 1_000
 BUSY_TIMEOUT_SECONDS = 5.0
+CACHE_KIB = 16_000
+CHECKPOINT_PAGES = 4_000
+"""16 MB of log, then the database itself is brought up to date: pages that changed often are written once."""
 
 _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError, ConflictError)
 """Errors that lie in a unit itself and not in the database."""
@@ -54,7 +57,9 @@ class _Unit:
 class SqliteWriter:
     """The group-commit writer. Make it inside the running event loop."""
 
-    def __init__(self, *, path: Path, queue_limit: int = QUEUE_LIMIT, busy_timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self, *, path: Path, queue_limit: int = QUEUE_LIMIT, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS
+    ) -> None:
         self._path = path
         self._queue_limit = queue_limit
         self._busy_timeout_seconds = busy_timeout_seconds
@@ -199,6 +204,8 @@ def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     except sqlite3.Error:
         connection.close()
         raise

@@ -22,8 +22,8 @@ def upgrade() -> None:
 def _create() -> None:
     op.create_table(
         "actions",
-        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("event_id", BIG, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("alarm_id", sa.Text(), nullable=False),
         sa.Column("project", sa.Text(), nullable=False),
@@ -32,10 +32,9 @@ def _create() -> None:
         sa.Column("ended_us", BIG, nullable=True),
         sa.Column("leased_by", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_actions"),
+        sa.PrimaryKeyConstraint("event_id", "id", name="pk_actions"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("actions_by_alarm", "actions", ["alarm_id", "event_id", "position", "id"], unique=False)
-    op.create_index("actions_by_event", "actions", ["event_id", "position", "id"], unique=False)
     op.create_index(
         "actions_unfinished",
         "actions",
@@ -68,7 +67,6 @@ def _create() -> None:
     op.create_index("alarms_by_change", "alarms", ["change"], unique=False)
     op.create_index("alarms_by_event", "alarms", ["event_id"], unique=False)
     op.create_index("alarms_by_project", "alarms", ["project", "raised_us", "id"], unique=False)
-    op.create_index("alarms_by_resource", "alarms", ["resource", "raised_us", "id"], unique=False)
     op.create_index("alarms_by_root", "alarms", ["root", "raised_us", "id"], unique=False)
     op.create_index("alarms_by_time", "alarms", ["raised_us", "id"], unique=False)
     op.create_index(
@@ -83,6 +81,14 @@ def _create() -> None:
         "alarms_open_by_project",
         "alarms",
         ["project", "raised_us", "id"],
+        unique=False,
+        sqlite_where=sa.text("cleared_us IS NULL"),
+        postgresql_where=sa.text("cleared_us IS NULL"),
+    )
+    op.create_index(
+        "alarms_open_by_resource",
+        "alarms",
+        ["resource"],
         unique=False,
         sqlite_where=sa.text("cleared_us IS NULL"),
         postgresql_where=sa.text("cleared_us IS NULL"),
@@ -112,12 +118,12 @@ def _create() -> None:
     )
     op.create_table(
         "deliveries",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("notification", sa.Text(), nullable=False),
         sa.Column("subscription", sa.Text(), nullable=False),
-        sa.Column("endpoint", sa.Text(), nullable=False),
         sa.Column("seq", BIG, nullable=False),
         sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("notification", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_us", BIG, nullable=False),
@@ -126,11 +132,8 @@ def _create() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("leased_by", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
+        sa.PrimaryKeyConstraint("subscription", "seq", "part", "endpoint", name="pk_deliveries"),
         sqlite_with_rowid=False,
-    )
-    op.create_index(
-        "deliveries_by_subscription", "deliveries", ["subscription", "seq", "part", "endpoint"], unique=False
     )
     op.create_index(
         "deliveries_dead",
@@ -179,12 +182,13 @@ def _create() -> None:
     )
     op.create_table(
         "history",
+        sa.Column("raised_by", BIG, nullable=False),
         sa.Column("alarm_id", sa.Text(), nullable=False),
         sa.Column("at_us", BIG, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("alarm_id", "at_us", "position", "what", name="pk_history"),
+        sa.PrimaryKeyConstraint("raised_by", "alarm_id", "at_us", "position", "what", name="pk_history"),
         sqlite_with_rowid=False,
     )
     op.create_table(

@@ -1,0 +1,205 @@
+"""Questions about alarms and faults, and what people write on alarms (acknowledgements, comments)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, update
+
+from nfvigil.errors import NotFoundError, RefusedError
+from nfvigil.model.alarm import Alarm, Audience, HistoryEntry
+from nfvigil.model.fault import Fault
+from nfvigil.model.resource import Kind, key_of, split_key
+from nfvigil.store import rows
+from nfvigil.store.access import Access, in_scope, like_any
+from nfvigil.store.alarm_query import LIMIT_MAX, AlarmQuery
+from nfvigil.store.ops import Conflict, Execute, Insert
+from nfvigil.store.reading import page_limit
+from nfvigil.store.schema import ALARM_CHANGE, IS_OPEN, IS_STANDING, alarms, cursors, faults, history
+
+
+class AlarmChanges(msgspec.Struct, frozen=True):
+    """Alarms in the order in which they changed. Ask again with ``since_change=next_change`` for what is newer."""
+
+    next_change: int
+    alarms: tuple[Alarm, ...]
+
+
+class AlarmRecords(Access):
+    async def alarms(self, query: AlarmQuery) -> list[Alarm]:
+        """A page of alarms, newest first; with ``since_change`` in the order of their changes."""
+        if query.since_change is not None:
+            return list((await self.alarm_changes(query)).alarms)
+        statement = self._matching(query, alarms.c.body)
+        if query.marker is not None:
+            raised_us = await self._reader.value(
+                select(alarms.c.raised_us).where(alarms.c.id == query.marker, *_visible(query.project))
+            )
+            if raised_us is None:
+                raise NotFoundError(f"there is no alarm {query.marker} to go on from")
+            statement = statement.where(tuple_(alarms.c.raised_us, alarms.c.id) < tuple_(raised_us, query.marker))
+        statement = statement.order_by(alarms.c.raised_us.desc(), alarms.c.id.desc()).limit(page_limit(query.limit))
+        return [rows.to_alarm(body) for body in await self._reader.values(statement)]
+
+    async def alarm_changes(self, query: AlarmQuery) -> AlarmChanges:
+        """What has changed since ``query.since_change`` (None: ever), oldest change first."""
+        since = query.since_change or 0
+        limit = page_limit(query.limit)
+        async with self._reader.connection() as connection:
+            # Read first: what changes between the two statements is then seen by this call or the next one.
+            last = (
+                await connection.execute(select(cursors.c.value).where(cursors.c.name == ALARM_CHANGE))
+            ).scalar_one()
+            found = (
+                await connection.execute(
+                    self._matching(query, alarms.c.change, alarms.c.body)
+                    .where(alarms.c.change > since)
+                    .order_by(alarms.c.change)
+                    .limit(limit)
+                )
+            ).all()
+        next_change = found[-1][0] if len(found) == limit else max([last, since, *(row[0] for row in found)])
+        return AlarmChanges(next_change, tuple(rows.to_alarm(row[1]) for row in found))
+
+    async def alarm(self, alarm_id: str, project: str | None) -> Alarm | None:
+        body = await self._reader.value(select(alarms.c.body).where(alarms.c.id == alarm_id, *_visible(project)))
+        return None if body is None else rows.to_alarm(body)
+
+    async def history(self, alarm_id: str, project: str | None = None) -> list[HistoryEntry]:
+        """An alarm's life, oldest first; empty where there is no such alarm in the reader's scope."""
+        bodies = await self._reader.values(
+            select(history.c.body)
+            .join(alarms, (alarms.c.event_id == history.c.raised_by) & (alarms.c.id == history.c.alarm_id))
+            .where(alarms.c.id == alarm_id, *_visible(project))
+            .order_by(history.c.at_us, history.c.position, history.c.what)
+            .limit(LIMIT_MAX * 10)
+        )
+        return [rows.to_history(body) for body in bodies]
+
+    async def save_alarm(
+        self,
+        alarm: Alarm,
+        history_entry: HistoryEntry,
+        expected_changed_us: int | None,
+        *,
+        expected: Alarm | None = None,
+    ) -> None:
+        """Keep what a person did to an alarm. Raises ConflictError where it is not as it was when it was read.
+
+        ``expected`` asks for more: that nothing at all of the record has changed.
+        """
+        row = rows.alarm_rows([alarm])[0]
+        values = {column.name: value for column, value in zip(alarms.columns, row, strict=True)}
+        values["change"] = select(cursors.c.value).where(cursors.c.name == ALARM_CHANGE).scalar_subquery()
+        guard = alarms.c.changed_us.is_not_distinct_from(expected_changed_us)
+        if expected is not None:
+            guard = alarms.c.body == rows.encode(expected)
+        await self._writer.write(
+            [
+                Execute(
+                    statement=update(cursors).where(cursors.c.name == ALARM_CHANGE).values(value=cursors.c.value + 1)
+                ),
+                Execute(
+                    statement=update(alarms).where(alarms.c.id == alarm.id, guard).values(**values),
+                    must_hit=True,
+                    complaint=f"the alarm {alarm.id} was changed meanwhile",
+                ),
+                Insert(
+                    table=history,
+                    rows=rows.history_rows([history_entry], {alarm.id: alarm.event_id}),
+                    conflict=Conflict.IGNORE,
+                ),
+            ]
+        )
+
+    async def faults(
+        self,
+        *,
+        standing_only: bool = False,
+        resource: str | None = None,
+        type: str | None = None,
+        since_us: int | None = None,
+        marker: str | None = None,
+        limit: int = 100,
+    ) -> list[Fault]:
+        """Faults, newest first: the administrator's business, as they speak of hosts."""
+        statement = select(faults.c.body)
+        if standing_only:
+            statement = statement.where(IS_STANDING)
+        if resource is not None:
+            statement = statement.where(faults.c.resource == resource)
+        if type is not None:
+            statement = statement.where(faults.c.type == type)
+        if since_us is not None:
+            statement = statement.where(faults.c.raised_us >= since_us)
+        if marker is not None:
+            raised_us = await self._reader.value(select(faults.c.raised_us).where(faults.c.id == marker))
+            if raised_us is None:
+                raise NotFoundError(f"there is no fault {marker} to go on from")
+            statement = statement.where(tuple_(faults.c.raised_us, faults.c.id) < tuple_(raised_us, marker))
+        statement = statement.order_by(faults.c.raised_us.desc(), faults.c.id.desc()).limit(page_limit(limit))
+        return [rows.to_fault(body) for body in await self._reader.values(statement)]
+
+    async def fault(self, fault_id: str) -> Fault | None:
+        body = await self._reader.value(select(faults.c.body).where(faults.c.id == fault_id))
+        return None if body is None else rows.to_fault(body)
+
+    def _matching(self, query: AlarmQuery, *columns: Any) -> Select[Any]:
+        statement = select(*columns).where(*_visible(query.project))
+        statement = statement.where(*_about_resources(query))
+        if query.of_project is not None:
+            statement = statement.where(alarms.c.project == query.of_project)
+        if query.open_only:
+            statement = statement.where(IS_OPEN)
+        if query.states:
+            statement = statement.where(alarms.c.state.in_([state.value for state in query.states]))
+        if query.severities:
+            statement = statement.where(alarms.c.severity_rank.in_([severity.rank for severity in query.severities]))
+        if query.min_severity is not None:
+            statement = statement.where(alarms.c.severity_rank >= query.min_severity.rank)
+        types = like_any(alarms.c.fault_type, query.fault_types, on_sqlite=self._reader.on_sqlite)
+        if types is not None:
+            statement = statement.where(types)
+        if query.event_id is not None:
+            statement = statement.where(alarms.c.event_id == query.event_id)
+        if query.root is not None:
+            statement = statement.where(alarms.c.root == query.root)
+        if query.is_root_cause is not None:
+            statement = statement.where((alarms.c.parent == "") == query.is_root_cause)
+        if query.is_acked is not None:
+            acked = alarms.c.acked_us.is_not(None)
+            statement = statement.where(acked if query.is_acked else ~acked)
+        if query.from_us is not None:
+            statement = statement.where(alarms.c.raised_us >= query.from_us)
+        if query.until_us is not None:
+            statement = statement.where(alarms.c.raised_us < query.until_us)
+        return statement
+
+
+def _visible(project: str | None) -> Sequence[ColumnElement[bool]]:
+    """A project sees its own alarms, less those that the policy keeps from the owners."""
+    if not project:
+        return in_scope(alarms.c.project, project)
+    return [*in_scope(alarms.c.project, project), alarms.c.audience == Audience.OWNERS.value]
+
+
+def _about_resources(query: AlarmQuery) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if query.resource_kinds:
+        conditions.append(
+            or_(*(func.substr(alarms.c.resource, 1, len(kind) + 1) == f"{kind}/" for kind in query.resource_kinds))
+        )
+    if query.resources:
+        if len(query.resources) > LIMIT_MAX:
+            raise RefusedError(f"at most {LIMIT_MAX} resources may be asked for at once")
+        conditions.append(alarms.c.resource.in_(sorted({key for name in query.resources for key in _keys(name)})))
+    return conditions
+
+
+def _keys(name: str) -> list[str]:
+    """A key itself, or the keys that a bare id may stand for."""
+    if split_key(name)[0] in Kind._value2member_map_ and "/" in name:
+        return [name]
+    return [key_of(kind, name) for kind in Kind]

@@ -1,0 +1,145 @@
+"""Subscriptions, their notifications, and the way of each to its endpoints."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, delete, literal_column, select, tuple_, update
+
+from nfvigil.errors import NotFoundError, RefusedError
+from nfvigil.model.notification import Delivery, DeliveryState, Notification
+from nfvigil.model.subscription import Subscription
+from nfvigil.store import rows
+from nfvigil.store.access import Access, in_scope
+from nfvigil.store.ops import Conflict, Execute, Insert
+from nfvigil.store.reading import page_limit
+from nfvigil.store.schema import IS_DEAD, IS_PENDING, deliveries, notifications, subscriptions
+
+DELETE_BATCH = 500
+
+
+class DeliveryRecords(Access):
+    async def subscriptions(
+        self, project: str | None = None, *, marker: str | None = None, limit: int | None = None
+    ) -> list[Subscription]:
+        """Subscriptions by id, all of them or a page behind the id ``marker``."""
+        statement = select(subscriptions.c.body).where(*in_scope(subscriptions.c.project, project))
+        if marker is not None:
+            statement = statement.where(subscriptions.c.id > marker)
+        statement = statement.order_by(subscriptions.c.id)
+        if limit is not None:
+            statement = statement.limit(page_limit(limit))
+        return [rows.to_subscription(body) for body in await self._reader.values(statement)]
+
+    async def subscription(self, subscription_id: str, project: str | None = None) -> Subscription | None:
+        body = await self._reader.value(
+            select(subscriptions.c.body).where(
+                subscriptions.c.id == subscription_id, *in_scope(subscriptions.c.project, project)
+            )
+        )
+        return None if body is None else rows.to_subscription(body)
+
+    async def put_subscription(self, subscription: Subscription) -> None:
+        row = (subscription.id, subscription.project, subscription.created_us, rows.encode(subscription))
+        await self._writer.write([Insert(table=subscriptions, rows=[row], conflict=Conflict.REPLACE)])
+
+    async def delete_subscription(self, subscription_id: str) -> None:
+        """Remove it with all that was ever to be sent for it. What a crash leaves of that, ``purge`` removes."""
+        result = await self._writer.write(
+            [Execute(statement=delete(subscriptions).where(subscriptions.c.id == subscription_id))]
+        )
+        if not result[0].count:
+            raise NotFoundError(f"there is no subscription {subscription_id}")
+        await self.delete_rows_of(subscription_id)
+
+    async def delete_rows_of(self, subscription_id: str) -> int:
+        """Remove the notifications and deliveries of a subscription that is gone; returns how many."""
+        total = 0
+        for table in (deliveries, notifications):
+            key = tuple(table.primary_key.columns)
+            some = select(*key).where(table.c.subscription == subscription_id).limit(DELETE_BATCH)
+            count = DELETE_BATCH
+            while count >= DELETE_BATCH:
+                statement = delete(table).where(tuple_(*key).in_(some))
+                count = (await self._writer.write([Execute(statement=statement)]))[0].count
+                total += count
+        return total
+
+    async def deliveries(
+        self,
+        subscription_id: str,
+        state: DeliveryState | None = None,
+        marker: str | None = None,
+        limit: int = 100,
+        *,
+        project: str | None = None,
+    ) -> list[Delivery]:
+        """Deliveries by (seq, part, endpoint), behind ``marker``, the last one's ``delivery_marker``."""
+        at = (deliveries.c.subscription, deliveries.c.seq, deliveries.c.part, deliveries.c.endpoint)
+        statement = select(deliveries).where(deliveries.c.subscription == subscription_id)
+        statement = statement.where(*_of_project(deliveries.c.subscription, project))
+        if state is DeliveryState.PENDING:
+            statement = statement.where(IS_PENDING)
+        elif state is DeliveryState.DEAD:
+            statement = statement.where(IS_DEAD)
+        elif state is not None:
+            statement = statement.where(deliveries.c.state == state.value)
+        if marker is not None:
+            statement = statement.where(tuple_(*at) > tuple_(subscription_id, *_split_marker(marker)))
+        found = await self._reader.rows(statement.order_by(*at).limit(page_limit(limit)))
+        return [rows.to_delivery(row) for row in found]
+
+    async def notifications(
+        self, subscription_id: str, after_seq: int = 0, limit: int = 100, *, project: str | None = None
+    ) -> list[Notification]:
+        """Notifications behind ``after_seq``, in order."""
+        bodies = await self._reader.values(
+            select(notifications.c.body)
+            .where(
+                notifications.c.subscription == subscription_id,
+                notifications.c.seq > after_seq,
+                *_of_project(notifications.c.subscription, project),
+            )
+            .order_by(notifications.c.subscription, notifications.c.seq)
+            .limit(page_limit(limit))
+        )
+        return [rows.to_notification(body) for body in bodies]
+
+    async def requeue_deliveries(self, subscription_id: str, after_seq: int) -> int:
+        """Replay: what was delivered or given up behind ``after_seq`` is pending again, with the same ids."""
+        statement = (
+            update(deliveries)
+            .where(
+                deliveries.c.subscription == subscription_id,
+                deliveries.c.seq > after_seq,
+                deliveries.c.state != literal_column("'pending'"),
+            )
+            .values(
+                state=DeliveryState.PENDING.value,
+                attempts=0,
+                next_us=0,
+                delivered_us=None,
+                status=0,
+                error="",
+                leased_by=self._node,
+            )
+        )
+        return (await self._writer.write([Execute(statement=statement)]))[0].count
+
+
+def delivery_marker(delivery: Delivery) -> str:
+    """Where a page of deliveries ends."""
+    return f"{delivery.seq}/{delivery.part}/{delivery.endpoint}"
+
+
+def _split_marker(marker: str) -> tuple[int, int, str]:
+    seq, _, rest = marker.partition("/")
+    part, _, endpoint = rest.partition("/")
+    if not (seq.isdecimal() and part.isdecimal() and len(seq) < 19 and len(part) < 10):
+        raise RefusedError(f"the marker {marker} does not name a delivery: write <seq>/<part>/<endpoint>")
+    return int(seq), int(part), endpoint
+
+
+def _of_project(column: ColumnElement[str], project: str | None) -> list[ColumnElement[bool]]:
+    """Rows of a subscription belong to whom the subscription belongs to."""
+    if project is None:
+        return []
+    return [column.in_(select(subscriptions.c.id).where(*in_scope(subscriptions.c.project, project)))]
