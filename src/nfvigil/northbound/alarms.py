@@ -22,7 +22,7 @@ from nfvigil.northbound.explain import Explanation, explain
 from nfvigil.northbound.fields import SEQUENCE_MAX, Body, Flag, Moment, Prose, Shape, Text, Whole
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, for_readers, for_writers, problems
 from nfvigil.northbound.paging import Listing, Page, page
-from nfvigil.northbound.parts import Have, Parts
+from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.shapes import AlarmShape, Time
 from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.store.alarm_query import AlarmQuery
@@ -92,8 +92,8 @@ async def list_alarms(
             raise RefusedError("the request is wrong", [FieldError("marker", "does not go with changed_after")])
         changes = await parts.store.alarm_changes(query)
         # Always a cursor: this list has no end, it goes on when something changes.
-        after = changes[-1][0] if changes else parameters.changed_after
-        return answer({"items": [alarm_view(alarm, scope) for _, alarm in changes], "next": str(after)})
+        shown = [alarm_view(alarm, scope) for alarm in changes.alarms]
+        return answer({"items": shown, "next": str(changes.next_change)})
     found = await parts.store.alarms(query)
     return answer(page(found, parameters.limit, lambda alarm: alarm.id, lambda alarm: alarm_view(alarm, scope)))
 
@@ -196,7 +196,9 @@ async def take_back_acknowledgement(parts: Have, caller: Caller, request: Reques
 async def clear(parts: Have, caller: Caller, request: Request, alarm_id: AlarmId) -> Response:
     """Clear it by hand, where its monitor never will. What only follows from another is cleared with its root."""
     require_match(request, alarm_view(await find_alarm(parts, alarm_id, caller), caller.scope))
-    return tagged_answer(request, alarm_view(await parts.desk.clear(alarm_id, by=caller.name), caller.scope))
+    alarm = await parts.desk.clear(alarm_id, by=caller.name)
+    await note(parts, caller, "cleared an alarm", alarm_id)
+    return tagged_answer(request, alarm_view(alarm, caller.scope))
 
 
 @write.post(

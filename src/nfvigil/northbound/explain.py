@@ -12,7 +12,7 @@ from nfvigil.northbound.delivery_views import DeliveryShape, delivery_view
 from nfvigil.northbound.fields import Shape
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.shapes import ActionShape, AlarmShape, EventShape, ProfileShape, StepShape
-from nfvigil.northbound.views import action_view, event_view, plain, profile_view, step_views
+from nfvigil.northbound.views import action_view, event_view, plain, profile_view, step_views, veiled_profile_view
 
 ACTIONS_MAX = 1000
 
@@ -49,7 +49,7 @@ async def explain(parts: Parts, alarm: Alarm, project: str | None) -> dict[str, 
     whole: dict[str, Any] = {
         "alarm": alarm_view(alarm, project),
         "actions": [action_view(action, project) for action in actions],
-        "timings": None if profile is None else profile_view(profile, project),
+        "timings": _timings(profile, alarm, project),
         "event": None,
         "verdict": None,
         "entries": None,
@@ -80,6 +80,12 @@ async def explain(parts: Parts, alarm: Alarm, project: str | None) -> dict[str, 
             "entries": plain(decision.entries),
         }
     return whole
+
+
+def _timings(profile: Profile | None, alarm: Alarm, project: str | None) -> dict[str, Any] | None:
+    if profile is None:
+        return None
+    return profile_view(profile) if project is None else veiled_profile_view(profile, alarm)
 
 
 async def profile_of(parts: Parts, alarm: Alarm) -> Profile | None:

@@ -23,7 +23,7 @@ from nfvigil.northbound.guarded import Caller, for_administrators, for_readers, 
 from nfvigil.northbound.paging import Limit, Listing, Page, page
 from nfvigil.northbound.parts import Have
 from nfvigil.northbound.shapes import Id, ProfileShape, Time
-from nfvigil.northbound.views import profile_view
+from nfvigil.northbound.views import profile_view, veiled_profile_view
 
 read = for_readers("faults")
 administer = for_administrators("faults")
@@ -121,7 +121,7 @@ async def list_faults(
 ) -> Response:
     """Faults, the newest first."""
     found = await parts.store.faults(
-        open_only=parameters.state is Which.OPEN, marker=parameters.marker, limit=parameters.limit
+        standing_only=parameters.state is Which.OPEN, marker=parameters.marker, limit=parameters.limit
     )
     return answer(page(found, parameters.limit, lambda fault: fault.id, fault_view))
 
@@ -141,12 +141,13 @@ async def show_profile(
 ) -> Response:
     """A fault's checkpoints; a project asks by the id of its alarm."""
     profile = await parts.store.profile(fault_id) if caller.is_admin else None
-    if profile is None:
-        alarm = await parts.store.alarm(fault_id, caller.scope)
-        profile = None if alarm is None else await profile_of(parts, alarm)
-    if profile is None:
+    if profile is not None:
+        return answer(profile_view(profile))
+    alarm = await parts.store.alarm(fault_id, caller.scope)
+    profile = None if alarm is None else await profile_of(parts, alarm)
+    if alarm is None or profile is None:
         raise NotFoundError("there is no such fault")
-    return answer(profile_view(profile, caller.scope))
+    return answer(profile_view(profile) if caller.is_admin else veiled_profile_view(profile, alarm))
 
 
 @administer.get("/v1/profiles/summary", response_model=Summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -9,6 +10,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import Request
 
+from nfvigil.errors import UnavailableError
 from nfvigil.model.event import Event
 from nfvigil.model.identity import Identity
 from nfvigil.northbound.desk import Desk
@@ -30,6 +32,12 @@ class Parts:
 
 def parts_of(request: Request) -> Parts:
     return cast(Parts, request.app.state.parts)
+
+
+async def note(parts: Parts, caller: Identity, what: str, target: str, text: str = "") -> None:
+    """Keep in the audit log what somebody did. It is done by then, so it is not refused for want of the note."""
+    with contextlib.suppress(UnavailableError):
+        await parts.store.audit(caller.name, what, target, text)
 
 
 Have = Annotated[Parts, Depends(parts_of)]

@@ -16,7 +16,7 @@ from nfvigil.northbound.etags import answer, tagged_answer
 from nfvigil.northbound.fields import Body, Moment, PolicyText, Query, Shape, Text, Whole
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, Flaw, for_administrators, problems
 from nfvigil.northbound.paging import LIMIT, LIMIT_MAX, Listing
-from nfvigil.northbound.parts import Have, Parts
+from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.problems import field_error_view
 from nfvigil.northbound.shapes import ActionShape, AlarmShape, EventShape, StepShape, Time, ToldShape
 from nfvigil.northbound.tagged import CREATED, ETAG, NOT_MODIFIED
@@ -154,6 +154,7 @@ async def apply(parts: Have, caller: Caller, body: PolicyBody) -> Response:
     """Make it the next version of its name, and the one in force."""
     applied = await parts.desk.apply_policy(body.text, by=caller.name)
     policy = await _find(parts, applied.name, applied.version)
+    await note(parts, caller, "applied a policy", f"{policy.name}@{policy.version}")
     return answer(policy_view(policy), 201, {"Location": f"/v1/policies/{policy.name}?version={policy.version}"})
 
 
@@ -162,6 +163,7 @@ async def roll_back(parts: Have, caller: Caller, name: PolicyName, body: Rollbac
     """Put an earlier version in force again."""
     version = None if body is None else body.version
     active = await parts.desk.roll_back(name, version, by=caller.name)
+    await note(parts, caller, "rolled back a policy", f"{active.name}@{active.version}")
     return answer(policy_view(await _find(parts, active.name, active.version)))
 
 

@@ -74,7 +74,7 @@ def problem(
     }
     if errors:
         body["errors"] = [field_error_view(error) for error in errors[:ERRORS_MAX]]
-    return Response(msgspec.json.encode(body), status, headers, media_type=MEDIA_TYPE)
+    return Response(msgspec.json.encode(body), int(status), headers, media_type=MEDIA_TYPE)
 
 
 def field_error_view(error: FieldError) -> dict[str, Any]:
@@ -131,6 +131,8 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
         return FieldError("body", f"is not JSON: {error.get('ctx', {}).get('error', '')} at character {position}")
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
     reason = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        reason = "is not known here"
     return FieldError((field or str(place))[:300], reason[:1].lower() + reason[1:300])
 
 

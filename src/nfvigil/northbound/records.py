@@ -15,24 +15,24 @@ from nfvigil.model.notification import Delivery, DeliveryState
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision
 from nfvigil.store.alarm_query import AlarmQuery
+from nfvigil.store.alarm_records import AlarmChanges
 from nfvigil.store.records import PolicyRecord
 
 
 class Records(Protocol):
     async def alarms(self, query: AlarmQuery) -> Sequence[Alarm]: ...
-    async def alarm_changes(self, query: AlarmQuery) -> Sequence[tuple[int, Alarm]]: ...
+    async def alarm_changes(self, query: AlarmQuery) -> AlarmChanges: ...
     async def alarm(self, alarm_id: str, project: str | None) -> Alarm | None: ...
     async def history(self, alarm_id: str) -> Sequence[HistoryEntry]: ...
 
     async def faults(
-        self, *, open_only: bool = True, marker: str | None = None, limit: int = 100
+        self, *, standing_only: bool = False, marker: str | None = None, limit: int = 100
     ) -> Sequence[Fault]: ...
     async def fault(self, fault_id: str) -> Fault | None: ...
 
     async def event(self, event_id: int) -> Event | None: ...
     async def events(
         self,
-        *,
         after: int = 0,
         limit: int = 100,
         since_us: int | None = None,
@@ -44,10 +44,10 @@ class Records(Protocol):
     async def actions(
         self,
         *,
+        project: str | None,
         event_id: int | None = None,
         alarm_id: str | None = None,
         state: ActionState | None = None,
-        project: str | None = None,
         marker: str | None = None,
         limit: int = 100,
     ) -> Sequence[Action]: ...
@@ -59,7 +59,6 @@ class Records(Protocol):
     async def deliveries(
         self,
         subscription_id: str,
-        *,
         state: DeliveryState | None = None,
         marker: str | None = None,
         limit: int = 100,
@@ -68,9 +67,10 @@ class Records(Protocol):
     async def deliveries_of_event(self, event_id: int, limit: int = 1000) -> Sequence[Delivery]: ...
 
     async def profile(self, fault_id: str) -> Profile | None: ...
-    async def profiles(self, *, since_us: int = 0, limit: int = 1000) -> Sequence[Profile]: ...
+    async def profiles(self, since_us: int = 0, limit: int = 100) -> Sequence[Profile]: ...
 
     async def policies(self) -> Sequence[PolicyRecord]: ...
     async def policy(self, name: str, version: int | None = None) -> PolicyRecord | None: ...
 
+    async def audit(self, who: str, what: str, target: str = "", text: str = "") -> None: ...
     async def commit(self, change: Change) -> None: ...

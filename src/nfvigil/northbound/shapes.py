@@ -129,9 +129,10 @@ class ProfileShape(Shape):
     """Doctor's checkpoints of one fault."""
 
     fault_id: Id | None
-    """Null for a project: the fault itself may be on something that it may not see."""
+    """Null for a project, as `event_id`, `notified` and `acted`: the fault may be on something that it may not see."""
     fault_type: str
-    resource: str | None
+    resource: str
+    """For a project its own, whose alarm it asked by."""
     event_id: str | None
     received_time: Time
     """When the event came in at our door."""
@@ -139,8 +140,8 @@ class ProfileShape(Shape):
     """From the first checkpoint to the last."""
     checkpoints: list[CheckpointShape]
     spans: list[SpanShape]
-    notified: int
-    acted: int
+    notified: int | None
+    acted: int | None
 
 
 class CheckpointShape(Shape):

@@ -13,7 +13,7 @@ from nfvigil.northbound.desk import SimulatedCloud
 from nfvigil.northbound.etags import answer
 from nfvigil.northbound.fields import Body, Number, Prose, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
-from nfvigil.northbound.parts import Have, Parts
+from nfvigil.northbound.parts import Have, Parts, note
 
 administer = for_administrators("simulation")
 
@@ -132,6 +132,7 @@ async def change_simulation(parts: Have, caller: Caller, body: FailureBody) -> R
         cloud.heal()
     else:
         cloud.inject(body.failure.failure())
+    await note(parts, caller, "changed the simulation", body.failure.kind)
     return answer(cloud.describe())
 
 
@@ -141,4 +142,5 @@ async def switch_host(
 ) -> Response:
     """Switch a host's power. No monitor is told: send the event yourself."""
     changed = _cloud(parts).power(host, body.power == "on")
+    await note(parts, caller, f"switched a simulated host {body.power}", host)
     return answer({"host": host, "power": body.power, "changed": changed})

@@ -24,9 +24,10 @@ from nfvigil.northbound.etags import answer, require_match, tagged_answer
 from nfvigil.northbound.fields import SEQUENCE_MAX, Body, MaybeText, Number, Query, Shape, Text, Whole
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_readers, for_writers, problems
 from nfvigil.northbound.paging import Listing, Page, page
-from nfvigil.northbound.parts import Have, Parts
+from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.shapes import AlarmShape, Id, Time
 from nfvigil.northbound.tagged import CREATED, ETAG, NOT_MODIFIED
+from nfvigil.store.delivery_records import delivery_marker
 
 read = for_readers("subscriptions")
 write = for_writers("subscriptions")
@@ -204,6 +205,7 @@ async def subscribe(
     if idempotency_key is not None:
         subscription = await _same_as_before(parts, subscription)
     covered = await parts.desk.subscribe(subscription)
+    await note(parts, caller, "subscribed", subscription.id)
     view = subscription_view(subscription) | {"resources": [alarm_view(alarm, caller.scope) for alarm in covered]}
     return answer(view, 201, {"Location": f"/v1/subscriptions/{subscription.id}"})
 
@@ -297,6 +299,7 @@ async def unsubscribe(parts: Have, caller: Caller, request: Request, subscriptio
     """Hear no more; what was not delivered yet is dropped."""
     require_match(request, subscription_view(await _find(parts, subscription_id, caller)))
     await parts.desk.unsubscribe(subscription_id)
+    await note(parts, caller, "unsubscribed", subscription_id)
     return Response(None, 204)
 
 
@@ -368,4 +371,4 @@ async def list_deliveries(
     found = await parts.store.deliveries(
         subscription_id, state=parameters.state, marker=parameters.marker, limit=parameters.limit
     )
-    return answer(page(found, parameters.limit, lambda delivery: delivery.id, delivery_view))
+    return answer(page(found, parameters.limit, delivery_marker, delivery_view))

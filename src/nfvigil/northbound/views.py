@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.action import Action
+from nfvigil.model.alarm import Alarm
 from nfvigil.model.answers import DryRun
 from nfvigil.model.checkpoints import SPANS, Checkpoint, Profile
 from nfvigil.model.event import Event
-from nfvigil.model.resource import split_key
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.times import iso, iso_or_none
 from nfvigil.model.verdict import Step
@@ -91,16 +91,16 @@ def dry_run_view(run: DryRun) -> dict[str, Any]:
     }
 
 
-def profile_view(profile: Profile, project: str | None) -> dict[str, Any]:
+def profile_view(profile: Profile) -> dict[str, Any]:
     """Checkpoints with their offsets, and what each component took."""
     times = dict(sorted(profile.checkpoints.items()))
     first, last = (min(times.values()), max(times.values())) if times else (0, 0)
     total = last - first
     return {
-        "fault_id": profile.fault if project is None else None,
+        "fault_id": profile.fault,
         "fault_type": profile.type,
-        "resource": profile.resource if project is None or split_key(profile.resource)[0] == "server" else None,
-        "event_id": str(profile.event_id) if project is None else None,
+        "resource": profile.resource,
+        "event_id": str(profile.event_id),
         "received_time": iso(profile.received_us),
         "total_ms": total / 1000,
         "checkpoints": [
@@ -120,6 +120,18 @@ def profile_view(profile: Profile, project: str | None) -> dict[str, Any]:
         ],
         "notified": profile.notified,
         "acted": profile.acted,
+    }
+
+
+def veiled_profile_view(profile: Profile, alarm: Alarm) -> dict[str, Any]:
+    """For a project: the times, as its own alarm's. Where the fault is and how many others it hit is not told."""
+    return profile_view(profile) | {
+        "fault_id": None,
+        "fault_type": alarm.fault_type,
+        "resource": alarm.resource,
+        "event_id": None,
+        "notified": None,
+        "acted": None,
     }
 
 
