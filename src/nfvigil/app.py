@@ -23,7 +23,7 @@ from nfvigil.controller.plugins import action_plugins, open_vim
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
-from nfvigil.desk import BASE, Desk
+from nfvigil.desk import BASE, Desk, active_record, put_in_force
 from nfvigil.errors import NfvigilError, SettingsError, UnavailableError
 from nfvigil.inspector.policy import CompiledPolicy, Policy
 from nfvigil.inspector.reading import read_policy
@@ -64,8 +64,10 @@ _log = structlog.get_logger("nfvigil")
 MAP_WAIT_SECONDS = 10.0
 """How long a start waits for the clouds to be listed. Beyond that we decide with what we know: who owns what a
 fault concerns is found out later, but the administrator hears of it at once."""
-CLAIM_PAGE = 10_000
+PAGE = 5_000
+DELIVERIES_MAX = 20_000
 GRACE_SECONDS = 5.0
+LEASE_SECONDS = 30.0
 
 
 def clock() -> int:
@@ -88,7 +90,7 @@ class Service:
         inventory: Inventory,
         retention: Retention,
         app: Any,
-        vims: dict[str, Vim],
+        undecided: list[Event],
     ) -> None:
         self.settings = settings
         self.store = store
@@ -99,7 +101,7 @@ class Service:
         self.inventory = inventory
         self.retention = retention
         self.app = app
-        self.vims = vims
+        self.undecided = undecided
 
     async def run(self, serve: Callable[[Any], Any]) -> None:
         """Start the parts from the inside out, serve until ``serve`` returns, end them from the outside in."""
@@ -114,7 +116,7 @@ class Service:
             rest.append(group.create_task(self.pipeline.run(), name="pipeline"))
             await self._resume()
             rest.append(group.create_task(self.heartbeats.run(), name="heartbeats"))
-            rest.append(group.create_task(self.store.keep_leases(), name="leases"))
+            rest.append(group.create_task(_keep_leases(self.store), name="leases"))
             rest.append(group.create_task(self.retention.run(), name="retention"))
             await serve(self.app)
             for task in rest:
@@ -125,16 +127,18 @@ class Service:
     async def _resume(self) -> None:
         """Take up what an earlier process left."""
         store = self.store
-        undecided: list[Event] = []
-        after = await store.cursor()
-        while page := await store.undecided(after, CLAIM_PAGE):
-            undecided.extend(page)
-            after = page[-1].id
-        actions = await store.claim_actions(CLAIM_PAGE)
+        undecided, self.undecided = self.undecided, []
+        actions: list[Action] = []
+        while some := await store.claim_actions(PAGE, after=actions[-1] if actions else None):
+            actions.extend(some)
         failed: dict[int, set[str]] = {}
         for action in await _failed_actions(store, self.pipeline.state):
             failed.setdefault(action.event_id, set()).add(action.target)
-        deliveries = await store.claim_deliveries(CLAIM_PAGE)
+        deliveries: list[tuple[Notification, Delivery]] = []
+        while more := await store.claim_deliveries(PAGE, after=deliveries[-1][1] if deliveries else None):
+            deliveries.extend(more)
+            if len(deliveries) >= DELIVERIES_MAX:
+                break  # the dispatcher reads the rest itself, endpoint by endpoint
         await self.pipeline.resume(undecided=undecided, actions=actions, failed=failed)
         self.dispatcher.offer(deliveries)
         self.controller.offer(actions, again=True)
@@ -142,10 +146,29 @@ class Service:
             _log.info("resumed", events=len(undecided), actions=len(actions), deliveries=len(deliveries))
 
 
+async def _undecided(store: Store) -> list[Event]:
+    found: list[Event] = []
+    after = await store.cursor()
+    while page := await store.undecided(after, PAGE):
+        found.extend(page)
+        after = page[-1].id
+    return found
+
+
+async def _keep_leases(store: Store) -> None:
+    """Say now and then that we are alive, so that nobody takes over our rows."""
+    while True:
+        await asyncio.sleep(LEASE_SECONDS / 3)
+        try:
+            await store.renew_leases(LEASE_SECONDS)
+        except UnavailableError as error:
+            _log.warning("leases not renewed", reason=str(error))
+
+
 async def _failed_actions(store: Store, state: State) -> list[Action]:
     found: list[Action] = []
     for event_id in {alarm.event_id for alarm in state.alarms.values()}:
-        found.extend(await store.actions(event_id=event_id, state=ActionState.FAILED, limit=1000))
+        found.extend(await store.actions(project=None, event_id=event_id, state=ActionState.FAILED, limit=1000))
     return found
 
 
@@ -167,7 +190,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         recent = await store.recent_events(
             clock() - int(settings.intake.repeat_window_seconds * SECOND), IntakeLimits().repeats_max
         )
-        ids = EventIds(clock, settings.node_number, last=await store.last_event_id())
+        undecided = await _undecided(store)
+        last = undecided[-1].id if undecided else await store.cursor()
+        ids = EventIds(clock, settings.node_number, last=last)
         matcher = Matcher(await store.subscriptions())
         channels = load_channels()
         seqs = await store.last_seqs()
@@ -274,7 +299,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             inventory=inventory,
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             app=app,
-            vims=vims,
+            undecided=undecided,
         )
     finally:
         if poster is not None:
@@ -289,7 +314,7 @@ async def policy_in_force(store: Store, settings: Settings) -> CompiledPolicy:
     in the store; in a new store, the default.
     """
     extra = frozenset(action_plugins())
-    active = await store.active_policy()
+    active = await active_record(store)
     text = None
     if settings.policy is not None:
         try:
@@ -300,9 +325,7 @@ async def policy_in_force(store: Store, settings: Settings) -> CompiledPolicy:
         text = default_policy()
     if text is not None and (active is None or active.text != text):
         policy = read_policy(text, extra_actions=extra)
-        version = await store.add_policy(policy.name, text, by="settings", at_us=clock())
-        await store.activate_policy(policy.name, version, by="settings", at_us=clock())
-        active = await store.active_policy()
+        active = await put_in_force(store, await store.add_policy(policy.name, text, by="settings"))
     assert active is not None
     return CompiledPolicy(_read_again(active.text, active.version, extra))
 
@@ -353,7 +376,7 @@ def _health(
     async def health() -> Health:
         reasons = []
         try:
-            await store.ping()
+            await store.cursor()
         except UnavailableError as error:
             reasons.append(f"store: {error}")
         vims = inventory.status()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -28,6 +28,7 @@ from nfvigil.notifier.matcher import Matcher
 from nfvigil.notifier.safety import Safety
 from nfvigil.pipeline import Pipeline
 from nfvigil.store import Store
+from nfvigil.store.records import PolicyRecord
 
 BASE = "base"
 """Memory key of the state before the oldest decision that is kept: where a replay begins."""
@@ -176,8 +177,8 @@ class Desk:
     async def apply_policy(self, text: str, *, by: str) -> Policy:
         """Make it the one in force, as the next version of its name. What stands already is not decided anew."""
         policy = read_policy(text, extra_actions=self._extra_actions)
-        version = await self._store.add_policy(policy.name, text, by=by, at_us=self._clock())
-        return await self._put_in_force(policy.name, version, text, by)
+        record = await self._store.add_policy(policy.name, text, by=by)
+        return await self._put_in_force(record, by)
 
     async def roll_back(self, name: str, version: int | None, *, by: str) -> Policy:
         """Put an earlier version in force again: the given one, else the one before the present."""
@@ -191,12 +192,13 @@ class Desk:
         row = await self._store.policy(name, version)
         if row is None:
             raise NotFoundError(f"there is no policy {name!r} of version {version}")
-        return await self._put_in_force(name, version, row.text, by)
+        return await self._put_in_force(row, by)
 
-    async def _put_in_force(self, name: str, version: int, text: str, by: str) -> Policy:
-        policy = read_policy(text, version=version, extra_actions=self._extra_actions)
-        await self._store.activate_policy(name, version, by=by, at_us=self._clock())
+    async def _put_in_force(self, record: PolicyRecord, by: str) -> Policy:
+        policy = read_policy(record.text, version=record.version, extra_actions=self._extra_actions)
+        await put_in_force(self._store, record)
         self._pipeline.policy = CompiledPolicy(policy)
+        await self._store.audit(by, "policy put in force", policy.label)
         return policy
 
     async def dry_run(
@@ -211,7 +213,7 @@ class Desk:
         runs = []
         base = await self._base()
         state = base.state()
-        async for recorded in self._store.each_decision(after=base.last):
+        async for recorded in each_decision(self._store, base.last):
             decision = msgspec.json.decode(recorded, type=Decision)
             at_us = decision.event.received_us
             if until_us is not None and at_us > until_us:
@@ -260,7 +262,7 @@ class Desk:
         state = base.state()
         count = equal = 0
         different: list[Difference] = []
-        async for body in self._store.each_decision(after=base.last):
+        async for body in each_decision(self._store, base.last):
             for event, recorded, again in replay([body], compiled.__getitem__, state):
                 if since_us is not None and event.received_us < since_us:
                     continue
@@ -297,7 +299,7 @@ class Desk:
                 if project is None or project_of(other, there) == project
             ]
             if keys:
-                related[relation] = keys
+                related[relation] = tuple(keys)
                 owners.update(owner for owner in (project_of(other, there) for other in keys) if owner)
         alarms = [self._pipeline.state.alarms[one] for one in self._pipeline.state.alarms_on.get(found, ())]
         return ResourceDetail(
@@ -313,6 +315,29 @@ class Desk:
 
     async def health(self) -> Health:
         return await self._health()
+
+
+async def active_record(store: Store) -> PolicyRecord | None:
+    """The policy in force: the one that was activated last."""
+    active = await store.policies(active_only=True)
+    return max(active, key=lambda record: record.activated_us or 0, default=None)
+
+
+async def put_in_force(store: Store, record: PolicyRecord) -> PolicyRecord:
+    """Activate one; a policy of another name that was in force is so no more."""
+    active = await store.activate_policy(record.name, record.version)
+    for other in await store.policies(active_only=True):
+        if other.name != record.name:
+            await store.deactivate_policy(other.name)
+    return active
+
+
+async def each_decision(store: Store, after: int) -> AsyncIterator[bytes]:
+    """Every recorded decision behind an event, as its bytes, in order."""
+    while page := await store.decisions(after, 500):
+        for _, body in page:
+            yield body
+        after = page[-1][0]
 
 
 def _may_see(alarm: Alarm, project: str | None) -> bool:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from nfvigil.desk import BASE
+from nfvigil.desk import BASE, each_decision
 from nfvigil.errors import UnavailableError
 from nfvigil.inspector.replay import Base, fold
 from nfvigil.model.change import Change
+from nfvigil.model.ids import event_id_at
 from nfvigil.model.times import SECOND
 from nfvigil.settings import RetentionSettings
 from nfvigil.store import Store
@@ -29,9 +30,12 @@ async def purge(store: Store, before_us: int) -> dict[str, int]:
     kept = msgspec.convert(base, Base) if base else Base()
     state = kept.state()
     last = kept.last
-    async for body in store.each_decision(until_us=before_us, after=last):
+    async for body in each_decision(store, last):
+        event_id = msgspec.json.decode(body, type=_Head).event.id
+        if event_id >= event_id_at(before_us):
+            break
         fold([body], state)
-        last = msgspec.json.decode(body, type=_Head).event.id
+        last = event_id
     if last > kept.last:
         await store.commit(Change(memory={BASE: msgspec.to_builtins(Base.of(state, last))}))
     return await store.purge(before_us)
