@@ -176,7 +176,7 @@ async def test_endpoints_that_hang_do_not_move_the_others() -> None:
     async with Consumer({f"/{number}": hang for number in range(0, 40, 4)}).running() as consumer:
         subscriptions = [subscription(f"s{number}", consumer.url(f"/{number}")) for number in range(40)]
         source = composer(*subscriptions)
-        async with running(dispatcher(rows, limits=Limits(timeout_seconds=1.0)), grace_seconds=0.1) as sender:
+        async with running(dispatcher(rows, limits=Limits(timeout_seconds=4.0)), grace_seconds=0.1) as sender:
             for one in subscriptions:
                 sender.put_subscription(one)
             started = time.monotonic()
@@ -186,7 +186,7 @@ async def test_endpoints_that_hang_do_not_move_the_others() -> None:
             await until(lambda: all(consumer.seqs(path) == [1, 2, 3, 4, 5] for path in healthy))
             took = time.monotonic() - started
 
-    assert took < 0.9, "the healthy ones waited for the time limit of the others"
+    assert took < 3.5, "the healthy ones waited for the time limit of the others"
     assert all(consumer.seqs(f"/{number}") in ([1], [1, 1]) for number in range(0, 40, 4))
 
 
@@ -195,7 +195,7 @@ async def test_hanging_endpoints_that_are_known_leave_half_of_the_places_to_othe
     async with Consumer({f"/{number}": hang for number in range(4)}).running() as consumer:
         subscriptions = [subscription(f"s{number}", consumer.url(f"/{number}")) for number in range(5)]
         source = composer(*subscriptions)
-        limits = Limits(timeout_seconds=0.3, tasks_max=4)
+        limits = Limits(timeout_seconds=1.0, tasks_max=4)
         async with running(dispatcher(rows, limits=limits), grace_seconds=0.1) as sender:
             for one in subscriptions:
                 sender.put_subscription(one)
@@ -204,7 +204,7 @@ async def test_hanging_endpoints_that_are_known_leave_half_of_the_places_to_othe
             for _ in range(3):
                 sender.offer(rows.commit(source.compose(raised(2), 1, NOW)))
                 count = len(consumer.seqs("/4")) + 1
-                await until(lambda wanted=count: len(consumer.seqs("/4")) == wanted, 0.25)
+                await until(lambda wanted=count: len(consumer.seqs("/4")) == wanted, 0.8)
 
 
 async def test_more_than_memory_holds_is_read_from_the_rows_and_nothing_is_lost() -> None:

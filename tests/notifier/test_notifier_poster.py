@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import ssl
+import subprocess
+from pathlib import Path
 
 import pytest
 from notifier_players import Consumer, Request, Script, answer, hang, http_poster
 
-from nfvigil.errors import RefusedError, UnavailableError
+from nfvigil.errors import RefusedError, SettingsError, UnavailableError
 from nfvigil.notifier.poster import HttpPoster, encode_headers, target_of
 from nfvigil.notifier.resolver import Resolver
 from nfvigil.notifier.safety import Safety
@@ -175,6 +178,49 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_trusted() -> None:
             await poster.post(target_of(f"https://127.0.0.1:{port}/", {}), {}, b"{}", 2.0)
     await poster.close()
     assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for vnfm.example by nobody but itself, with its key in the same file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed, which makes the certificate")
+    file = tmp_path / "both.pem"
+    key, own = tmp_path / "key.pem", tmp_path / "own.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-keyout", key, "-out", own, "-days", "2", "-subj", "/CN=vnfm.example"),
+            *("-addext", "subjectAltName=DNS:vnfm.example"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    file.write_text(key.read_text() + own.read_text())
+    return file
+
+
+async def test_tls_is_spoken_with_whom_a_given_authority_vouches_for_and_under_its_name_only(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    resolver = Resolver(safety=Safety(allow_loopback=True), look_up=lambda host: ["127.0.0.1"])
+    trusting = HttpPoster(resolver=resolver, ca_file=str(certificate))
+    async with Consumer(tls=context).running() as consumer:
+        statuses = []
+        for body in (b"1", b"2"):
+            url = f"https://vnfm.example:{consumer.port}/"
+            statuses.append((await trusting.post(target_of(url, {}), {}, body, 2.0)).status)
+        with pytest.raises(UnavailableError, match="cannot connect"):
+            await trusting.post(target_of(f"https://other.example:{consumer.port}/", {}), {}, b"3", 2.0)
+        await trusting.close()
+
+    assert statuses == [204, 204]
+    assert [request.body for request in consumer.received] == [b"1", b"2"]
+
+
+def test_a_missing_certificate_file_is_said_at_the_start() -> None:
+    with pytest.raises(SettingsError, match="cannot read the certificates"):
+        HttpPoster(resolver=Resolver(safety=Safety()), ca_file="/nowhere.pem")
 
 
 async def test_idle_connections_are_closed_after_a_while() -> None:

@@ -1,8 +1,9 @@
 """A small HTTP client for one thing: POST these bytes to that webhook, and tell the status.
 
-It does less than a general client and costs a third of it (docs/decisions has the numbers): no redirects, no
-cookies, no proxies, no decoding. Connections are kept alive. What the endpoint answers beyond its status is read
-to the end, at most 64 KiB, and thrown away.
+It does less than a general client: no redirects, no cookies, no proxies, no decoding. That is the reason for it:
+a hundred messages to a hundred endpoints take about 7 ms of CPU in all with it and 15 ms with aiohttp.
+Connections are kept alive. What the endpoint answers beyond its status is read to the end, at most 64 KiB, and
+thrown away.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import httptools
 
-from nfvigil.errors import RefusedError, UnavailableError
+from nfvigil.errors import RefusedError, SettingsError, UnavailableError
 from nfvigil.notifier.resolver import Resolver
 
 ANSWER_MAX = 64 * 1024
@@ -200,10 +201,19 @@ class _Origin:
 
 
 class HttpPoster:
-    """The client. ``host_limit`` connections at most to one host and port, ``idle_max`` kept open in all."""
+    """The client. ``host_limit`` connections at most to one host and port, ``idle_max`` kept open in all.
+
+    ``ca_file`` holds certificates that are trusted beside the system's: VNF managers often have a private authority.
+    """
 
     def __init__(
-        self, *, resolver: Resolver, host_limit: int = 256, idle_max: int = 512, idle_seconds: float = 60.0
+        self,
+        *,
+        resolver: Resolver,
+        host_limit: int = 256,
+        idle_max: int = 512,
+        idle_seconds: float = 60.0,
+        ca_file: str | None = None,
     ) -> None:
         self._resolver = resolver
         self._host_limit = host_limit
@@ -212,6 +222,13 @@ class HttpPoster:
         self._origins: dict[tuple[str, int, bool], _Origin] = {}
         self._idle = 0
         self._tls: ssl.SSLContext | None = None
+        """Made at the first https endpoint: reading the system's certificates takes 20 ms."""
+        if ca_file is not None:
+            self._tls = ssl.create_default_context()
+            try:
+                self._tls.load_verify_locations(ca_file)
+            except OSError as error:
+                raise SettingsError(f"cannot read the certificates in {ca_file}: {error}") from error
         self._sweep: asyncio.TimerHandle | None = None
         self._is_closed = False
 
