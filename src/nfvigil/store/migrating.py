@@ -26,7 +26,7 @@ async def bring_up_to_date(connection: AsyncConnection, *, upgrade: bool) -> str
     if not upgrade:
         state = f"has the older schema {found}" if found else "is empty"
         raise SettingsError(f"the database {state}: bring it up to date with 'nfvigil db upgrade'")
-    await connection.run_sync(_upgrade)
+    await connection.run_sync(run_revisions)
     return found or ""
 
 
@@ -47,7 +47,8 @@ def _revision(connection: Connection) -> str | None:
     return str(found)
 
 
-def _upgrade(connection: Connection) -> None:
+def run_revisions(connection: Connection) -> None:
+    """Run all that are missing, inside the transaction that the connection is in."""
     # Imported here, as a start without anything to upgrade need not wait for it.
     from alembic import command
     from alembic.config import Config

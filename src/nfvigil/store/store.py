@@ -24,7 +24,6 @@ from nfvigil.errors import SettingsError, StoreUnavailableError
 from nfvigil.store.address import Address, parse
 from nfvigil.store.admin_records import AdminRecords
 from nfvigil.store.alarm_records import AlarmRecords
-from nfvigil.store.delivery_records import DeliveryRecords
 from nfvigil.store.event_records import EventRecords
 from nfvigil.store.file_lock import WAIT_SECONDS, FileLock
 from nfvigil.store.hot_path import HotPath
@@ -34,12 +33,14 @@ from nfvigil.store.profiles import Profiles
 from nfvigil.store.reading import Reader
 from nfvigil.store.schema import REVISIONS
 from nfvigil.store.start_up import StartUp
+from nfvigil.store.upkeep import Upkeep
+from nfvigil.store.writer_postgres import PostgresWriter
 from nfvigil.store.writer_sqlite import SqliteWriter, connect
 
 LEASE_SECONDS = 30.0
 
 
-class Store(HotPath, StartUp, AlarmRecords, EventRecords, DeliveryRecords, AdminRecords, Profiles):
+class Store(HotPath, StartUp, AlarmRecords, EventRecords, AdminRecords, Profiles, Upkeep):
     """Made by ``open_store``."""
 
     _stack: AsyncExitStack
@@ -72,7 +73,7 @@ async def open_store(
         engine = _engine(address, read_only=read_only)
         stack.push_async_callback(engine.dispose)
         await _upgrade_or_refuse(engine, address, upgrade=upgrade and not read_only)
-        writer = await _writer(address, read_only=read_only)
+        writer = _writer(address, read_only=read_only)
         stack.push_async_callback(writer.close)
         store = Store(
             reader=Reader(engine=engine),
@@ -147,10 +148,10 @@ def _engine(address: Address, *, read_only: bool) -> AsyncEngine:
     return engine
 
 
-async def _writer(address: Address, *, read_only: bool) -> Writer:
+def _writer(address: Address, *, read_only: bool) -> Writer:
     if read_only:
         return _NoWriter()
-    return SqliteWriter(path=address.path)
+    return SqliteWriter(path=address.path) if address.is_sqlite else PostgresWriter(dsn=address.dsn)
 
 
 class _NoWriter:
