@@ -144,14 +144,12 @@ def _fetch() -> Binaries:
 
 
 def _apt_options() -> list[str]:
-    """State, cache and lists of our own; as if no PostgreSQL were installed, so that all of it is listed."""
+    """State, cache and lists of our own; as if nothing were installed, so that everything it needs is listed."""
     for name in ("state/lists/partial", "cache/archives/partial", "debs"):
         (CACHE / name).mkdir(parents=True, exist_ok=True)
     for old in (CACHE / "debs").glob("*.deb"):
         old.unlink()
-    stanzas = Path("/var/lib/dpkg/status").read_text(errors="replace").split("\n\n")
-    kept = [stanza for stanza in stanzas if not re.match(r"Package: (postgresql|libpq5|libllvm|libz3)", stanza)]
-    (CACHE / "status").write_text("\n\n".join(kept))
+    (CACHE / "status").write_text("")
     own = {
         "Dir::State": CACHE / "state",
         "Dir::State::status": CACHE / "status",
@@ -167,7 +165,11 @@ def _packages(options: list[str]) -> list[str]:
     """The server and the libraries that are not here: what apt would install, less scripts and their languages."""
     listed = _apt(["install", "--print-uris", "-qq", "-y", "--no-install-recommends", "postgresql"], options, cwd=CACHE)
     names = [match[1] for match in re.finditer(r"^'\S+' ([^_\s]+)_\S+ \d+", listed, re.MULTILINE)]
-    wanted = [name for name in names if re.match(r"postgresql-(client-)?\d+$|lib(?!.*perl)", name)]
+    status = Path("/var/lib/dpkg/status").read_text(errors="replace")
+    installed = set(re.findall(r"^Package: (\S+)\nStatus: install ok installed$", status, re.MULTILINE))
+    # PostgreSQL's own libraries come along in any case: those that are installed may be of another version.
+    own = {name for name in names if re.match(r"postgresql-(client-)?\d+$|libpq5|libllvm", name)}
+    wanted = sorted(own | ({name for name in names if re.match(r"lib(?!.*perl)", name)} - installed))
     if not any(re.match(r"postgresql-\d+$", name) for name in wanted):
         raise PostgresUnavailableError("apt knows no package postgresql")
     return wanted
