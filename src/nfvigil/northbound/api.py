@@ -6,11 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-import msgspec
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from nfvigil import __version__
 from nfvigil.model.event import Event
@@ -30,7 +28,7 @@ from nfvigil.northbound import (
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
 from nfvigil.northbound.metrics import Metrics
-from nfvigil.northbound.openapi import describe
+from nfvigil.northbound.openapi import description_route
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
 
@@ -96,10 +94,5 @@ def create_api(
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(docs_route())
-    document = msgspec.json.encode(describe(app, extra_paths or {}))
-
-    async def show_description(request: Request) -> Response:
-        return Response(document, media_type="application/json")
-
-    app.router.routes.append(Route("/openapi.json", show_description, methods=["GET"], include_in_schema=False))
+    app.router.routes.append(description_route(app, extra_paths or {}))
     return app

@@ -70,6 +70,6 @@ async def _is_administrator(parts: Parts, request: Request) -> bool:
 )
 async def show_metrics(parts: Have, caller: Caller) -> Response:
     """Counts, times and depths. For administrators, and readers without a project: it counts what all projects have."""
-    if caller.role is not Role.ADMIN and caller.project is not None:
+    if not caller.is_admin and (caller.role is not Role.READER or caller.project is not None):
         raise ForbiddenError("metrics are for administrators, and readers without a project")
     return Response(parts.metrics.exposition(), 200, HEADERS, media_type=CONTENT_TYPE)

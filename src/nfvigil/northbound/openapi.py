@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from nfvigil.northbound.guarded import Problem
 
@@ -23,6 +28,22 @@ def describe(app: FastAPI, extra: Mapping[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(_schemas_of_problems())
     return merged(document, extra)
+
+
+def description_route(app: FastAPI, extra: Mapping[str, Any]) -> Route:
+    """``/openapi.json``. It takes a fifth of a second to make, which nobody who only sends events should wait for:
+    so it is made when it is first asked for, beside the event loop.
+    """
+    made: list[bytes] = []
+    making = asyncio.Lock()
+
+    async def show(request: Request) -> Response:
+        async with making:
+            if not made:
+                made.append(msgspec.json.encode(await asyncio.to_thread(describe, app, extra)))
+        return Response(made[0], media_type="application/json")
+
+    return Route("/openapi.json", show, methods=["GET"], include_in_schema=False)
 
 
 def merged(document: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,280 @@
+"""Who may do what, and who sees what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from northbound_fakes import NOW, PEOPLE, call, make_world
+
+from nfvigil.model.subscription import Subscription
+from nfvigil.northbound.auth import DEVELOPER, PREFIX, Guard, create_token, hash_of
+from nfvigil.northbound.openapi import describe
+
+pytestmark = pytest.mark.anyio
+
+SUBSCRIPTION = {"endpoints": [{"url": "http://consumer.example/a"}]}
+READ, WRITE, ADMIN = "read", "write", "admin"
+
+ROUTES: list[tuple[str, str, Any, str]] = [
+    ("GET", "/v1/alarms", None, READ),
+    ("GET", "/v1/alarms/a-1", None, READ),
+    ("GET", "/v1/alarms/a-1/history", None, READ),
+    ("GET", "/v1/alarms/a-1/explain", None, READ),
+    ("POST", "/v1/alarms/a-1/ack", None, WRITE),
+    ("DELETE", "/v1/alarms/a-1/ack", None, WRITE),
+    ("POST", "/v1/alarms/a-1/comments", {"text": "seen"}, WRITE),
+    ("POST", "/v1/alarms/host-alarm/clear", None, ADMIN),
+    ("GET", "/v1/events", None, ADMIN),
+    ("GET", "/v1/events/7", None, ADMIN),
+    ("GET", "/v1/faults", None, ADMIN),
+    ("GET", "/v1/faults/f-1", None, ADMIN),
+    ("GET", "/v1/faults/a-1/profile", None, READ),
+    ("GET", "/v1/profiles/summary", None, ADMIN),
+    ("GET", "/v1/subscriptions", None, READ),
+    ("POST", "/v1/subscriptions", SUBSCRIPTION, WRITE),
+    ("GET", "/v1/subscriptions/s-a", None, READ),
+    ("GET", "/v1/subscriptions/s-a/deliveries", None, READ),
+    ("POST", "/v1/subscriptions/s-a/test", None, WRITE),
+    ("POST", "/v1/subscriptions/s-a/replay?after=0", None, WRITE),
+    ("POST", "/v1/subscriptions/s-a/pause", None, WRITE),
+    ("POST", "/v1/subscriptions/s-a/resume", None, WRITE),
+    ("DELETE", "/v1/subscriptions/s-a", None, WRITE),
+    ("GET", "/v1/resources?kind=server", None, READ),
+    ("GET", "/v1/resources/server/s-a", None, READ),
+    ("GET", "/v1/resources/host/compute-1/impact", None, ADMIN),
+    ("GET", "/v1/actions", None, READ),
+    ("GET", "/v1/policies", None, ADMIN),
+    ("GET", "/v1/policies/test", None, ADMIN),
+    ("POST", "/v1/policies", {"text": "name: test"}, ADMIN),
+    ("POST", "/v1/policies/lint", {"text": "name: test"}, ADMIN),
+    ("POST", "/v1/policies/dry-run", {}, ADMIN),
+    ("POST", "/v1/policies/test/rollback", {}, ADMIN),
+    ("POST", "/v1/replay", {}, ADMIN),
+    ("GET", "/v1/simulation", None, ADMIN),
+    ("PUT", "/v1/simulation", {"failure": {"kind": "dead"}}, ADMIN),
+    ("POST", "/v1/simulation/hosts/compute-1", {"power": "off"}, ADMIN),
+]
+MAY = {
+    "admin": {READ, WRITE, ADMIN},
+    "member-a": {READ, WRITE},
+    "reader-a": {READ},
+    "monitor": set(),
+}
+
+
+def world_with_subscription(**more: Any) -> Any:
+    world = make_world(**more)
+    for id, project in (("s-a", "A"), ("s-b", "B"), ("s-admin", "")):
+        world.store.subscribed[id] = Subscription(id=id, project=project, created_us=NOW)
+    return world
+
+
+@pytest.mark.parametrize(("method", "address", "body", "needs"), ROUTES, ids=[f"{r[0]} {r[1]}" for r in ROUTES])
+async def test_every_operation_is_for_those_it_is_meant_for(method: str, address: str, body: Any, needs: str) -> None:
+    stranger = await world_with_subscription().call(method, address, body, by=None)
+    assert stranger.status == 401
+    assert stranger.headers["www-authenticate"] == "Bearer"
+    assert "token" in stranger.problem["detail"]
+
+    for person, may in MAY.items():
+        answer = await world_with_subscription().call(method, address, body, by=person)
+        if needs in may:
+            assert answer.status in (200, 201, 202, 204), (person, answer)
+        else:
+            assert answer.status == 403, (person, answer)
+            assert answer.problem["status"] == 403
+
+
+def test_the_table_of_operations_is_complete() -> None:
+    world = make_world()
+    document = describe(world.call.app, {})
+    operations = {
+        (method.upper(), path) for path, item in document["paths"].items() for method in item if path.startswith("/v1/")
+    }
+
+    assert len(operations) == len(ROUTES)
+
+
+OTHERS = [
+    ("GET", "/v1/alarms/b-1", None),
+    ("GET", "/v1/alarms/b-1/history", None),
+    ("GET", "/v1/alarms/b-1/explain", None),
+    ("GET", "/v1/alarms/host-alarm", None),
+    ("GET", "/v1/alarms/for-admin", None),
+    ("POST", "/v1/alarms/b-1/ack", None),
+    ("DELETE", "/v1/alarms/b-1/ack", None),
+    ("POST", "/v1/alarms/b-1/comments", {"text": "hello"}),
+    ("GET", "/v1/faults/b-1/profile", None),
+    ("GET", "/v1/faults/f-1/profile", None),
+    ("GET", "/v1/subscriptions/s-b", None),
+    ("GET", "/v1/subscriptions/s-admin", None),
+    ("DELETE", "/v1/subscriptions/s-b", None),
+    ("POST", "/v1/subscriptions/s-b/test", None),
+    ("POST", "/v1/subscriptions/s-b/replay?after=0", None),
+    ("POST", "/v1/subscriptions/s-b/pause", None),
+    ("GET", "/v1/subscriptions/s-b/deliveries", None),
+    ("GET", "/v1/resources/server/s-b", None),
+    ("GET", "/v1/resources/host/compute-1", None),
+]
+
+
+@pytest.mark.parametrize(("method", "address", "body"), OTHERS, ids=[f"{r[0]} {r[1]}" for r in OTHERS])
+async def test_what_is_anothers_looks_as_if_it_were_not_there(method: str, address: str, body: Any) -> None:
+    world = world_with_subscription()
+
+    answer = await world.call(method, address, body, by="member-a")
+
+    assert answer.status == 404
+    # Word for word what is said of a thing that nobody has.
+    nobodys = address.replace("b-1", "no-1").replace("s-b", "no-1").replace("s-admin", "no-1").replace("f-1", "no-1")
+    nobodys = nobodys.replace("host-alarm", "no-1").replace("for-admin", "no-1").replace("compute-1", "no-1")
+    assert answer.body == (await world.call(method, nobodys, body, by="member-a")).body
+
+
+async def test_lists_hold_only_what_is_the_projects_own() -> None:
+    world = world_with_subscription()
+
+    for address in ("/v1/alarms?state=all", "/v1/alarms?changed_after=0", "/v1/subscriptions", "/v1/actions"):
+        shown = (await world.call("GET", address, by="member-a")).json["items"]
+        assert {one.get("project_id", one.get("project")) for one in shown} == {"A"}, address
+    servers = (await world.call("GET", "/v1/resources?kind=server", by="member-a")).json["items"]
+    assert [one["key"] for one in servers] == ["server/s-a"]
+    assert (await world.call("GET", "/v1/resources?kind=host", by="member-a")).json["items"] == []
+
+
+@pytest.mark.parametrize("address", ["/v1/alarms", "/v1/subscriptions", "/v1/actions", "/v1/resources?kind=server"])
+async def test_a_token_that_lacks_its_project_sees_nothing_rather_than_all(address: str) -> None:
+    answer = await world_with_subscription().call("GET", address, by="member-nowhere")
+
+    assert answer.json["items"] == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/v1/alarms?state=all",
+        "/v1/alarms/a-1/explain",
+        "/v1/alarms/a-1/history",
+        "/v1/actions",
+        "/v1/faults/a-1/profile",
+        "/v1/resources?kind=server",
+        "/v1/resources/server/s-a",
+    ],
+)
+async def test_a_project_reads_no_name_of_a_host_and_no_id_of_the_root_cause(address: str) -> None:
+    answer = await make_world().call("GET", address, by="member-a")
+
+    assert answer.status == 200
+    for secret in (b"compute-1", b"host-alarm", b"f-1", b"host_down", b"s-b"):
+        assert secret not in answer.body
+
+
+async def test_a_project_asks_in_vain_for_another() -> None:
+    world = make_world()
+
+    for address in ("/v1/alarms?project=B", "/v1/resources?kind=server&project=B"):
+        answer = await world.call("GET", address, by="member-a")
+        assert answer.status == 403
+        assert answer.problem["errors"][0]["field"] == "project"
+    assert (await world.call("GET", "/v1/alarms?project=B")).json["items"][0]["project_id"] == "B"
+
+
+async def test_metrics_are_for_administrators_and_readers_without_a_project() -> None:
+    world = make_world()
+
+    for person in PEOPLE:
+        answer = await world.call("GET", "/metrics", by=person)
+        assert answer.status == (200 if person in ("admin", "scraper") else 403), person
+    assert (await world.call("GET", "/metrics", by=None)).status == 401
+
+
+async def test_both_headers_carry_a_token() -> None:
+    world = make_world()
+    token = world.call.tokens["reader-a"]
+
+    for headers in (
+        {"X-Auth-Token": token},
+        {"Authorization": f"Bearer {token}"},
+        {"Authorization": f"bearer {token}"},
+    ):
+        assert (await world.call("GET", "/v1/alarms", by=None, headers=headers)).status == 200
+    for headers in ({"Authorization": f"Basic {token}"}, {"X-Auth-Token": ""}, {"X-Auth-Token": "nfv_ü"}):
+        latin = {name: value.encode("latin-1", "replace").decode("latin-1") for name, value in headers.items()}
+        assert (await world.call("GET", "/v1/alarms", by=None, headers=latin)).status == 401
+
+
+async def test_development_mode_makes_those_without_a_token_administrators_and_no_others() -> None:
+    world = make_world(dev=True)
+
+    assert (await world.call("GET", "/v1/events", by=None)).status == 200
+    assert (await world.call("GET", "/v1/events", by="member-a")).status == 403
+    assert (await world.call("GET", "/v1/events", by=None, headers={"X-Auth-Token": "wrong"})).status == 401
+
+
+async def test_a_token_is_asked_for_once_in_five_seconds() -> None:
+    world = make_world()
+    token = world.call.tokens["monitor"]
+
+    assert {(await world.guard.identify(token)).name for _ in range(100)} == {"monitor"}
+    assert world.store.asked_for_tokens == 1
+
+    del world.store.tokens[hash_of(token)]
+    world.now[0] += 4_900_000
+    assert await world.guard.identify(token) is not None
+    world.now[0] += 200_000
+    assert await world.guard.identify(token) is None
+
+
+async def test_a_token_ends_at_its_time_even_if_it_was_just_believed() -> None:
+    world = make_world()
+    token = world.call.tokens["reader-a"]
+    hashed = hash_of(token)
+    world.store.tokens[hashed] = msgspec.structs.replace(world.store.tokens[hashed], expires_us=NOW + 1_000_000)
+
+    assert await world.guard.identify(token) is not None
+    world.now[0] += 1_000_000
+    assert await world.guard.identify(token) is None
+
+
+async def test_a_revoked_token_is_refused_at_once_where_the_guard_is_told() -> None:
+    world = make_world()
+    token = world.call.tokens["reader-a"]
+    assert await world.guard.identify(token) is not None
+    record = world.store.tokens[hash_of(token)]
+    world.store.tokens[hash_of(token)] = msgspec.structs.replace(record, revoked_us=NOW)
+    world.guard.forget(hash_of(token))
+
+    assert await world.guard.identify(token) is None
+
+
+async def test_what_cannot_be_a_token_does_not_reach_the_store_and_the_cache_is_bounded() -> None:
+    world = make_world()
+    guard = Guard(store=world.store, clock=lambda: NOW, cache_size=10)
+
+    assert await guard.identify("x" * 40) is None
+    assert await guard.identify(PREFIX + "x" * 10_000) is None
+    assert world.store.asked_for_tokens == 0
+    for number in range(50):
+        assert await guard.identify(f"{PREFIX}{number}") is None
+    assert len(guard._known) == 10
+
+
+def test_a_token_is_long_recognisable_and_kept_as_a_hash() -> None:
+    token, hashed = create_token()
+
+    assert token.startswith("nfv_")
+    assert len(token) >= 47
+    assert hashed == hash_of(token)
+    assert token not in hashed
+    assert create_token()[0] != token
+    assert DEVELOPER.is_admin
+
+
+async def test_a_strangers_body_is_not_read() -> None:
+    world = make_world()
+
+    answer = await call(world.call.app, "POST", "/v1/policies", b"x" * 3_000_000, {"content-type": "application/json"})
+
+    assert answer.status == 401
