@@ -211,6 +211,6 @@ def test_a_decision_leaves_the_state_as_it_was_until_it_is_applied(steps: list[t
 
 def _picture(state: State) -> object:
     indices = (state.fault_at, state.alarm_at, state.memory, state.restoring, state.faults, state.alarms)
-    sets = (state.faults_on, state.alarms_on, state.effects, state.raised_by)
+    sets = (state.faults_on, state.alarms_on, state.effects, state.waiting)
     wanted = {key: dict(marks) for key, marks in state.wanted.items()}
     return [dict(index) for index in indices], [{k: set(v) for k, v in index.items()} for index in sets], wanted

@@ -6,12 +6,12 @@ from collections import deque
 
 import msgspec
 
-from nfvigil.inspector.cascade import adopt, cone, settle
-from nfvigil.inspector.marks import restore, set_marks
+from nfvigil.inspector.cascade import adopt, by_age, cone, is_supported, settle
+from nfvigil.inspector.marks import plan_deeds, restore, with_marks
 from nfvigil.inspector.policy import CascadeRule, Needs, Rule, has, name_of, project_of, vim_of
 from nfvigil.inspector.resource_map import INVERSE
 from nfvigil.inspector.turn import Turn, is_news
-from nfvigil.model.alarm import LIFE, Alarm, Cause, Sign
+from nfvigil.model.alarm import LIFE, Alarm, Audience, Cause, Sign
 from nfvigil.model.fault import Fault
 from nfvigil.model.ids import stable_id
 from nfvigil.model.resource import ResourceState, split_key
@@ -20,42 +20,44 @@ from nfvigil.model.verdict import Reason
 DEPTH_MAX = 16
 """How many steps a cascade may go; a policy that needs more has a mistake in it."""
 
+_NEAREST = (Audience.OWNERS, Audience.ADMIN, Audience.NONE)
+"""Where rules differ on whom to tell, the one that tells more counts."""
+
 
 def raise_alarm(
-    turn: Turn, kind: str, key: str, rule: Rule, *, fault: Fault | None = None, cause: Cause | None = None
+    turn: Turn, kind: str, key: str, rule: Rule, *, fault: Fault | None = None, causes: tuple[Cause, ...] = ()
 ) -> None:
     """Raise or strengthen the alarm of this kind there, then follow what comes of it, breadth first."""
-    todo = deque([(kind, key, rule, fault, cause, 0)])
+    todo = deque([(kind, key, rule, fault, causes, 0)])
     while todo:
-        kind, key, rule, fault, cause, depth = todo.popleft()
+        kind, key, rule, fault, causes, depth = todo.popleft()
         alarm_id = turn.state.alarm_at.get((kind, key))
         if alarm_id is None:
-            alarm = _new(turn, kind, key, rule, fault, cause)
+            alarm = _new(turn, kind, key, rule, fault, causes)
         else:
-            alarm = _strengthen(turn, turn.state.alarms[alarm_id], rule, fault, cause)
-            before = turn.before(alarm_id)
-            if before is None or not before.predicted or alarm.predicted:
+            before = turn.state.alarms[alarm_id]
+            alarm = _strengthen(turn, before, rule, fault, causes)
+            if alarm.predicted or not before.predicted:
                 continue  # what follows from it follows already
         if depth >= DEPTH_MAX:
             turn.say(Reason.SUPPRESSED, rule.name, key, f"the cascade is more than {DEPTH_MAX} steps deep")
             continue
         for follow in turn.policy.cascade_rules(kind):
             for target in _targets(turn, follow, alarm):
-                for next_cause in _causes(turn, follow, alarm, target):
-                    todo.append((follow.raise_ or kind, target, follow, None, next_cause, depth + 1))
+                held_up_by = _causes(turn, follow, alarm, target)
+                if held_up_by:
+                    todo.append((follow.raise_ or kind, target, follow, None, held_up_by, depth + 1))
 
 
 def refresh(turn: Turn, alarm: Alarm) -> None:
     """The map has changed: let go of those whom the alarm does not concern any more, take in those it does now."""
+    alarm = _look_again(turn, alarm)
     rules = {rule.name: rule for rule in turn.policy.cascade_rules(alarm.fault_type)}
     dropped = []
     for effect_id in tuple(turn.state.effects.get(alarm.id, ())):
         effect = turn.state.alarms[effect_id]
         kept = tuple(
-            cause
-            for cause in effect.causes
-            if cause.alarm != alarm.id
-            or (cause.rule in rules and effect.resource in turn.map.related(alarm.resource, rules[cause.rule].to))
+            kept for cause in effect.causes if (kept := _still(turn, rules.get(cause.rule), alarm, effect, cause))
         )
         if kept != effect.causes:
             _keep(turn, [effect_id])
@@ -66,30 +68,10 @@ def refresh(turn: Turn, alarm: Alarm) -> None:
     for rule in rules.values():
         for target in _targets(turn, rule, alarm):
             kind = rule.raise_ or alarm.fault_type
-            for cause in _causes(turn, rule, alarm, target):
-                there = turn.state.alarms.get(turn.state.alarm_at.get((kind, target), ""))
-                if there is None or cause not in there.causes:
-                    raise_alarm(turn, kind, target, rule, cause=cause)
-
-
-def complete(turn: Turn, alarm: Alarm) -> None:
-    """An alarm on something that the map did not know then, and does now: fill in what it lacks, set its states."""
-    vim = vim_of(alarm.resource, turn.map)
-    if alarm.vim or not vim:
-        return
-    rules: dict[str, Rule] = {rule.name: rule for rule in turn.policy.policy.event_rules}
-    known = turn.put_alarm(
-        msgspec.structs.replace(
-            alarm,
-            vim=vim,
-            project=project_of(alarm.resource, turn.map),
-            resource_name=name_of(alarm.resource, turn.map),
-            changed_us=turn.now,
-        )
-    )
-    rule = rules.get(alarm.rule)
-    if rule is not None and not alarm.predicted and not alarm.marks:
-        set_marks(turn, known, rule)
+            causes = _causes(turn, rule, alarm, target)
+            there = turn.state.alarms.get(turn.state.alarm_at.get((kind, target), ""))
+            if causes and (there is None or any(cause not in there.causes for cause in causes)):
+                raise_alarm(turn, kind, target, rule, causes=causes)
 
 
 def settle_after(turn: Turn, start: list[str]) -> None:
@@ -109,67 +91,78 @@ def settle_after(turn: Turn, start: list[str]) -> None:
                 resource_state=ResourceState.NORMAL,
             )
         )
-        restore(turn, alarm)
+    restore(turn, settled.fallen)
 
 
-def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, cause: Cause | None) -> Alarm:
+def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, causes: tuple[Cause, ...]) -> Alarm:
     words = turn.policy.fault_type(kind)
     alarm_id = stable_id("alarm", turn.event.id, kind, key)
-    parent = turn.state.alarms[cause.alarm] if cause else None
-    predicted = fault.predicted if fault else bool(parent and parent.predicted)
-    expected_us = fault.expected_us if fault else parent.expected_us if parent else None
+    parents = [turn.state.alarms[cause.alarm] for cause in causes]
+    parent = parents[0] if len(parents) == 1 else min(parents, key=by_age, default=None)
     name = name_of(key, turn.map)
+    project = project_of(key, turn.map)
     text = f"{words.title or kind}: {name}"
-    if fault is not None and turn.event.cause:
+    # What a monitor says in its own words may name hosts: not for owners. Nor is it the cause of what was put off.
+    if fault is not None and fault.event_id == turn.event.id and turn.event.cause and not project:
         text += f" ({turn.event.cause})"
-    alarm = turn.put_alarm(
-        Alarm(
-            id=alarm_id,
-            fault_type=kind,
-            resource=key,
-            resource_name=name,
-            vim=vim_of(key, turn.map),
-            project=project_of(key, turn.map),
-            severity=fault.severity if fault else (rule.severity or words.severity),
-            event_type=words.event_type,
-            probable_cause=words.probable_cause,
-            text=text,
-            recommended_action=words.recommended_action,
-            repair=words.repair,
-            resource_state=_resource_state(turn, kind, rule, predicted),
-            predicted=predicted,
-            expected_us=expected_us if predicted else None,
-            audience=rule.notify,
-            event_id=turn.event.id,
-            event_us=turn.event.time_us,
-            raised_us=turn.now,
-            fault=fault.id if fault else "",
-            rule=rule.name,
-            policy=turn.policy.label,
-            causes=(cause,) if cause else (),
-            parent=parent.id if parent else "",
-            root=parent.root if parent else alarm_id,
-        )
+    alarm = Alarm(
+        id=alarm_id,
+        fault_type=kind,
+        resource=key,
+        resource_name=name,
+        vim=vim_of(key, turn.map),
+        project=project,
+        severity=fault.severity if fault else (rule.severity or words.severity),
+        event_type=words.event_type,
+        probable_cause=words.probable_cause,
+        text=text,
+        recommended_action=words.recommended_action,
+        repair=words.repair,
+        resource_state=rule.state or words.resource_state,
+        audience=rule.notify,
+        event_id=turn.event.id,
+        event_us=turn.event.time_us,
+        raised_us=turn.now,
+        fault=fault.id if fault else "",
+        rule=rule.name,
+        policy=turn.policy.label,
+        causes=causes,
+        parent=parent.id if parent else "",
+        root=parent.root if parent else alarm_id,
     )
+    if _is_predicted(turn, alarm):
+        expected = [one.expected_us for one in (*parents, *([fault] if fault else ())) if one.expected_us is not None]
+        state = rule.state or ResourceState.NORMAL
+        alarm = msgspec.structs.replace(
+            alarm, predicted=True, expected_us=max(expected, default=None), resource_state=state
+        )
+    else:
+        alarm = with_marks(turn, alarm, rule)
+        plan_deeds(turn, alarm, rule)
     turn.say(Reason.RAISED, rule.name, key, kind)
-    if not predicted:
-        set_marks(turn, alarm, rule)
-    return turn.state.alarms[alarm_id]
+    return turn.put_alarm(alarm)
 
 
-def _strengthen(turn: Turn, alarm: Alarm, rule: Rule, fault: Fault | None, cause: Cause | None) -> Alarm:
-    """Add a fault or a cause to an alarm that stands; a predicted one may become real by it."""
-    old = alarm
-    if cause is not None and not any(one.alarm == cause.alarm and one.rule == cause.rule for one in alarm.causes):
-        alarm = msgspec.structs.replace(alarm, causes=(*alarm.causes, cause))
+def _strengthen(turn: Turn, old: Alarm, rule: Rule, fault: Fault | None, causes: tuple[Cause, ...]) -> Alarm:
+    """Add a fault or causes to an alarm that stands; a predicted one may become real by it."""
+    known = {(cause.alarm, cause.rule) for cause in old.causes}
+    new = tuple(cause for cause in causes if (cause.alarm, cause.rule) not in known)
+    alarm = msgspec.structs.replace(
+        old, causes=(*old.causes, *new), audience=min(old.audience, rule.notify, key=_NEAREST.index)
+    )
     if fault is not None:
         alarm = msgspec.structs.replace(
             alarm, fault=fault.id, severity=fault.severity, expected_us=fault.expected_us if alarm.predicted else None
         )
     is_real = alarm.predicted and not _is_predicted(turn, alarm)
     if is_real:
-        state = _resource_state(turn, alarm.fault_type, rule, False)
+        state = rule.state or turn.policy.fault_type(alarm.fault_type).resource_state
         alarm = msgspec.structs.replace(alarm, predicted=False, expected_us=None, resource_state=state)
+    if not alarm.predicted:
+        alarm = with_marks(turn, alarm, rule)
+        acted = {old.rule if old.fault else "", *(cause.rule for cause in old.causes)}
+        if is_real or rule.name not in acted:
+            plan_deeds(turn, alarm, rule)
     if alarm == old:
         return old
     turn.put_alarm(msgspec.structs.replace(alarm, changed_us=turn.now))
@@ -177,23 +170,47 @@ def _strengthen(turn: Turn, alarm: Alarm, rule: Rule, fault: Fault | None, cause
         adopted = adopt(turn.state, turn.state.alarms[alarm.id])
         if adopted.parent:
             _reroot(turn, adopted.id)
-    if is_real:
-        set_marks(turn, turn.state.alarms[alarm.id], rule)
     return turn.state.alarms[alarm.id]
 
 
-def _resource_state(turn: Turn, kind: str, rule: Rule, predicted: bool) -> ResourceState:
-    if rule.state is not None:
-        return rule.state
-    return ResourceState.NORMAL if predicted else turn.policy.fault_type(kind).resource_state
+def _look_again(turn: Turn, alarm: Alarm) -> Alarm:
+    """What the map did not know of the alarm's own resource, it may know now: whose it is, and what is to be set."""
+    changed = msgspec.structs.replace(
+        alarm,
+        resource_name=name_of(alarm.resource, turn.map),
+        vim=vim_of(alarm.resource, turn.map) or alarm.vim,
+        project=project_of(alarm.resource, turn.map) or alarm.project,
+    )
+    if not alarm.predicted:
+        for name in dict.fromkeys([alarm.rule, *[cause.rule for cause in alarm.causes]]):
+            rule = turn.policy.rule_by_name.get(name)
+            if rule is not None:
+                changed = with_marks(turn, changed, rule)
+    return turn.put_alarm(changed) if changed != alarm else alarm
+
+
+def _still(turn: Turn, rule: CascadeRule | None, alarm: Alarm, effect: Alarm, cause: Cause) -> Cause | None:
+    """The cause as it is now, if the alarm still is one of the effect."""
+    if cause.alarm != alarm.id:
+        return cause
+    if rule is None or effect.resource not in turn.map.related(alarm.resource, rule.to):
+        return None
+    if not rule.more_than and rule.needs is Needs.ANY:
+        return cause
+    return next((one for one in _causes(turn, rule, alarm, effect.resource) if one.alarm == alarm.id), None)
 
 
 def _is_predicted(turn: Turn, alarm: Alarm) -> bool:
-    """Whether nothing of what holds the alarm up has happened yet."""
+    """Whether too little has happened yet to hold the alarm up: it stands on what is expected."""
     own = turn.state.faults.get(alarm.fault)
     if own is not None and not own.predicted:
         return False
-    return all(turn.state.alarms[one.alarm].predicted for one in alarm.causes if one.alarm in turn.state.alarms)
+
+    def has_happened(alarm_id: str) -> Alarm | None:
+        other = turn.state.alarms[alarm_id]
+        return None if other.predicted else other
+
+    return not is_supported(alarm, has_happened)
 
 
 def _reroot(turn: Turn, alarm_id: str) -> None:
@@ -223,27 +240,29 @@ def _targets(turn: Turn, rule: CascadeRule, alarm: Alarm) -> list[str]:
     return found
 
 
-def _causes(turn: Turn, rule: CascadeRule, alarm: Alarm, target: str) -> list[Cause]:
+def _causes(turn: Turn, rule: CascadeRule, alarm: Alarm, target: str) -> tuple[Cause, ...]:
     """The causes by which the rule holds the target's alarm up now; none while they are too few."""
     if not rule.more_than and rule.needs is Needs.ANY:
-        return [Cause(alarm.id, rule.name)]
+        return (Cause(alarm.id, rule.name),)
     members = turn.map.related(target, INVERSE[rule.to])
+    if rule.from_:
+        members = tuple(member for member in members if has(rule.from_, member, turn.map))
     needed = rule.more_than + 1
     if rule.needs is Needs.ALL:
         kind = split_key(alarm.resource)[0]
         members = tuple(member for member in members if split_key(member)[0] == kind)
         needed = max(1, len(members))
-    causes = []
-    failed = set()
-    for member in members:
-        for alarm_id in turn.state.alarms_on.get(member, ()):
-            if rule in turn.policy.cascade_rules(turn.state.alarms[alarm_id].fault_type):
-                causes.append(Cause(alarm_id, rule.name, needed))
-                failed.add(member)
-    if len(failed) < needed:
-        turn.say(Reason.BELOW_THRESHOLD, rule.name, target, f"{len(failed)} of {needed}")
-        return []
-    return causes
+    failed = [
+        (member, alarm_id)
+        for member in members
+        for alarm_id in turn.state.alarms_on.get(member, ())
+        if turn.policy.is_cause(rule, turn.state.alarms[alarm_id].fault_type)
+    ]
+    count = len({member for member, _ in failed})
+    if count < needed:
+        turn.say(Reason.BELOW_THRESHOLD, rule.name, target, f"{count} of {needed}")
+        return ()
+    return tuple(Cause(alarm_id, rule.name, needed) for _, alarm_id in failed)
 
 
 def _keep(turn: Turn, start: list[str]) -> None:

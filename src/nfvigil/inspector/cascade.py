@@ -99,10 +99,14 @@ def adopt(state: State, alarm: Alarm, candidates: list[Cause] | None = None) -> 
     fit = [cause.alarm for cause in causes if alarm.id not in state.chain(cause.alarm)]
     if not fit:
         return alarm
-    parent = min(fit, key=lambda other: (state.alarms[other].raised_us, state.alarms[other].event_id, other))
-    adopted = msgspec.structs.replace(alarm, parent=parent)
+    parent = min((state.alarms[other] for other in fit), key=by_age)
+    adopted = msgspec.structs.replace(alarm, parent=parent.id)
     state.put_alarm(adopted)
     return adopted
+
+
+def by_age(alarm: Alarm) -> tuple[int, int, str]:
+    return (alarm.raised_us, alarm.event_id, alarm.id)
 
 
 def _earlier(order: dict[str, int], alarm_id: str, causes: list[Cause]) -> list[Cause]:

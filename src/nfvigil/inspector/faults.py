@@ -8,13 +8,19 @@ import msgspec
 
 from nfvigil.inspector.alarms import raise_alarm, settle_after
 from nfvigil.inspector.marks import places
-from nfvigil.inspector.policy import EventRule, Rule, host_key, selects, zone_of
+from nfvigil.inspector.policy import EventRule, Rule, selects, zone_of
+from nfvigil.inspector.state import WINDOW
 from nfvigil.inspector.turn import Turn
 from nfvigil.model.fault import Assertion, Fault
 from nfvigil.model.ids import stable_id
 from nfvigil.model.resource import Kind, key_of
 from nfvigil.model.times import SECOND
 from nfvigil.model.verdict import Reason
+
+WORDS_MAX = 1_000
+"""How many words of monitors one fault keeps."""
+WINDOWS_MAX = 100_000
+FORGET_AT_ONCE = 4
 
 
 def take_word(turn: Turn, key: str) -> None:
@@ -38,7 +44,10 @@ def take_word(turn: Turn, key: str) -> None:
             for place in places(turn, rule.at, key):
                 _assert(turn, rule, place, (word,))
         else:
-            for window in _windows(turn, rule, key):
+            windows = _windows(turn, rule, key)
+            if not windows:
+                turn.say(Reason.NOT_SELECTED, rule.name, key, f"it has no {rule.count.per}")
+            for window in windows:
                 words = _count(turn, rule, window, key)
                 for place in places(turn, rule.at, key) if words else ():
                     _assert(turn, rule, place, words)
@@ -76,45 +85,34 @@ def end_fault(turn: Turn, fault: Fault) -> None:
     settle_after(turn, [alarm_id])
 
 
-def awaken(turn: Turn, host: str) -> None:
-    """The host's maintenance is over: faults that stand and were suppressed are raised now."""
-    rules = {rule.name: rule for rule in turn.policy.policy.event_rules}
-    for fault in tuple(turn.state.faults.values()):
-        if fault.suppressed and host_key(fault.resource, turn.map) == host:
-            awake = msgspec.structs.replace(fault, suppressed="")
-            turn.put_fault(awake)
-            rule: Rule = rules.get(fault.rule) or Rule(name=fault.rule)
-            raise_alarm(turn, fault.type, fault.resource, rule, fault=awake)
+def awaken(turn: Turn, fault: Fault) -> None:
+    """A fault that was suppressed is raised now, if what suppressed it is over: its server may also have moved away."""
+    rule = turn.policy.rule_by_name.get(fault.rule) or Rule(name=fault.rule)
+    if fault.suppressed and not turn.is_suppressed(rule, fault.resource):
+        awake = msgspec.structs.replace(fault, suppressed="")
+        turn.put_fault(awake)
+        raise_alarm(turn, fault.type, fault.resource, rule, fault=awake)
 
 
-def recognise(turn: Turn, key: str) -> None:
-    """The map knows now what monitors spoke of under a name that it did not know: the faults belong there."""
-    there = turn.map.resolve(key)
-    if there is None or there == key:
+def recognise(turn: Turn, fault: Fault, key: str) -> None:
+    """The map knows now what monitors spoke of under a name that it did not know: the fault belongs there."""
+    end_fault(turn, fault)
+    words = tuple(msgspec.structs.replace(word, resource=key) for word in fault.assertions)
+    known = turn.state.faults.get(turn.state.fault_at.get((fault.type, key), ""))
+    if known is not None:
+        turn.put_fault(msgspec.structs.replace(known, assertions=_joined(known.assertions, words)))
         return
-    rules = {rule.name: rule for rule in turn.policy.policy.event_rules}
-    for fault_id in tuple(turn.state.faults_on.get(key, ())):
-        fault = turn.state.faults[fault_id]
-        if fault.resource != key:
-            continue
-        end_fault(turn, fault)
-        words = tuple(msgspec.structs.replace(word, resource=there) for word in fault.assertions)
-        known = turn.state.faults.get(turn.state.fault_at.get((fault.type, there), ""))
-        if known is not None:
-            new = tuple(word for word in words if not any(_is_same(word, other) for other in known.assertions))
-            turn.put_fault(msgspec.structs.replace(known, assertions=(*known.assertions, *new)))
-            continue
-        rule: Rule = rules.get(fault.rule) or Rule(name=fault.rule)
-        moved = msgspec.structs.replace(
-            fault,
-            id=stable_id("fault", turn.event.id, fault.type, there),
-            resource=there,
-            assertions=words,
-            suppressed="maintenance" if turn.is_suppressed(rule, there) else "",
-        )
-        turn.put_fault(moved)
-        if not moved.suppressed:
-            raise_alarm(turn, moved.type, there, rule, fault=moved)
+    rule = turn.policy.rule_by_name.get(fault.rule) or Rule(name=fault.rule)
+    moved = msgspec.structs.replace(
+        fault,
+        id=stable_id("fault", turn.event.id, fault.type, key),
+        resource=key,
+        assertions=words,
+        suppressed="maintenance" if turn.is_suppressed(rule, key) else "",
+    )
+    turn.put_fault(moved)
+    if not moved.suppressed:
+        raise_alarm(turn, fault.type, key, rule, fault=moved)
 
 
 def holds(words: tuple[Assertion, ...]) -> bool:
@@ -138,14 +136,14 @@ def _assert(turn: Turn, rule: EventRule, key: str, words: tuple[Assertion, ...])
     expected_us = None if lead_time is None else event.time_us + int(lead_time * SECOND)
     known = turn.state.faults.get(turn.state.fault_at.get((kind, key), ""))
     if known is not None:
-        new = tuple(word for word in words if not any(_is_same(word, other) for other in known.assertions))
         predicted = known.predicted and lead_time is not None
         fault = msgspec.structs.replace(
             known,
-            assertions=(*known.assertions, *new),
+            assertions=_joined(known.assertions, words),
             severity=severity,
             predicted=predicted,
-            expected_us=min(known.expected_us or expected_us or 0, expected_us or 0) if predicted else None,
+            expected_us=expected_us if predicted else None,
+            suppressed="maintenance" if known.suppressed and turn.is_suppressed(rule, key) else "",
         )
         if fault == known:
             turn.say(Reason.ALREADY_KNOWN, rule.name, key)
@@ -171,8 +169,11 @@ def _assert(turn: Turn, rule: EventRule, key: str, words: tuple[Assertion, ...])
         raise_alarm(turn, kind, key, rule, fault=fault)
 
 
-def _is_same(one: Assertion, other: Assertion) -> bool:
-    return (one.event_type, one.resource, one.monitor) == (other.event_type, other.resource, other.monitor)
+def _joined(old: tuple[Assertion, ...], words: tuple[Assertion, ...]) -> tuple[Assertion, ...]:
+    """The words of a fault with new ones; who says the same again adds nothing, nor does the thousand-and-first."""
+    known = {(word.event_type, word.resource, word.monitor) for word in old}
+    new = tuple(word for word in words if (word.event_type, word.resource, word.monitor) not in known)
+    return (*old, *new[: max(0, WORDS_MAX - len(old))])
 
 
 def _is_taken_back(turn: Turn, fault: Fault, word: Assertion, key: str) -> bool:
@@ -198,7 +199,23 @@ def _windows(turn: Turn, rule: EventRule, key: str) -> tuple[str, ...]:
 
 
 def _name(rule: EventRule, window: str) -> str:
-    return f"window {rule.name} {window}"
+    return f"{WINDOW}{rule.name} {window}"
+
+
+def _seen(turn: Turn, name: str) -> list[list[Any]]:
+    """What a window has counted: time, event, type, resource and monitor of each."""
+    window = turn.state.memory.get(name)
+    return window["seen"] if window else []
+
+
+def _forget_old_windows(turn: Turn) -> None:
+    """Of windows that are over, or are too many, a few go with each event that is counted: what vanished from the
+    cloud, or a monitor that makes up names, leaves nothing behind for ever.
+    """
+    windows = turn.state.windows
+    for until_us, name in windows[:FORGET_AT_ONCE]:
+        if until_us <= turn.now or len(windows) > WINDOWS_MAX:
+            turn.remember(name, None)
 
 
 def _count(turn: Turn, rule: EventRule, window: str, key: str) -> tuple[Assertion, ...]:
@@ -206,13 +223,15 @@ def _count(turn: Turn, rule: EventRule, window: str, key: str) -> tuple[Assertio
     count = rule.count
     assert count is not None
     event = turn.event
-    oldest = turn.now - int(count.within * SECOND)
-    entries: list[list[Any]] = [entry for entry in turn.state.memory.get(_name(rule, window), ()) if entry[0] > oldest]
+    within = int(count.within * SECOND)
+    name = _name(rule, window)
+    entries = [entry for entry in _seen(turn, name) if entry[0] > turn.now - within]
     if count.distinct:
         entries = [entry for entry in entries if entry[3] != key]
     entries.append([turn.now, event.id, event.type, key, event.monitor])
     entries = entries[-count.needed :]  # the latest suffice: a window does not grow with the storm
-    turn.remember(_name(rule, window), entries)
+    turn.remember(name, {"until_us": turn.now + within, "seen": entries})
+    _forget_old_windows(turn)
     seen = len({entry[3] for entry in entries}) if count.distinct else len(entries)
     if seen < count.needed:
         text = f"{seen} of {count.needed} within {count.within:g} s"
@@ -237,12 +256,13 @@ def _forget_windows(turn: Turn, key: str) -> None:
     event = turn.event
     for rule in turn.policy.event_rules(event.type):
         for window in _windows(turn, rule, key) if rule.count else ():
-            entries = turn.state.memory.get(_name(rule, window))
-            if entries:
-                left = [
-                    entry
-                    for entry in entries
-                    if entry[2] != event.type or entry[3] != key or (event.monitor and entry[4] != event.monitor)
-                ]
-                if len(left) < len(entries):
-                    turn.remember(_name(rule, window), left or None)
+            name = _name(rule, window)
+            entries = _seen(turn, name)
+            left = [
+                entry
+                for entry in entries
+                if entry[2] != event.type or entry[3] != key or (event.monitor and entry[4] != event.monitor)
+            ]
+            if len(left) < len(entries):
+                until_us = turn.state.memory[name]["until_us"]
+                turn.remember(name, {"until_us": until_us, "seen": left} if left else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from nfvigil.inspector.policy import Rule, project_of, vim_of
+from nfvigil.inspector.policy import Rule
 from nfvigil.inspector.state import RESTORING
 from nfvigil.inspector.turn import Turn
 from nfvigil.model.action import Action, ActionKind
@@ -13,31 +13,40 @@ from nfvigil.model.cloud_state import UNTOUCHED, state_now
 from nfvigil.model.ids import stable_id
 
 
-def set_marks(turn: Turn, alarm: Alarm, rule: Rule) -> None:
-    """Plan the VIM states that the rule wants while the alarm stands, and the deeds that it wants once."""
-    marks = list(alarm.marks)
+def with_marks(turn: Turn, alarm: Alarm, rule: Rule) -> Alarm:
+    """The alarm with the VIM states that the rule wants while it stands; plans to set those that are not set yet."""
+    marks: list[Mark] = []
+    held = {mark.key for mark in alarm.marks}
     for kind, target in _wants(turn, rule.mark, alarm.resource):
         key = f"{kind} {target}"
+        if key in held:
+            continue
+        held.add(key)
         others = turn.state.wanted.get(key)
         if others:
             marks.append(next(iter(others.values())))  # it is set already: shared, and restored when nobody wants it
             continue
         before = _present(turn, kind, target)
         if before is not None:
-            marks.append(Mark(kind, target, before, _plan(turn, kind, target, alarm, before=before)))
-    if len(marks) > len(alarm.marks):
-        turn.put_alarm(msgspec.structs.replace(alarm, marks=tuple(marks)))
+            action = _plan(turn, kind, target, alarm, before=before)
+            marks.append(Mark(kind, target, before, action, turn.event.id))
+    return msgspec.structs.replace(alarm, marks=(*alarm.marks, *marks)) if marks else alarm
+
+
+def plan_deeds(turn: Turn, alarm: Alarm, rule: Rule) -> None:
+    """Plan what the rule wants done once."""
     for kind, target in _wants(turn, rule.do, alarm.resource):
         _plan(turn, kind, target, alarm)
 
 
-def restore(turn: Turn, alarm: Alarm) -> None:
-    """The alarm is closed: what it alone asked for goes back to what was before."""
+def restore(turn: Turn, closed: list[Alarm]) -> None:
+    """The alarms are closed: what they alone asked for goes back to what was before."""
     restored = {}
-    for mark in alarm.marks:
-        if mark.key not in turn.state.wanted:
-            _plan(turn, mark.kind, mark.target, alarm, before=mark.before, undo_of=mark.action)
-            restored[mark.key] = mark.before
+    for alarm in closed:
+        for mark in alarm.marks:
+            if mark.key not in turn.state.wanted and mark.key not in restored:
+                _plan(turn, mark.kind, mark.target, alarm, before=mark.before, undo_of=mark.action)
+                restored[mark.key] = mark.before
     if restored:
         name = f"{RESTORING}{turn.event.id}"
         turn.remember(name, {**turn.state.memory.get(name, {}), **restored})
@@ -50,9 +59,11 @@ def places(turn: Turn, relation: str, key: str) -> tuple[str, ...]:
 def _wants(turn: Turn, entries: list[str | dict[str, str]], key: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for entry in entries:
-        pairs = {entry: "self"} if isinstance(entry, str) else entry
-        for kind, relation in pairs.items():
-            found.extend((kind, target) for target in places(turn, relation, key))
+        if isinstance(entry, str):
+            found.append((entry, key))
+        else:
+            for kind, relation in entry.items():
+                found.extend([(kind, target) for target in places(turn, relation, key)])
     return found
 
 
@@ -67,12 +78,13 @@ def _present(turn: Turn, kind: str, target: str) -> str | None:
 
 
 def _plan(turn: Turn, kind: str, target: str, alarm: Alarm, *, before: str | None = None, undo_of: str = "") -> str:
+    record = turn.map_now.get(target)
     action = Action(
         id=stable_id("undo" if undo_of else "do", turn.event.id, kind, target),
         kind=kind,
         target=target,
-        vim=vim_of(target, turn.map_now),
-        project=project_of(target, turn.map_now),
+        vim=record.vim if record is not None else alarm.vim,  # gone: the driver is asked, and says so
+        project=record.project if record is not None else alarm.project,
         event_id=turn.event.id,
         alarm_id=alarm.id,
         before=before,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from nfvigil.inspector import internal
-from nfvigil.inspector.alarms import complete, refresh
+from nfvigil.inspector.alarms import refresh
 from nfvigil.inspector.faults import awaken, end_fault, recognise
-from nfvigil.inspector.state import RESTORING
+from nfvigil.inspector.state import MAINTENANCE, RESTORING
 from nfvigil.inspector.turn import Turn
-from nfvigil.model.alarm import AlarmState, VimState
 from nfvigil.model.event import Status
 from nfvigil.model.resource import split_key
 from nfvigil.model.verdict import Reason
+
+MAINTENANCE_MAX = 10_000
+"""So many hosts may be in maintenance before ones that the map does not know are refused: names come from outside."""
 
 
 def handle(turn: Turn) -> None:
@@ -33,34 +35,28 @@ def vim_settled(turn: Turn, event_id: int, failed: set[str]) -> None:
     """All actions of an event are over: its alarms are confirmed, with what could not be set said."""
     if f"{RESTORING}{event_id}" in turn.state.memory:
         turn.remember(f"{RESTORING}{event_id}", None)
-    sharing: dict[str, None] = {}
-    for alarm_id in tuple(turn.state.raised_by.get(event_id, ())):
-        alarm = turn.state.alarms[alarm_id]
-        is_bad = any(mark.target in failed for mark in alarm.marks)
-        turn.confirm(alarm, VimState.INCONSISTENT if is_bad else VimState.CONSISTENT)
-        for mark in alarm.marks:
-            sharing.update(dict.fromkeys(turn.state.wanted.get(mark.key, ())))
-    for alarm_id in sharing:
-        alarm = turn.state.alarms[alarm_id]
-        holders = [turn.state.wanted[mark.key] for mark in alarm.marks]
-        if alarm.state is AlarmState.RAISED and all(
-            any(turn.state.alarms[other].vim_state is not VimState.PENDING for other in others) for others in holders
-        ):
-            turn.confirm(alarm, VimState.CONSISTENT)  # all that it asked for had been asked for before
+    turn.settle(event_id, failed)
 
 
 def map_changed(turn: Turn, keys: list[str]) -> None:
     """Who is where has changed: what follows from the alarms there is worked out anew."""
     for key in keys:
-        if split_key(key)[0] in ("server", "port", "volume", "network") and turn.map.get(key) is None:
-            for fault_id in tuple(turn.state.faults_on.get(key, ())):
-                if turn.state.faults[fault_id].resource == key:  # its owner deleted it: nothing is there to be ill
-                    end_fault(turn, turn.state.faults[fault_id])
-        recognise(turn, key)
+        is_unknown = turn.map.get(key) is None
+        is_deleted = is_unknown and split_key(key)[0] in ("server", "port", "volume", "network")
+        known_as = turn.map.resolve(key) if is_unknown else None
+        for fault_id in tuple(turn.state.faults_on.get(key, ())):
+            fault = turn.state.faults[fault_id]
+            if fault.resource != key:
+                continue
+            if is_deleted:  # by its owner: nothing is there to be ill
+                end_fault(turn, fault)
+            elif known_as:
+                recognise(turn, fault, known_as)
+            else:
+                awaken(turn, fault)
     for key in keys:
         for alarm_id in tuple(turn.state.alarms_on.get(key, ())):
             if alarm_id in turn.state.alarms:
-                complete(turn, turn.state.alarms[alarm_id])
                 refresh(turn, turn.state.alarms[alarm_id])
 
 
@@ -89,8 +85,11 @@ def clear_by_hand(turn: Turn, alarm_id: str) -> None:
 
 def maintenance(turn: Turn, key: str) -> None:
     """A host goes into maintenance, or comes out: then what was suppressed is looked at again."""
-    name = f"maintenance {key}"
+    name = f"{MAINTENANCE}{key}"
     if not turn.event.is_clear:
+        if turn.map.get(key) is None and len(turn.state.in_maintenance) >= MAINTENANCE_MAX:
+            turn.say(Reason.UNKNOWN_RESOURCE, resource=key, text="not in the resource map, like too many before it")
+            return
         turn.remember(name, {"since_us": turn.now, "event_id": turn.event.id})
         turn.say(Reason.CHANGED, resource=key, text="in maintenance: automatic fault management is off")
         return
@@ -99,7 +98,8 @@ def maintenance(turn: Turn, key: str) -> None:
         return
     turn.remember(name, None)
     turn.say(Reason.CHANGED, resource=key, text="out of maintenance: automatic fault management is on")
-    awaken(turn, key)
+    for fault in tuple(turn.state.faults.values()):
+        awaken(turn, fault)
     for alarm_id in tuple(turn.state.alarms):
         if alarm_id in turn.state.alarms:
             refresh(turn, turn.state.alarms[alarm_id])

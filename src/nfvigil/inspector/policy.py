@@ -31,7 +31,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from nfvigil.inspector.resource_map import AnyRecord, Lookup, kind_of
+from nfvigil.inspector.resource_map import Lookup
 from nfvigil.model.alarm import Audience
 from nfvigil.model.event import Event, Status
 from nfvigil.model.fault import FaultType
@@ -146,6 +146,7 @@ class CompiledPolicy:
         self.policy = policy
         self.label = policy.label
         self.cascade_by_name = {rule.name: rule for rule in policy.cascade_rules}
+        self.rule_by_name: dict[str, Rule] = {rule.name: rule for rule in (*policy.event_rules, *policy.cascade_rules)}
         self._events: dict[str, tuple[EventRule, ...]] = {}
         self._cascades: dict[str, tuple[CascadeRule, ...]] = {}
 
@@ -169,6 +170,9 @@ class CompiledPolicy:
                 self._cascades.clear()
             self._cascades[fault_type] = found
         return found
+
+    def is_cause(self, rule: CascadeRule, fault_type: str) -> bool:
+        return any(rule is other for other in self.cascade_rules(fault_type))
 
 
 def fits(pattern: Words, word: str) -> bool:
@@ -288,7 +292,3 @@ def vim_of(key: str, lookup: Lookup) -> str:
         if found is not None:
             return found.vim
     return ""
-
-
-def kind_name(record: AnyRecord) -> str:
-    return kind_of(record).value

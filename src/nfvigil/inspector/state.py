@@ -6,16 +6,23 @@ so that a trial costs no copy, and applied for good when the verdict is durable.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from nfvigil.model.alarm import Alarm, Mark
+from nfvigil.model.alarm import Alarm, AlarmState, Mark
 from nfvigil.model.fault import Fault
 from nfvigil.model.verdict import Verdict
 
 RESTORING = "restoring "
-"""Memory keys of this prefix hold, by event, the VIM states that are on their way back to what they were."""
+"""Memory keys of this prefix stand for the events whose actions are not all over. They hold the VIM states that are
+on their way back, and to what.
+"""
+MAINTENANCE = "maintenance "
+"""Memory keys of this prefix name the hosts that are in maintenance."""
+WINDOW = "window "
+"""Memory keys of this prefix hold what a rule has counted: ``{"until_us": when it is over, "seen": [...]}``."""
 
 
 class State:
@@ -40,12 +47,16 @@ class State:
         self.alarms_on: dict[str, dict[str, None]] = {}
         self.effects: dict[str, dict[str, None]] = {}
         """alarm -> the alarms that have it among their causes"""
-        self.raised_by: dict[int, dict[str, None]] = {}
-        """event -> the open alarms that it raised"""
+        self.waiting: dict[int, dict[str, None]] = {}
+        """event -> the alarms that are not confirmed before all its actions are over"""
         self.wanted: dict[str, dict[str, Mark]] = {}
         """VIM state (``Mark.key``) -> the alarms that ask for it"""
         self.restoring: dict[str, dict[str, str]] = {}
         """VIM state -> by memory key, what it is on its way back to"""
+        self.in_maintenance: set[str] = set()
+        """Keys of hosts"""
+        self.windows: list[tuple[int, str]] = []
+        """(when it is over, memory key) of every window, sorted"""
         self._undo: list[Callable[[], None]] | None = None
         for fault in faults:
             self.put_fault(fault)
@@ -64,6 +75,14 @@ class State:
             self.put_alarm(alarm)
         for key, value in verdict.memory.items():
             self.put_memory(key, value)
+
+    def before(self, mark: str) -> str | None:
+        """What a VIM state was before we set it, where we did and it is not known to be back."""
+        for held in self.wanted.get(mark, {}).values():
+            return held.before
+        for before in self.restoring.get(mark, {}).values():
+            return before
+        return None
 
     @contextmanager
     def trial(self) -> Iterator[None]:
@@ -104,6 +123,14 @@ class State:
                 _leave(self.restoring, mark, key)
             for mark, before in (value or {}).items():
                 self.restoring.setdefault(mark, {})[key] = before
+        elif key.startswith(WINDOW):
+            if key in self.memory:
+                del self.windows[bisect_left(self.windows, (self.memory[key]["until_us"], key))]
+            if value is not None:
+                insort(self.windows, (value["until_us"], key))
+        elif key.startswith(MAINTENANCE):
+            host = key.removeprefix(MAINTENANCE)
+            (self.in_maintenance.discard if value is None else self.in_maintenance.add)(host)
         if value is None:
             self.memory.pop(key, None)
         else:
@@ -128,21 +155,23 @@ class State:
                 _leave(self.effects, cause.alarm, alarm_id)
             for mark in old.marks:
                 _leave(self.wanted, mark.key, alarm_id)
+            for event_id in _awaited(old):
+                _leave(self.waiting, event_id, alarm_id)
             if alarm is None:
                 del self.alarms[alarm_id]
                 self.alarm_at.pop((old.fault_type, old.resource), None)
                 _leave(self.alarms_on, old.resource, alarm_id)
-                _leave(self.raised_by, old.event_id, alarm_id)
         if alarm is not None:
             self.alarms[alarm_id] = alarm
             if old is None:
                 self.alarm_at[alarm.fault_type, alarm.resource] = alarm_id
                 self.alarms_on.setdefault(alarm.resource, {})[alarm_id] = None
-                self.raised_by.setdefault(alarm.event_id, {})[alarm_id] = None
             for cause in alarm.causes:
                 self.effects.setdefault(cause.alarm, {})[alarm_id] = None
             for mark in alarm.marks:
                 self.wanted.setdefault(mark.key, {})[alarm_id] = mark
+            for event_id in _awaited(alarm):
+                self.waiting.setdefault(event_id, {})[alarm_id] = None
 
     def chain(self, alarm_id: str) -> list[str]:
         """The alarm, what it is a consequence of, and so on to the root cause."""
@@ -150,6 +179,13 @@ class State:
         while (alarm := self.alarms.get(found[-1])) is not None and alarm.parent and alarm.parent not in found:
             found.append(alarm.parent)
         return found
+
+
+def _awaited(alarm: Alarm) -> set[int]:
+    """The events whose actions must be over before the alarm is confirmed."""
+    if alarm.state is not AlarmState.RAISED:
+        return set()
+    return {alarm.event_id, *[mark.event_id for mark in alarm.marks]}
 
 
 def _places(fault: Fault) -> set[str]:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import msgspec
 
 from nfvigil.inspector.policy import CompiledPolicy, OnMaintenance, Rule, host_key
 from nfvigil.inspector.resource_map import AnyRecord, Lookup
-from nfvigil.inspector.state import State
-from nfvigil.model.action import Action
-from nfvigil.model.alarm import LIFE, Alarm, Sign, VimState
+from nfvigil.inspector.state import RESTORING, State
+from nfvigil.model.action import RANK, Action, ActionKind
+from nfvigil.model.alarm import LIFE, Alarm, AlarmState, Mark, Sign, VimState
+from nfvigil.model.cloud_state import WANTED, state_now
 from nfvigil.model.event import Event
 from nfvigil.model.fault import Fault
-from nfvigil.model.resource import Server
+from nfvigil.model.resource import Host, Port, Server, Volume
 from nfvigil.model.verdict import News, Reason, Step, Verdict
+
+_SET_BY_US: dict[type[AnyRecord], tuple[tuple[str, str, str], ...]] = {
+    Host: (
+        (ActionKind.FORCE_DOWN, "forced_down", "True"),
+        (ActionKind.SERVICE_DISABLE, "service_enabled", "enabled"),
+    ),
+    Server: ((ActionKind.SERVER_ERROR, "status", ""),),
+    Volume: ((ActionKind.VOLUME_ERROR, "status", ""),),
+    Port: (
+        (ActionKind.PORT_DATA_PLANE_DOWN, "data_plane_status", ""),
+        (ActionKind.PORT_ADMIN_DOWN, "admin_up", "True"),
+    ),
+}
+"""Where a state that we set stands in the record, and where that is a truth value, the word that is true."""
 
 
 class AsItWas:
@@ -30,10 +46,12 @@ class AsItWas:
 
     def get(self, key: str) -> AnyRecord | None:
         record = self._lookup.get(key)
-        if isinstance(record, Server):
-            marks = self._state.wanted.get(f"server_error {key}")
-            if marks:
-                return msgspec.structs.replace(record, status=next(iter(marks.values())).before)
+        if record is None or not (self._state.wanted or self._state.restoring):
+            return record
+        for kind, field, true in _SET_BY_US.get(type(record), ()):
+            before = self._state.before(f"{kind} {key}")
+            if before is not None and state_now(kind, record) == WANTED[kind]:  # else somebody else changed it
+                record = msgspec.structs.replace(record, **{field: before == true if true else before})
         return record
 
 
@@ -63,7 +81,9 @@ class Turn:
     def put_alarm(self, alarm: Alarm) -> Alarm:
         self.keep(alarm.id)
         self.state.put_alarm(alarm)
-        if not alarm.is_open:
+        if alarm.is_open:
+            self._closed.pop(alarm.id, None)  # it fell, and follows from something else after all
+        else:
             self._closed[alarm.id] = alarm
         return alarm
 
@@ -95,24 +115,37 @@ class Turn:
 
     def is_suppressed(self, rule: Rule, key: str) -> bool:
         """Whether a host's maintenance keeps the rule from acting on a resource."""
-        if rule.in_maintenance is OnMaintenance.RAISE:
+        if not self.state.in_maintenance or rule.in_maintenance is OnMaintenance.RAISE:
             return False
-        host = host_key(key, self.map)
-        return host is not None and f"maintenance {host}" in self.state.memory
+        return host_key(key, self.map) in self.state.in_maintenance
 
     def finish(self) -> None:
         """Alarms that this event raised and for which nothing need be set are as true as they will get."""
-        if self.actions:
-            return
-        for alarm_id in tuple(self.state.raised_by.get(self.event.id, ())):
-            alarm = self.state.alarms[alarm_id]
-            if not any(self._is_pending(mark.key, alarm_id) for mark in alarm.marks):
-                self.confirm(alarm, VimState.CONSISTENT)
+        name = f"{RESTORING}{self.event.id}"
+        if not self.actions:
+            self.settle(self.event.id, frozenset())
+        elif name not in self.state.memory:
+            self.remember(name, {})
 
-    def _is_pending(self, mark: str, alarm_id: str) -> bool:
-        """Whether a state that the alarm shares with others is still being set for them."""
-        others = (self.state.alarms[other] for other in self.state.wanted.get(mark, ()) if other != alarm_id)
-        return any(other.vim_state is VimState.PENDING for other in others)
+    def settle(self, event_id: int, failed: Set[str]) -> None:
+        """All actions of an event are over: confirm the alarms that waited for nothing else."""
+        for alarm_id in tuple(self.state.waiting.get(event_id, ())):
+            alarm = self.state.alarms[alarm_id]
+            events = {alarm.event_id, *(mark.event_id for mark in alarm.marks)}
+            if not any(f"{RESTORING}{other}" in self.state.memory for other in events):
+                is_bad = any(mark.target in failed or self._was_given_up(mark) for mark in alarm.marks)
+                self.confirm(alarm, VimState.INCONSISTENT if is_bad else VimState.CONSISTENT)
+        for target in failed:
+            for kind in RANK:
+                for alarm_id, mark in tuple(self.state.wanted.get(f"{kind} {target}", {}).items()):
+                    alarm = self.state.alarms[alarm_id]
+                    if mark.event_id == event_id and alarm.state is AlarmState.CONFIRMED:
+                        self.put_alarm(msgspec.structs.replace(alarm, vim_state=VimState.INCONSISTENT))
+
+    def _was_given_up(self, mark: Mark) -> bool:
+        """Whether another alarm that asked for the state was told that the cloud may not agree."""
+        others = (self.state.alarms[other] for other in self.state.wanted[mark.key])
+        return any(other.vim_state is VimState.INCONSISTENT for other in others)
 
     def verdict(self) -> Verdict:
         """What was decided, in an order in which it can be applied and told."""
@@ -154,5 +187,6 @@ def is_news(before: Alarm, after: Alarm) -> bool:
         or before.severity is not after.severity
         or before.predicted != after.predicted
         or before.resource_state is not after.resource_state
+        or before.audience is not after.audience
         or before.text != after.text
     )

@@ -69,6 +69,8 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     before: str
     action: str
     """Id of the action that sets it."""
+    event_id: int = 0
+    """The event for which it is set: until all actions of that are over, it may not be set yet."""
 
     @property
     def key(self) -> str:
