@@ -7,9 +7,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import docs_example
-import msgspec
 import pytest
 from starlette.routing import Route
 
@@ -17,7 +17,12 @@ from nfvigil.model.event import Flag, ReceiptState, Status
 from nfvigil.model.raw import RawEvent
 from nfvigil.model.resource import Kind
 from nfvigil.model.view import alarm_view
+from nfvigil.northbound.api import ROUTERS
+from nfvigil.northbound.auth import Guard
+from nfvigil.northbound.metrics import Metrics
 from nfvigil.notifier.channel import load_channels
+from nfvigil.southbound.doors import routes
+from nfvigil.southbound.intake import Intake
 from nfvigil.southbound.words import status_of
 from nfvigil.store.schema import metadata
 
@@ -94,3 +99,44 @@ def test_every_word_flag_receipt_and_kind_of_an_event_is_named() -> None:
     assert set(Flag) <= set(first_cells(section(text, "## Receipts")))
     assert set(ReceiptState) <= set(first_cells(section(text, "## Receipts")))
     assert all(f"`{kind}`" in section(text, "## Our own form") for kind in Kind)
+
+
+def test_the_settings_are_the_ones_of_the_code() -> None:
+    tool = [sys.executable, str(ROOT / "tools" / "settings_reference.py"), "--check"]
+
+    done = subprocess.run(tool, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_table_of_the_database_is_named() -> None:
+    assert set(first_cells(section(text_of("database.md"), "## Tables"))) == {*metadata.tables, "alembic_version"}
+
+
+def operations() -> set[str]:
+    """Method and path of everything that can be asked for."""
+    intake, guard = cast(Intake, None), cast(Guard, None)
+    found = {
+        (method, route.path)
+        for route in [*routes(intake=intake, guard=guard), *(route for router in ROUTERS for route in router.routes)]
+        for method in cast(Route, route).methods or ()
+    }
+    return {f"{method} {path}" for method, path in found if method != "HEAD"} | {"GET /openapi.json", "GET /docs"}
+
+
+def test_every_operation_of_the_api_is_listed_once() -> None:
+    listed = re.findall(r"^\| `((?:GET|POST|PUT|DELETE) [^`]+)` \|", text_of("api.md"), re.MULTILINE)
+
+    assert sorted(listed) == sorted(operations())
+
+
+def test_every_metric_is_named() -> None:
+    shown = Metrics()
+    shown.event("v1", "accepted", 1)
+    shown.stage("keep", 0.1)
+    shown.delivery("endpoint", "delivered")
+    shown.action("evacuate", "done", 0.1)
+    names = set(re.findall(r"^# TYPE (\w+)", shown.exposition().decode(), re.MULTILINE))
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+
+    assert {name for name in names if not name.endswith("_created")} <= set(first_cells(section(text, "## Metrics")))
