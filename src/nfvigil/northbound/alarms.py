@@ -19,7 +19,7 @@ from nfvigil.model.times import iso
 from nfvigil.model.view import alarm_view
 from nfvigil.northbound.etags import answer, require_match, tagged_answer
 from nfvigil.northbound.explain import Explanation, explain
-from nfvigil.northbound.fields import SEQUENCE_MAX, Body, Flag, Moment, Prose, Shape, Text, Whole
+from nfvigil.northbound.fields import AS_WHOLE, SEQUENCE_MAX, Body, Flag, Moment, Prose, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, for_readers, for_writers, problems
 from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have, Parts, note
@@ -35,7 +35,7 @@ AlarmId = Annotated[Text, Path(description="The alarm's id.")]
 LIST_MAX = 100
 
 
-class Which(StrEnum):
+class AlarmSelection(StrEnum):
     OPEN = "open"
     RAISED = "raised"
     CONFIRMED = "confirmed"
@@ -44,7 +44,7 @@ class Which(StrEnum):
 
 
 class AlarmParameters(Page):
-    state: Which = Which.OPEN
+    state: AlarmSelection = AlarmSelection.OPEN
     min_severity: Annotated[Severity | None, Field(description="This one or worse.")] = None
     severity: Annotated[tuple[Severity, ...], Field(max_length=LIST_MAX)] = ()
     fault_type: Annotated[
@@ -58,10 +58,8 @@ class AlarmParameters(Page):
     since: Annotated[Moment | None, Field(description="Raised then or later.")] = None
     until: Annotated[Moment | None, Field(description="Raised before then.")] = None
     changed_after: Annotated[
-        Whole | None,
+        Annotated[int, Field(ge=0, le=SEQUENCE_MAX), AS_WHOLE] | None,
         Field(
-            ge=0,
-            le=SEQUENCE_MAX,
             description="Only what changed after this point, in the order of the changes; begin with 0 and "
             "`state=all`, go on with `next` of the answer.",
         ),
@@ -104,14 +102,14 @@ def _query(given: AlarmParameters, scope: str | None) -> AlarmQuery:
             "the alarms of other projects are for administrators", [FieldError("project", "is not yours")]
         )
     states = {
-        Which.RAISED: (AlarmState.RAISED,),
-        Which.CONFIRMED: (AlarmState.CONFIRMED,),
-        Which.CLEARED: (AlarmState.CLEARED,),
+        AlarmSelection.RAISED: (AlarmState.RAISED,),
+        AlarmSelection.CONFIRMED: (AlarmState.CONFIRMED,),
+        AlarmSelection.CLEARED: (AlarmState.CLEARED,),
     }
     return AlarmQuery(
         project=scope,
         of_project=given.project,
-        open_only=given.state is Which.OPEN,
+        open_only=given.state is AlarmSelection.OPEN,
         states=states.get(given.state, ()),
         severities=tuple(given.severity),
         min_severity=given.min_severity,

@@ -8,7 +8,7 @@ from fastapi import Path, Response
 from fastapi import Query as QueryParameters
 from pydantic import Field
 
-from nfvigil.errors import FieldError, NotFoundError, RefusedError
+from nfvigil.errors import NotFoundError
 from nfvigil.model.ids import ID_MAX
 from nfvigil.northbound.etags import answer
 from nfvigil.northbound.fields import EventId, Moment, Text
@@ -22,6 +22,7 @@ administer = for_administrators("events")
 
 
 class EventParameters(Page):
+    marker: Annotated[EventId | None, Field(description="`next` of the page before.")] = None
     type: Annotated[Text | None, Field(description="A type, or a glob such as `compute.*`.")] = None
     since: Annotated[Moment | None, Field(description="Taken in then or later.")] = None
     until: Annotated[Moment | None, Field(description="Taken in before then.")] = None
@@ -32,11 +33,7 @@ async def list_events(
     parts: Have, caller: Caller, parameters: Annotated[EventParameters, QueryParameters()]
 ) -> Response:
     """Events as they were taken in, the oldest first."""
-    after = 0
-    if parameters.marker is not None:
-        if not (parameters.marker.isascii() and parameters.marker.isdecimal() and int(parameters.marker) <= ID_MAX):
-            raise RefusedError("the request is wrong", [FieldError("marker", "is not one that we gave")])
-        after = int(parameters.marker)
+    after = 0 if parameters.marker is None else min(int(parameters.marker), ID_MAX)
     found = await parts.store.events(
         after=after,
         limit=parameters.limit,

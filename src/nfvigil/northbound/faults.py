@@ -31,13 +31,13 @@ administer = for_administrators("faults")
 FaultId = Annotated[Text, Path(description="The fault's id.")]
 
 
-class Which(StrEnum):
+class FaultSelection(StrEnum):
     OPEN = "open"
     ALL = "all"
 
 
 class FaultParameters(Page):
-    state: Which = Which.OPEN
+    state: FaultSelection = FaultSelection.OPEN
 
 
 class AssertionShape(Shape):
@@ -121,7 +121,7 @@ async def list_faults(
 ) -> Response:
     """Faults, the newest first."""
     found = await parts.store.faults(
-        standing_only=parameters.state is Which.OPEN, marker=parameters.marker, limit=parameters.limit
+        standing_only=parameters.state is FaultSelection.OPEN, marker=parameters.marker, limit=parameters.limit
     )
     return answer(page(found, parameters.limit, lambda fault: fault.id, fault_view))
 

@@ -44,6 +44,13 @@ def _whole(given: object) -> object:
     return given
 
 
+def _number(given: object) -> object:
+    """A whole number in JSON, where 5.0 is one; pydantic would take ``"5"`` and ``true`` as well."""
+    if isinstance(given, str | bool):
+        raise ValueError("must be a whole number")
+    return given
+
+
 def _flag(given: object) -> object:
     if isinstance(given, str):
         if given not in ("true", "false"):
@@ -59,14 +66,17 @@ Text = Annotated[str, Field(min_length=1, max_length=255, pattern=VISIBLE)]
 """A name or an id."""
 MaybeText = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1F\x7F]*$")]
 Prose = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
-PolicyText = Annotated[str, Field(min_length=1, max_length=1 << 19, pattern=r"^[^\x00]+$")]
+PolicyText = Annotated[str, Field(min_length=1, max_length=150_000, pattern=r"^[^\x00]+$")]
+"""So short that it fits into a body however it is escaped."""
 EventId = Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
 Moment = Annotated[
     int,
     BeforeValidator(_moment),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-Whole = Annotated[int, BeforeValidator(_whole)]
+AS_NUMBER = BeforeValidator(_number)
+AS_WHOLE = BeforeValidator(_whole)
+"""After the bounds in an annotation: what stands before them would hide them from the description."""
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Number = Annotated[StrictFloat, Field(allow_inf_nan=False)]
 Switch = StrictBool

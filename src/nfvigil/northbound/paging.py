@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Field
 
-from nfvigil.northbound.fields import VISIBLE, Query, Shape, Whole
+from nfvigil.northbound.fields import AS_WHOLE, VISIBLE, Query, Shape
 
 LIMIT = 100
 LIMIT_MAX = 1000
@@ -15,7 +15,7 @@ LIMIT_MAX = 1000
 Item = TypeVar("Item")
 Shown = TypeVar("Shown")
 
-Limit = Annotated[Whole, Field(ge=1, le=LIMIT_MAX, description="How many items at most.")]
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX, description="How many items at most."), AS_WHOLE]
 Marker = Annotated[
     str, Field(min_length=1, max_length=512, pattern=VISIBLE, description="`next` of the page before, as it was given.")
 ]

@@ -13,7 +13,7 @@ from nfvigil.errors import FieldError, NotFoundError, RefusedError
 from nfvigil.model.times import iso
 from nfvigil.model.verdict import News
 from nfvigil.northbound.etags import answer, tagged_answer
-from nfvigil.northbound.fields import Body, Moment, PolicyText, Query, Shape, Text, Whole
+from nfvigil.northbound.fields import AS_NUMBER, AS_WHOLE, Body, Moment, PolicyText, Query, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, Flaw, for_administrators, problems
 from nfvigil.northbound.paging import LIMIT, LIMIT_MAX, Listing
 from nfvigil.northbound.parts import Have, Parts, note
@@ -26,7 +26,7 @@ from nfvigil.store.records import PolicyRecord
 administer = for_administrators("policies")
 
 VERSION_MAX = (1 << 31) - 1
-Version = Annotated[int, Field(ge=1, le=VERSION_MAX, strict=True)]
+Version = Annotated[int, Field(ge=1, le=VERSION_MAX), AS_NUMBER]
 PolicyName = Annotated[Text, Path(description="The policy's name.")]
 
 
@@ -43,7 +43,9 @@ class PolicyShape(PolicyHead):
 
 
 class VersionParameters(Query):
-    version: Annotated[Whole | None, Field(ge=1, le=VERSION_MAX, description="The newest if left out.")] = None
+    version: Annotated[
+        Annotated[int, Field(ge=1, le=VERSION_MAX), AS_WHOLE] | None, Field(description="The newest if left out.")
+    ] = None
 
 
 class PolicyBody(Body):
@@ -66,7 +68,7 @@ class DryRunBody(Body):
     ] = None
     since: Moment | None = None
     until: Moment | None = None
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, strict=True)] = LIMIT
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX), AS_NUMBER] = LIMIT
 
 
 class NewsShape(Shape):
@@ -88,7 +90,7 @@ class DryRuns(Shape):
 
 class ReplayBody(Body):
     since: Moment | None = None
-    limit: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 10_000
+    limit: Annotated[int, Field(ge=1, le=1_000_000), AS_NUMBER] = 10_000
 
 
 class DifferenceShape(Shape):

@@ -21,7 +21,7 @@ from nfvigil.model.times import iso
 from nfvigil.model.view import alarm_view
 from nfvigil.northbound.delivery_views import DeliveryShape, delivery_view
 from nfvigil.northbound.etags import answer, require_match, tagged_answer
-from nfvigil.northbound.fields import SEQUENCE_MAX, Body, MaybeText, Number, Query, Shape, Text, Whole
+from nfvigil.northbound.fields import AS_WHOLE, SEQUENCE_MAX, Body, MaybeText, Number, Query, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_readers, for_writers, problems
 from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have, Parts, note
@@ -118,7 +118,9 @@ class RequeuedShape(Shape):
 
 
 class ReplayParameters(Query):
-    after: Annotated[Whole, Field(ge=0, le=SEQUENCE_MAX, description="Send again what came after this sequence.")]
+    after: Annotated[
+        int, Field(ge=0, le=SEQUENCE_MAX, description="Send again what came after this sequence."), AS_WHOLE
+    ]
 
 
 class DeliveryParameters(Page):

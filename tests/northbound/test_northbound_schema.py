@@ -1,0 +1,94 @@
+"""Whatever the description allows is served, whatever it forbids is refused, and nothing breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, Phase, given, settings
+from northbound_fakes import World, make_world
+
+from nfvigil.northbound.api import create_api
+from nfvigil.northbound.openapi import describe
+
+EXAMPLES = 8
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The app on a real socket, in a thread with an event loop of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return make_world()
+
+
+@pytest.fixture(scope="module")
+def address(world: World) -> Iterator[str]:
+    parts = world.call.parts
+    app = create_api(
+        desk=parts.desk,
+        store=parts.store,
+        guard=parts.guard,
+        clock=parts.clock,
+        metrics=parts.metrics,
+        read_event=parts.read_event,
+    )
+    with served(app) as url:
+        yield url
+
+
+DOCUMENT = describe(make_world().call.app, {})
+OPERATIONS = [(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item]
+
+
+SEMANTIC = {
+    "/v1/alarms": "a marker does not go with changed_after",
+    "/v1/subscriptions": "which formats there are, and where nothing may be sent to, is the running service's",
+    "/v1/policies": "a policy is YAML in a text",
+    "/v1/policies/dry-run": "so is the policy here, and an event may be of any form",
+}
+"""Where a request that fits the description can be wrong all the same."""
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[f"{m} {p}" for m, p in OPERATIONS])
+def test_an_operation_keeps_to_its_description(method: str, path: str, world: World, address: str) -> None:
+    operation = schemathesis.openapi.from_dict(DOCUMENT)[path][method]
+    headers = {"X-Auth-Token": world.call.tokens["admin"]}
+    described = DOCUMENT["paths"][path][method.lower()]
+    modes = [schemathesis.GenerationMode.POSITIVE]
+    if described.get("parameters") or described.get("requestBody"):
+        modes.append(schemathesis.GenerationMode.NEGATIVE)
+    without = [schemathesis.checks.positive_data_acceptance] if path in SEMANTIC else []
+
+    def check(case: Any) -> None:
+        case.call_and_validate(base_url=address, headers=headers, excluded_checks=without)
+
+    for mode in modes:
+        bounded = settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        bounded(given(case=operation.as_strategy(generation_mode=mode))(check))()
