@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
+import yaml
 
+from nfvigil.inspector import internal
 from nfvigil.inspector.decide import decide
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import State
+from nfvigil.model.alarm import Alarm
 from nfvigil.model.event import Event, Status
 from nfvigil.model.resource import Device, Host, Kind, Port, Server, Snapshot, Volume
 from nfvigil.model.topology import Topology
@@ -82,6 +85,12 @@ def snapshot(hosts: int, servers: int, moved: dict[str, str], gone: Iterable[str
     )
 
 
+def ruled(*rules: dict[str, object], faults: dict[str, object] | None = None) -> str:
+    """A policy of these rules; a rule without a name is called after its place."""
+    named = [{"name": f"rule-{number}", **rule} for number, rule in enumerate(rules)]
+    return yaml.safe_dump({"policy": "ruled", "faults": faults or {}, "rules": named}, sort_keys=False)
+
+
 class Desk:
     """An inspector with its state and a clock that ticks a second an event."""
 
@@ -107,6 +116,25 @@ class Desk:
         self.record.append(msgspec.json.encode(decision))
         return decision
 
+    def settle(self, event_id: int, failed: Sequence[str] = ()) -> Decision:
+        """The controller says that all actions of an event are over."""
+        return self.tell(internal.VIM_SETTLED, event_id=event_id, failed=list(failed))
+
+    def tell(self, kind: str, status: Status = Status.DOWN, **details: object) -> Decision:
+        """An event that the product sends itself."""
+        return self.say(kind, "", status, door=internal.DOOR, details=details)
+
+    def change(self, there: Snapshot) -> Decision | None:
+        """The cloud is another one now, as the pipeline would tell it."""
+        touched = self.map.load(there)
+        unknown = {fault.resource for fault in self.state.faults.values() if self.map.get(fault.resource) is None}
+        keys = {key for key in touched if key in self.state.alarms_on or key in self.state.faults_on}
+        keys |= {key for key in unknown if self.map.resolve(key)}
+        return self.tell(internal.MAP_CHANGED, keys=sorted(keys)) if keys else None
+
+    def alarm(self, kind: str, resource: str) -> Alarm:
+        return self.state.alarms[self.state.alarm_at[kind, resource]]
+
     def open(self) -> set[tuple[str, str]]:
         return set(self.state.alarm_at)
 
@@ -116,6 +144,14 @@ class Desk:
 
 def told(decision: Decision, news: News) -> set[str]:
     return {alarm.resource for kind, alarm in decision.verdict.alarms if kind is news}
+
+
+def planned(decision: Decision) -> list[tuple[str, str, str | None]]:
+    """What is to be done in the cloud: kind (``-kind`` for an undo), target, and what was there before."""
+    return [
+        (f"-{action.kind}" if action.undo_of else action.kind, action.target, action.before)
+        for action in decision.verdict.actions
+    ]
 
 
 def reasons(decision: Decision) -> list[Reason]:

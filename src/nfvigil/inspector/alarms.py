@@ -78,7 +78,9 @@ def settle_after(turn: Turn, start: list[str]) -> None:
     """After faults or causes went away: close what does not stand any more, tell who became a root cause."""
     _keep(turn, start)
     settled = settle(turn.state, start)
-    for alarm in settled.changed:
+    fallen = {alarm.id for alarm in settled.fallen}
+    others = (turn.state.alarms[alarm_id] for alarm_id in start if alarm_id not in fallen)
+    for alarm in {alarm.id: alarm for alarm in (*settled.changed, *others)}.values():
         _reword(turn, alarm)
     for alarm in settled.fallen:
         turn.put_alarm(

@@ -34,14 +34,17 @@ def take_word(turn: Turn, key: str) -> None:
         # Told to the administrator all the same: an event that names a host wrongly is still a fault somewhere.
         turn.say(Reason.UNKNOWN_RESOURCE, resource=key, text="not in the resource map: nobody else is affected")
     for rule in rules:
+        at = places(turn, rule.at, key)
         catalogue = turn.policy.fault_type(rule.raise_ or event.type).severity
         if not selects(rule.when, event, key, turn.map, catalogue):
             turn.say(Reason.NOT_SELECTED, rule.name, key)
+        elif not at:
+            turn.say(Reason.NOT_SELECTED, rule.name, key, f"nothing stands in the relation {rule.at} to it")
         elif rule.count is None:
             word = Assertion(
                 event_id=event.id, event_type=event.type, resource=key, monitor=event.monitor, time_us=event.time_us
             )
-            for place in places(turn, rule.at, key):
+            for place in at:
                 _assert(turn, rule, place, (word,))
         else:
             windows = _windows(turn, rule, key)
@@ -49,7 +52,7 @@ def take_word(turn: Turn, key: str) -> None:
                 turn.say(Reason.NOT_SELECTED, rule.name, key, f"it has no {rule.count.per}")
             for window in windows:
                 words = _count(turn, rule, window, key)
-                for place in places(turn, rule.at, key) if words else ():
+                for place in at if words else ():
                     _assert(turn, rule, place, words)
 
 
