@@ -137,6 +137,8 @@ def _fetch() -> Binaries:
             subprocess.run(["dpkg", "-x", str(package), str(draft)], check=True, timeout=APT_SECONDS)
         shutil.rmtree(CACHE / "root", ignore_errors=True)
         draft.rename(CACHE / "root")
+        for name in ("debs", "cache", "state"):
+            shutil.rmtree(CACHE / name, ignore_errors=True)
     found = _unpacked()
     if found is None:
         raise PostgresUnavailableError(f"the packages unpacked under {CACHE} lack postgres or initdb")
@@ -165,11 +167,17 @@ def _packages(options: list[str]) -> list[str]:
     """The server and the libraries that are not here: what apt would install, less scripts and their languages."""
     listed = _apt(["install", "--print-uris", "-qq", "-y", "--no-install-recommends", "postgresql"], options, cwd=CACHE)
     names = [match[1] for match in re.finditer(r"^'\S+' ([^_\s]+)_\S+ \d+", listed, re.MULTILINE)]
-    status = Path("/var/lib/dpkg/status").read_text(errors="replace")
-    installed = set(re.findall(r"^Package: (\S+)\nStatus: install ok installed$", status, re.MULTILINE))
-    # PostgreSQL's own libraries come along in any case: those that are installed may be of another version.
-    own = {name for name in names if re.match(r"postgresql-(client-)?\d+$|libpq5|libllvm", name)}
-    wanted = sorted(own | ({name for name in names if re.match(r"lib(?!.*perl)", name)} - installed))
+    stanzas = Path("/var/lib/dpkg/status").read_text(errors="replace").split("\n\n")
+    installed = {
+        stanza.split("\n", 1)[0].removeprefix("Package: ")
+        for stanza in stanzas
+        if "\nStatus: install ok installed" in stanza
+    }
+    # PostgreSQL's own packages come along in any case: those that are installed may be of another version. Without
+    # the compiler for queries (libllvm, 100 MB) it does as well.
+    own = {name for name in names if re.match(r"postgresql-(client-)?\d+$|libpq5", name)}
+    libraries = {name for name in names if re.match(r"lib(?!.*perl|llvm)", name)}
+    wanted = sorted(own | (libraries - installed))
     if not any(re.match(r"postgresql-\d+$", name) for name in wanted):
         raise PostgresUnavailableError("apt knows no package postgresql")
     return wanted
@@ -242,6 +250,7 @@ class Server:
             "unix_socket_directories": self.folder / "socket",
             "max_connections": 100,
             "shared_buffers": "32MB",
+            "jit": "off",
         }
         command = [str(binaries.folder / "postgres"), "-D", str(self.data)]
         command += [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]

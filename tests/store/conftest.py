@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import itertools
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -42,7 +43,8 @@ def clock() -> Clock:
 def _tool() -> ModuleType:
     path = Path(__file__).resolve().parents[2] / "tools" / "postgres.py"
     spec = importlib.util.spec_from_file_location("nfvigil_tools_postgres", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -98,9 +100,18 @@ def postgresql_url(request: pytest.FixtureRequest, postgresql_server: Callable[[
     asyncio.run(_sql(postgresql_server("postgres"), f"DROP DATABASE {name} WITH (FORCE)"))
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with our schema, of which each test gets a copy."""
+    path = tmp_path_factory.mktemp("template") / "nfvigil.db"
+    asyncio.run(upgrade(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> str:
     if request.param == "sqlite":
+        shutil.copy(sqlite_template, tmp_path / "nfvigil.db")
         return f"sqlite:///{tmp_path}/nfvigil.db"
     found: str = request.getfixturevalue("postgresql_url")
     return found

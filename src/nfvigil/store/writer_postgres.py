@@ -39,7 +39,13 @@ PAUSE_MIN_SECONDS = 0.1
 PAUSE_MAX_SECONDS = 5.0
 RETRIES_MAX = 3
 
-_CONNECTION_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError)
+_CONNECTION_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # What it says of a connection that went away between two writes.
+    OSError,
+    TimeoutError,
+)
 _SERVER_CANNOT = (
     asyncpg.InsufficientResourcesError,  # Disk full, out of memory, too many connections.
     asyncpg.OperatorInterventionError,  # Shutting down.
@@ -118,9 +124,9 @@ class PostgresWriter:
                 failure = error
             except (*_CONNECTION_LOST, *_SERVER_CANNOT) as error:
                 failure = error
-                await self._disconnect()
+                self._give_up()
             except Exception as error:  # Whatever it is, those who wait must hear of it.
-                await self._disconnect()
+                self._give_up()
                 for unit in units:
                     unit.error = error
                 return
@@ -155,12 +161,17 @@ class PostgresWriter:
         self._pause_seconds, self._not_before = 0.0, 0.0
         return self._connection
 
+    def _give_up(self) -> None:
+        """Cut the connection: in which state it is nobody can say."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        with suppress(*_CONNECTION_LOST, asyncpg.PostgresError):  # It is given up, whatever it says.
-            await connection.close(timeout=1.0)
+        if connection is not None:
+            with suppress(*_CONNECTION_LOST, asyncpg.PostgresError):  # It is gone, which is what was wanted.
+                await connection.close(timeout=1.0)
 
 
 _OURS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, ConflictError)
