@@ -17,6 +17,7 @@ from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have
 from nfvigil.northbound.shapes import ActionShape
 from nfvigil.northbound.views import action_view
+from nfvigil.store.event_records import action_marker
 
 read = for_readers("actions")
 
@@ -41,6 +42,4 @@ async def list_actions(
         marker=parameters.marker,
         limit=parameters.limit,
     )
-    return answer(
-        page(found, parameters.limit, lambda action: action.id, lambda action: action_view(action, caller.scope))
-    )
+    return answer(page(found, parameters.limit, action_marker, lambda action: action_view(action, caller.scope)))

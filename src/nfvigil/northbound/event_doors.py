@@ -12,6 +12,7 @@ from nfvigil.model.event import Flag, ReceiptState, Status
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.northbound.guarded import ANY_PROBLEM, OF_A_BODY, problems
+from nfvigil.northbound.problems import MEDIA_TYPE
 
 EVENTS_MAX = 1000
 _WORD = {"type": "string", "maxLength": 255, "pattern": "^[\\x20-\\x7E]*$"}
@@ -122,6 +123,22 @@ _MAINTENANCE: dict[str, Any] = {
 }
 
 
+_REFUSED: dict[str, Any] = {
+    "type": "object",
+    "description": "An error (RFC 9457), with a receipt for every event of the message where it could be read.",
+    "required": ["type", "title", "status", "detail"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Flaw"}},
+        "events": {"type": "array", "items": _RECEIPT},
+    },
+}
+
+
 def _ref(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -145,6 +162,10 @@ def _wrapped(word: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _operation(name: str, text: str, body: dict[str, Any], good: Mapping[Any, Any], **more: Any) -> dict[str, Any]:
     errors = problems(400, 401, 403, 503) | OF_A_BODY | ANY_PROBLEM
+    errors[400] = {
+        "description": "Some or all of it was refused; `errors` says what.",
+        "content": {MEDIA_TYPE: {"schema": _ref("RefusedEvents")}},
+    }
     return {
         "tags": ["events"],
         "operationId": name,
@@ -208,6 +229,7 @@ def event_paths() -> dict[str, Any]:
             "schemas": {
                 "Event": _OWN,
                 "DoctorEvent": _DOCTOR,
+                "RefusedEvents": _REFUSED,
                 "Receipts": {
                     "type": "object",
                     "required": ["events"],
