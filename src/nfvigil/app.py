@@ -113,8 +113,9 @@ class Service:
                 async with asyncio.timeout(MAP_WAIT_SECONDS):
                     await self.inventory.ready.wait()
             _settle_memory()
-            rest.append(group.create_task(self.pipeline.run(), name="pipeline"))
+            # What is left comes first: what is decided now is for the same endpoints and VIM states, and after it.
             await self._resume()
+            rest.append(group.create_task(self.pipeline.run(), name="pipeline"))
             rest.append(group.create_task(self.heartbeats.run(), name="heartbeats"))
             rest.append(group.create_task(_keep_leases(self.store), name="leases"))
             rest.append(group.create_task(self.retention.run(), name="retention"))
@@ -138,10 +139,16 @@ class Service:
         while more := await store.claim_deliveries(PAGE, after=deliveries[-1][1] if deliveries else None):
             deliveries.extend(more)
             if len(deliveries) >= DELIVERIES_MAX:
-                break  # the dispatcher reads the rest itself, endpoint by endpoint
-        await self.pipeline.resume(undecided=undecided, actions=actions, failed=failed)
+                break
         self.dispatcher.offer(deliveries)
+        if len(deliveries) >= DELIVERIES_MAX:
+            # They come endpoint by endpoint: of the others the dispatcher reads what is left itself.
+            last = deliveries[-1][1].endpoint
+            for subscription in await store.subscriptions():
+                if any(endpoint.id >= last for endpoint in subscription.endpoints):
+                    self.dispatcher.rewind(subscription.id, 0)
         self.controller.offer(actions, again=True)
+        await self.pipeline.resume(undecided=undecided, actions=actions, failed=failed)
         if undecided or actions or deliveries:
             _log.info("resumed", events=len(undecided), actions=len(actions), deliveries=len(deliveries))
 
