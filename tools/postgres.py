@@ -285,7 +285,7 @@ class Server:
 
     def stop(self) -> None:
         """End it by its process id, and remove its data."""
-        for sign in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        for sign in (signal.SIGQUIT, signal.SIGKILL):  # At once: its data goes, too.
             pid = self.pid()
             if pid is None:
                 break
