@@ -3,6 +3,7 @@
 A fenced block is taken up by the words behind its language:
 
     ```console run          each line that begins with "$ " is run, what follows it is what it must say
+    ```console eventually   the same, asked again for a while until it says so: for what follows a moment later
     ```console serve        the same, but it is the service: it is started beside, and waited for until it is ready
     ```toml file=some.toml  is written to that file first
     ```python beside        (with file=) is started beside with that file, and ended with the document
@@ -27,10 +28,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
+SETTINGS = "nfvigil.toml"
 SERVICE_PORT = "12345"
 CONSUMER_PORTS = ("9000", "9001")
-READY_SECONDS = 30.0
-COMMAND_SECONDS = 20.0
+READY_SECONDS = 60.0
+COMMAND_SECONDS = 30.0
+EVENTUALLY_SECONDS = 20.0
+PAUSE_SECONDS = 0.1
 
 _FENCE = re.compile(r"^```(\w+)((?: [\w=./-]+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -115,6 +120,9 @@ class Stage:
     count: int = 0
 
     def __enter__(self) -> Stage:
+        for block in blocks(TUTORIAL):
+            if block.file == SETTINGS:  # The other documents go on from there.
+                (self.directory / SETTINGS).write_text(block.text, encoding="utf-8")
         self.ports = {port: str(free_port()) for port in (SERVICE_PORT, *CONSUMER_PORTS)}
         self.shell = subprocess.Popen(
             ["sh"],
@@ -158,7 +166,15 @@ class Stage:
             return self._wait_until_ready(block.line)
         if "run" in block.words:
             return [flaw for command in commands(block) for flaw in self._run(command)]
+        if "eventually" in block.words:
+            return [flaw for command in commands(block) for flaw in self._run_until(command)]
         return [f"line {block.line}: nobody knows what to do with {' '.join(block.words)}"]
+
+    def _run_until(self, command: Command) -> list[str]:
+        deadline = time.monotonic() + EVENTUALLY_SECONDS
+        while (flaws := self._run(command)) and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS)
+        return flaws
 
     def _run(self, command: Command) -> list[str]:
         said, status = self._ask(self.private(command.text))
@@ -230,7 +246,7 @@ class Stage:
                     if answer.status == 200:
                         return []
             except (urllib.error.URLError, OSError):
-                time.sleep(0.05)  # it is starting
+                time.sleep(PAUSE_SECONDS)  # it is starting
         log = (self.directory / "service.log").read_text(encoding="utf-8", errors="replace")
         return [f"line {line}: the service is not ready:\n{log[-4000:]}"]
 
@@ -240,7 +256,7 @@ class Stage:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", int(port))) == 0:
                     return
-            time.sleep(0.02)
+            time.sleep(PAUSE_SECONDS)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
