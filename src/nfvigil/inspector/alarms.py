@@ -54,7 +54,7 @@ def refresh(turn: Turn, alarm: Alarm) -> None:
     alarm = _look_again(turn, alarm)
     rules = {rule.name: rule for rule in turn.policy.cascade_rules(alarm.fault_type)}
     dropped = []
-    for effect_id in tuple(turn.state.effects.get(alarm.id, ())):
+    for effect_id in sorted(turn.state.effects.get(alarm.id, ())):
         effect = turn.state.alarms[effect_id]
         kept = tuple(
             kept for cause in effect.causes if (kept := _still(turn, rules.get(cause.rule), alarm, effect, cause))
@@ -223,7 +223,7 @@ def _reroot(turn: Turn, alarm_id: str) -> None:
         alarm = turn.state.alarms[todo.popleft()]
         if alarm.root != root:
             turn.put_alarm(msgspec.structs.replace(alarm, root=root))
-        effects = turn.state.effects.get(alarm.id, ())
+        effects = sorted(turn.state.effects.get(alarm.id, ()))
         todo.extend(effect for effect in effects if turn.state.alarms[effect].parent == alarm.id)
 
 
@@ -257,7 +257,7 @@ def _causes(turn: Turn, rule: CascadeRule, alarm: Alarm, target: str) -> tuple[C
     failed = [
         (member, alarm_id)
         for member in members
-        for alarm_id in turn.state.alarms_on.get(member, ())
+        for alarm_id in sorted(turn.state.alarms_on.get(member, ()))
         if turn.policy.is_cause(rule, turn.state.alarms[alarm_id].fault_type)
     ]
     count = len({member for member, _ in failed})

@@ -42,7 +42,7 @@ def cone(state: State, start: Iterable[str]) -> dict[str, None]:
         if alarm_id in found or alarm_id not in state.alarms:
             continue
         found[alarm_id] = None
-        todo.extend(state.effects.get(alarm_id, ()))
+        todo.extend(sorted(state.effects.get(alarm_id, ())))
     return found
 
 
@@ -129,6 +129,6 @@ def _who_stands(state: State, inside: dict[str, None]) -> dict[str, int]:
         if alarm_id not in order and (alarm.fault or is_supported(alarm, stands)):
             order[alarm_id] = len(order)
             todo.extend(
-                effect for effect in state.effects.get(alarm_id, ()) if effect in inside and effect not in order
+                effect for effect in sorted(state.effects.get(alarm_id, ())) if effect in inside and effect not in order
             )
     return order

@@ -61,7 +61,7 @@ def take_back(turn: Turn, key: str) -> None:
     event = turn.event
     _forget_windows(turn, key)
     found = False
-    for fault_id in tuple(turn.state.faults_on.get(key, ())):
+    for fault_id in sorted(turn.state.faults_on.get(key, ())):
         fault = turn.state.faults[fault_id]
         left = tuple(word for word in fault.assertions if not _is_taken_back(turn, fault, word, key))
         if len(left) == len(fault.assertions):

@@ -44,7 +44,7 @@ def map_changed(turn: Turn, keys: list[str]) -> None:
         is_unknown = turn.map.get(key) is None
         is_deleted = is_unknown and split_key(key)[0] in ("server", "port", "volume", "network")
         known_as = turn.map.resolve(key) if is_unknown else None
-        for fault_id in tuple(turn.state.faults_on.get(key, ())):
+        for fault_id in sorted(turn.state.faults_on.get(key, ())):
             fault = turn.state.faults[fault_id]
             if fault.resource != key:
                 continue
@@ -55,7 +55,7 @@ def map_changed(turn: Turn, keys: list[str]) -> None:
             else:
                 awaken(turn, fault)
     for key in keys:
-        for alarm_id in tuple(turn.state.alarms_on.get(key, ())):
+        for alarm_id in sorted(turn.state.alarms_on.get(key, ())):
             if alarm_id in turn.state.alarms:
                 refresh(turn, turn.state.alarms[alarm_id])
 
@@ -98,8 +98,8 @@ def maintenance(turn: Turn, key: str) -> None:
         return
     turn.remember(name, None)
     turn.say(Reason.CHANGED, resource=key, text="out of maintenance: automatic fault management is on")
-    for fault in tuple(turn.state.faults.values()):
+    for fault in sorted(turn.state.faults.values(), key=lambda fault: fault.id):
         awaken(turn, fault)
-    for alarm_id in tuple(turn.state.alarms):
+    for alarm_id in sorted(turn.state.alarms):
         if alarm_id in turn.state.alarms:
             refresh(turn, turn.state.alarms[alarm_id])

@@ -26,7 +26,10 @@ WINDOW = "window "
 
 
 class State:
-    """Open faults and alarms with their indices, and the memory (aggregation windows, hosts in maintenance)."""
+    """Open faults and alarms with their indices, and the memory (aggregation windows, hosts in maintenance).
+
+    Go through an index in sorted order: its own is another after a restart, and a replay would differ.
+    """
 
     def __init__(
         self,

@@ -129,7 +129,7 @@ class Turn:
 
     def settle(self, event_id: int, failed: Set[str]) -> None:
         """All actions of an event are over: confirm the alarms that waited for nothing else."""
-        for alarm_id in tuple(self.state.waiting.get(event_id, ())):
+        for alarm_id in sorted(self.state.waiting.get(event_id, ())):
             alarm = self.state.alarms[alarm_id]
             events = {alarm.event_id, *(mark.event_id for mark in alarm.marks)}
             if not any(f"{RESTORING}{other}" in self.state.memory for other in events):
@@ -137,7 +137,9 @@ class Turn:
                 self.confirm(alarm, VimState.INCONSISTENT if is_bad else VimState.CONSISTENT)
         for target in failed:
             for kind in RANK:
-                for alarm_id, mark in tuple(self.state.wanted.get(f"{kind} {target}", {}).items()):
+                for alarm_id, mark in sorted(
+                    self.state.wanted.get(f"{kind} {target}", {}).items(), key=lambda item: item[0]
+                ):
                     alarm = self.state.alarms[alarm_id]
                     if mark.event_id == event_id and alarm.state is AlarmState.CONFIRMED:
                         self.put_alarm(msgspec.structs.replace(alarm, vim_state=VimState.INCONSISTENT))
