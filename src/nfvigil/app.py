@@ -426,6 +426,12 @@ class _Server(uvicorn.Server):
 
 async def _serve(settings: Settings) -> None:
     async with open_service(settings) as service:
+        if not settings.dev and not await service.store.tokens():
+            raise SettingsError(
+                "nobody could use it: there are no tokens in the database. Make one first, for yourself:"
+                f" nfvigil token create --name me --role admin --database {settings.database_url}"
+                " (or, on loopback and to play with only: nfvigil serve --dev)"
+            )
 
         async def listen(app: Any) -> None:
             server = _Server(
@@ -448,7 +454,7 @@ async def _serve(settings: Settings) -> None:
 
 
 def serve(settings: Settings) -> int:
-    """Run until SIGINT or SIGTERM; returns the exit code. Without tokens it serves nobody but a developer."""
+    """Run until SIGINT or SIGTERM; returns the exit code. Raises SettingsError where it does not start."""
     configure_logging(settings)
     uvloop.run(_serve(settings))
     return 0

@@ -1,0 +1,66 @@
+"""The options that commands share, and the service that they are meant for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nfvigil.cli.output import Form
+from nfvigil.errors import RefusedError
+
+URL = "http://127.0.0.1:12345"
+SHORT = 8
+"""How much of an id is shown in tables."""
+
+EPILOG = "--url, --token-file and --timeout may stand anywhere on the line: 'nfvigil --help' says what they are."
+
+FormOption = Annotated[Form, typer.Option("--format", "-f", help="A table to read, or JSON or YAML for programs.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most this many; all if left out.")]
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Then or later: 10m, 2h, 1d ago, or 2026-01-31T12:00:00Z.")
+]
+UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before then, written as --since.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings of the service, in TOML.")
+]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="sqlite:///PATH or postgresql://USER@HOST:PORT/NAME. A password belongs into the environment "
+        "(NFVIGIL_DATABASE_URL) or the file of settings: others see what stands on a command line.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Which service is meant, and as whom we speak to it."""
+
+    url: str
+    token_file: Path | None
+    timeout_seconds: float
+
+    def token(self) -> str:
+        """From the file if one is named, else from the environment."""
+        if self.token_file is None:
+            return os.environ.get("NFVIGIL_TOKEN", "").strip()
+        try:
+            return self.token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RefusedError(f"the token file {self.token_file} cannot be read: {error}") from error
+
+
+def read_file(path: Path) -> str:
+    """The text of a file, or of standard input for ``-``."""
+    try:
+        if str(path) == "-":
+            return typer.get_text_stream("stdin").read()
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RefusedError(f"{path} cannot be read: {error}") from error
