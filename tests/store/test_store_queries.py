@@ -313,7 +313,6 @@ async def test_the_audit_log_is_read_newest_first(store):
         ({"project": "p1"}, "alarms_by_project"),
         ({"project": "p1", "marker": "a"}, "alarms_by_project"),
         ({"project": "p1", "open_only": True}, "alarms_open_by_project"),
-        ({"root": "a"}, "alarms_by_root"),
         ({"since_change": 5}, "alarms_by_change"),
     ],
 )

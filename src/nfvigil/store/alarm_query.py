@@ -34,7 +34,8 @@ class AlarmQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Keys (``server/<id>``) or bare ids."""
     event_id: int | None = None
     root: str | None = None
-    """Only the alarms whose chain of causes ends there."""
+    """Only the alarms whose chain of causes ends there. No index helps it: ask together with ``event_id`` or
+    ``open_only``."""
     is_root_cause: bool | None = None
     is_acked: bool | None = None
     from_us: int | None = None

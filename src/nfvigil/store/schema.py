@@ -96,7 +96,6 @@ alarms = Table(
 IS_OPEN = alarms.c.cleared_us.is_(None)
 Index("alarms_by_change", alarms.c.change)
 Index("alarms_by_event", alarms.c.event_id)
-Index("alarms_by_root", alarms.c.root, alarms.c.raised_us, alarms.c.id)
 Index("alarms_by_time", alarms.c.raised_us, alarms.c.id)
 Index("alarms_by_project", alarms.c.project, alarms.c.raised_us, alarms.c.id)
 Index(

@@ -67,7 +67,6 @@ def _create() -> None:
     op.create_index("alarms_by_change", "alarms", ["change"], unique=False)
     op.create_index("alarms_by_event", "alarms", ["event_id"], unique=False)
     op.create_index("alarms_by_project", "alarms", ["project", "raised_us", "id"], unique=False)
-    op.create_index("alarms_by_root", "alarms", ["root", "raised_us", "id"], unique=False)
     op.create_index("alarms_by_time", "alarms", ["raised_us", "id"], unique=False)
     op.create_index(
         "alarms_open",
