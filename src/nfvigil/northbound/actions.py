@@ -42,4 +42,4 @@ async def list_actions(
         marker=parameters.marker,
         limit=parameters.limit,
     )
-    return answer(page(found, parameters.limit, action_marker, lambda action: action_view(action, caller.scope)))
+    return answer(await page(found, parameters.limit, action_marker, lambda action: action_view(action, caller.scope)))

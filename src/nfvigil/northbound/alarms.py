@@ -21,7 +21,7 @@ from nfvigil.northbound.etags import answer, require_match, tagged_answer
 from nfvigil.northbound.explain import Explanation, explain
 from nfvigil.northbound.fields import AS_WHOLE, SEQUENCE_MAX, Body, Flag, Moment, Prose, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, for_readers, for_writers, problems
-from nfvigil.northbound.paging import Listing, Page, page
+from nfvigil.northbound.paging import Listing, Page, page, shown
 from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.shapes import AlarmShape, Time
 from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
@@ -90,10 +90,10 @@ async def list_alarms(
             raise RefusedError("the request is wrong", [FieldError("marker", "does not go with changed_after")])
         changes = await parts.store.alarm_changes(query)
         # Always a cursor: this list has no end, it goes on when something changes.
-        shown = [alarm_view(alarm, scope) for alarm in changes.alarms]
-        return answer({"items": shown, "next": str(changes.next_change)})
+        views = await shown(changes.alarms, lambda alarm: alarm_view(alarm, scope))
+        return answer({"items": views, "next": str(changes.next_change)})
     found = await parts.store.alarms(query)
-    return answer(page(found, parameters.limit, lambda alarm: alarm.id, lambda alarm: alarm_view(alarm, scope)))
+    return answer(await page(found, parameters.limit, lambda alarm: alarm.id, lambda alarm: alarm_view(alarm, scope)))
 
 
 def _query(given: AlarmParameters, scope: str | None) -> AlarmQuery:

@@ -41,7 +41,7 @@ async def list_events(
         until_us=parameters.until,
         type=parameters.type,
     )
-    return answer(page(found, parameters.limit, lambda event: event.id, event_view))
+    return answer(await page(found, parameters.limit, lambda event: event.id, event_view))
 
 
 @administer.get("/v1/events/{event_id}", response_model=EventShape, responses=problems(404))

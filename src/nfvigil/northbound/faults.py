@@ -123,7 +123,7 @@ async def list_faults(
     found = await parts.store.faults(
         standing_only=parameters.state is FaultSelection.OPEN, marker=parameters.marker, limit=parameters.limit
     )
-    return answer(page(found, parameters.limit, lambda fault: fault.id, fault_view))
+    return answer(await page(found, parameters.limit, lambda fault: fault.id, fault_view))
 
 
 @administer.get("/v1/faults/{fault_id}", response_model=FaultShape, responses=problems(404))

@@ -100,7 +100,7 @@ async def list_resources(
     def view(item: tuple[str, Record]) -> dict[str, Any]:
         return {"key": item[0], "record": record_view(item[1], scope)}
 
-    return answer(page(found, parameters.limit, lambda item: item[0], view))
+    return answer(await page(found, parameters.limit, lambda item: item[0], view))
 
 
 @read.get("/v1/resources/{kind}/{resource_id}", response_model=ResourceDetailShape, responses=problems(404))

@@ -276,7 +276,7 @@ async def _same_as_before(parts: Parts, subscription: Subscription) -> Subscript
 async def list_subscriptions(parts: Have, caller: Caller, parameters: Annotated[Page, QueryParameters()]) -> Response:
     """Subscriptions: the project's own, or all for an administrator."""
     found = await parts.store.subscriptions(caller.scope, marker=parameters.marker, limit=parameters.limit)
-    return answer(page(found, parameters.limit, lambda one: one.id, subscription_view))
+    return answer(await page(found, parameters.limit, lambda one: one.id, subscription_view))
 
 
 async def _find(parts: Parts, subscription_id: str, caller: Identity) -> Subscription:
@@ -373,4 +373,4 @@ async def list_deliveries(
     found = await parts.store.deliveries(
         subscription_id, state=parameters.state, marker=parameters.marker, limit=parameters.limit
     )
-    return answer(page(found, parameters.limit, delivery_marker, delivery_view))
+    return answer(await page(found, parameters.limit, delivery_marker, delivery_view))
