@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 import pytest
-from sample import (
+from store_sample import (
     EVENT,
     START_US,
     action,

@@ -7,7 +7,8 @@ from contextlib import closing
 
 import msgspec
 import pytest
-from sample import (
+from sqlalchemy.event import listen
+from store_sample import (
     EVENT,
     START_US,
     action,
@@ -21,7 +22,6 @@ from sample import (
     notification,
     subscription,
 )
-from sqlalchemy.event import listen
 
 from nfvigil.errors import NotFoundError, RefusedError
 from nfvigil.model.action import ActionKind, ActionState

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from sample import EVENT, START_US, action, alarm, event
 from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
+from store_sample import EVENT, START_US, action, alarm, event
 
 from nfvigil.errors import ConflictError, OverloadedError, SettingsError, StoreUnavailableError
 from nfvigil.model.change import Change
@@ -339,6 +339,6 @@ async def test_a_guard_that_finds_nothing_fails_its_own_unit_only(store):
 
 
 def _entry():
-    from sample import entry
+    from store_sample import entry
 
     return entry(alarm("none"), "acknowledged", at_us=START_US)

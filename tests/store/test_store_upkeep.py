@@ -6,7 +6,8 @@ import asyncio
 
 import msgspec
 import pytest
-from sample import (
+from sqlalchemy import text
+from store_sample import (
     EVENT,
     START_US,
     action,
@@ -20,7 +21,6 @@ from sample import (
     notification,
     subscription,
 )
-from sqlalchemy import text
 
 from nfvigil.errors import RefusedError
 from nfvigil.model.action import ActionState
