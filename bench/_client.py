@@ -31,19 +31,23 @@ class BenchError(Exception):
 class Connection(asyncio.Protocol):
     """One kept-alive connection, one request at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._host = f"127.0.0.1:{port}".encode()
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._waiter: asyncio.Future[Answer] | None = None
         self._parts: list[bytes] = []
         self._sent_ns = 0
-        self._host = b""
 
     @classmethod
     async def open(cls, port: int) -> Self:
-        _, protocol = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
-        protocol._host = f"127.0.0.1:{port}".encode()
-        return protocol
+        connection = cls(port)
+        await connection._connect()
+        return connection
+
+    async def _connect(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,7 +79,12 @@ class Connection(asyncio.Protocol):
         return self._waiter
 
     async def ask(self, method: str, path: str, value: Any = None, expect: tuple[int, ...] = (200,)) -> Answer:
-        """Send a JSON value; another status than the expected is an error."""
+        """Send a JSON value; another status than the expected is an error.
+
+        A connection that was closed while it was idle is opened again first, before the clock starts.
+        """
+        if self._transport is None or self._transport.is_closing():
+            await self._connect()
         body = b"" if value is None else msgspec.json.encode(value)
         answer = await asyncio.wait_for(self.start(method, path, body), WAIT_SECONDS)
         if answer.status not in expect:

@@ -11,7 +11,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple, Self, cast
 
 import httptools
@@ -143,7 +143,7 @@ async def _listen(count: int) -> None:
     board = Board()
     loop = asyncio.get_running_loop()
     servers = [
-        await loop.create_server(lambda endpoint=endpoint: Line(board, endpoint), "127.0.0.1", 0, backlog=256)
+        await loop.create_server(partial(Line, board, endpoint), "127.0.0.1", 0, backlog=256)
         for endpoint in range(count)
     ]
     _say([server.sockets[0].getsockname()[1] for server in servers])
@@ -181,7 +181,7 @@ class Consumers:
     async def start(cls, count: int) -> Self:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            str(Path(__file__).resolve()),
+            __file__,
             str(count),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -198,8 +198,9 @@ class Consumers:
         return f"http://127.0.0.1:{self.ports[endpoint]}/failure"
 
     async def _do(self, **command: Any) -> Any:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(msgspec.json.encode(command) + b"\n")
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(msgspec.json.encode(command, enc_hook=list) + b"\n")
         return msgspec.json.decode(await self._process.stdout.readline())
 
     async def wait(

@@ -49,13 +49,24 @@ def _command(path: Path) -> list[str]:
     return [sys.executable, "-m", "nfvigil.cli.main", "serve", "--config", str(path)]
 
 
+def _spawn(command: Sequence[str], log: Path, place: Path) -> subprocess.Popen[bytes]:
+    """Its settings are ours alone. Byte code is kept from run to run, also where Python is told to write none."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NFVIGIL_")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["PYTHONPYCACHEPREFIX"] = str(place.parent / "bytecode")
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=place
+        )
+
+
 class Service:
     """``web`` is a connection for management; make others for load."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.port = port
         self.start_s = 0.0
-        self.web = Connection()
+        self.web = Connection(port)
         self._process = process
         self._log = log
 
@@ -72,13 +83,8 @@ class Service:
         }
         path = place / "bench.toml"
         path.write_text(_toml(settings), encoding="utf-8")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("NFVIGIL_")}
         log = place / "service.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                _command(path), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=place
-            )
-        service = cls(process, port, log)
+        service = cls(_spawn(_command(path), log, place), port, log)
         try:
             await service._ready()
         except BaseException:

@@ -151,9 +151,8 @@ def main() -> None:
     later = [timed_ms(lambda: worst.match(alarm)) for _ in range(1000)]
 
     one, late, fresh, slow = spread(match), spread(later), spread(new), spread(reference)
-    show(
-        f"{SUBSCRIPTIONS:,} subscriptions of {PROJECTS:,} projects, {len(samples):,} alarms; entering all: {load_s:.2f} s"
-    )
+    show(f"{SUBSCRIPTIONS:,} subscriptions of {PROJECTS:,} projects, {len(samples):,} alarms")
+    show(f"Entering all subscriptions takes {load_s:.2f} s.")
     rows = [
         ("match one alarm (ms)", one),
         ("enter a new one and match (ms)", fresh),
