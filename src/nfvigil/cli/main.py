@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from nfvigil import __version__
-from nfvigil.cli.connection import URL, Connection
+from nfvigil.cli.options import URL, Connection
 
 
 class Entry(NamedTuple):
