@@ -6,7 +6,7 @@ A fenced block is taken up by the words behind its language:
     ```console eventually   the same, asked again for a while until it says so: for what follows a moment later
     ```console serve        the same, but it is the service: it is started beside, and waited for until it is ready
     ```toml file=some.toml  is written to that file first
-    ```python beside        (with file=) is started beside with that file, and ended with the document
+    ```python file=a.py beside   is started beside, says what it says into a.log, and ends with the document
 
 In what a command must say, a line "..." stands for any number of lines, and "..." inside a line for anything.
 The documents' ports are exchanged for private ones, so that nothing on the machine is in the way.
