@@ -76,7 +76,7 @@ class ResourceMap:
 
     def __init__(self, topology: Topology | None = None) -> None:
         self.records: dict[str, AnyRecord] = {}
-        self._names: dict[str, str | None] = {}  # lower-case name of a host -> key; None where two have it
+        self._names: dict[str, tuple[str, ...]] = {}  # lower-case name -> the hosts that go by it
         self._vims: dict[str, set[str]] = {}
         self._on_host: dict[str, dict[str, None]] = {}
         self._ports: dict[str, tuple[str, ...]] = {}
@@ -87,7 +87,9 @@ class ResourceMap:
         self._attached: dict[str, dict[str, None]] = {}
         self._below: dict[str, tuple[str, ...]] = {}
         self._above: dict[str, tuple[str, ...]] = {}
-        self._aliases: dict[str, str] = {}
+        self._links: tuple[tuple[str, str], ...] = ()
+        self._is_renamed = False
+        self._aliases: dict[str, list[str]] = {}  # canonical name of a host -> what the topology also calls it
         self._relations: dict[str, Callable[[str], Iterable[str]]] = {
             "servers": lambda key: self._on_host.get(key, ()),
             "hosting": self._hosting,
@@ -121,11 +123,17 @@ class ResourceMap:
             return key
         kind, name = split_key(key)
         if kind == Kind.HOST:
-            found = self._names.get(name.lower())
-            if found is None and "." in name:
-                found = self._names.get(name.lower().split(".", 1)[0])
-            return found
+            return self._host_named(name.lower())
         return None
+
+    def _host_named(self, name: str) -> str | None:
+        found = self._names.get(name, ())
+        if not found and "." in name:
+            found = self._names.get(name.split(".", 1)[0], ())
+        # A name that two hosts have names neither, unless one is called so: better no victim than the wrong one.
+        called_so = [key for key in found if split_key(key)[1].lower() == name]
+        candidates = called_so or found
+        return candidates[0] if len(candidates) == 1 else None
 
     def get(self, key: str) -> AnyRecord | None:
         return self.records.get(key)
@@ -209,9 +217,13 @@ class ResourceMap:
                 ports.setdefault(key_of(Kind.SERVER, record.server), []).append(key)
                 touched.add(key_of(Kind.SERVER, record.server))
                 if record.network:
-                    self._attached.setdefault(key_of(Kind.NETWORK, record.network), {})[key] = None
+                    network = key_of(Kind.NETWORK, record.network)
+                    self._attached.setdefault(network, {})[key] = None
+                    touched.add(network)
             else:
                 touched.update(self._link(key, record))
+        if self._is_renamed:
+            self._tie()
         for server, keys in ports.items():  # a server's ports at once: a tuple each is a third of a dict's memory
             self._ports[server] = (*self._ports.get(server, ()), *keys)
         return touched
@@ -219,14 +231,22 @@ class ResourceMap:
     def _lay_out(self, topology: Topology) -> None:
         for device in topology.devices:
             self.records[key_of(device.kind, device.id)] = device
+        self._links = topology.links
+        for alias, canonical in topology.aliases.items():
+            self._aliases.setdefault(canonical, []).append(alias)
+        self._tie()
+
+    def _tie(self) -> None:
+        """Follow the topology's links to the hosts by the names that they have now."""
+        self._is_renamed = False
         above: dict[str, list[str]] = {}
         below: dict[str, list[str]] = {}
-        for source, target in topology.links:
-            below.setdefault(source, []).append(target)
-            above.setdefault(target, []).append(source)
+        for source, target in self._links:
+            there, here = self.resolve(source) or source, self.resolve(target) or target
+            below.setdefault(there, []).append(here)
+            above.setdefault(here, []).append(there)
         self._below = {key: tuple(keys) for key, keys in below.items()}
         self._above = {key: tuple(keys) for key, keys in above.items()}
-        self._aliases = dict(topology.aliases)
 
     def _link(self, key: str, record: AnyRecord) -> set[str]:
         """Enter a record into the indices; returns its neighbours."""
@@ -276,18 +296,21 @@ class ResourceMap:
         neighbours: set[str] = set()
 
         def leave(index: dict[str, dict[str, None]], place: str) -> None:
-            members = index.get(place)
-            if members is not None:
-                members.pop(key, None)
-                neighbours.update(members if index is not self._on_host else ())
-                if not members:
-                    del index[place]
+            members = index.get(place, {})
+            members.pop(key, None)
+            neighbours.update(members if index is not self._on_host else ())
+            if not members:
+                index.pop(place, None)
             neighbours.add(place)
 
         if isinstance(record, Host):
+            self._is_renamed = True
             for name in self._names_of(record):
-                if self._names.get(name) == key:
-                    del self._names[name]
+                left = tuple(other for other in self._names.get(name, ()) if other != key)
+                if left:
+                    self._names[name] = left
+                else:
+                    self._names.pop(name, None)
         elif isinstance(record, Server):
             if record.host:
                 leave(self._on_host, key_of(Kind.HOST, record.host))
@@ -308,9 +331,12 @@ class ResourceMap:
                     self._ports.pop(server, None)
                 neighbours.add(server)
             if record.network:
-                attached = self._attached.get(key_of(Kind.NETWORK, record.network), {})
+                network = key_of(Kind.NETWORK, record.network)
+                attached = self._attached.get(network, {})
                 attached.pop(key, None)
-                neighbours.add(key_of(Kind.NETWORK, record.network))
+                if not attached:
+                    self._attached.pop(network, None)
+                neighbours.add(network)
         elif isinstance(record, Volume) and record.host:
             leave(self._stored, key_of(Kind.HOST, record.host))
         return neighbours
@@ -318,15 +344,14 @@ class ResourceMap:
     def _names_of(self, host: Host) -> set[str]:
         names = {host.id.lower(), host.name.lower(), host.id.split(".", 1)[0].lower()}
         names.update(alias.lower() for alias in host.aliases)
-        names.update(alias.lower() for alias, canonical in self._aliases.items() if canonical == host.id)
+        names.update(alias.lower() for alias in self._aliases.get(host.id, ()))
         names.discard("")
         return names
 
     def _name(self, key: str, host: Host) -> None:
+        self._is_renamed = True
         for name in self._names_of(host):
-            other = self._names.get(name, key)
-            # A name that two hosts have names neither of them: better no victim than the wrong one.
-            self._names[name] = key if other == key or name == host.id.lower() else None
+            self._names[name] = (*self._names.get(name, ()), key)
 
     # Relations
 
@@ -338,7 +363,7 @@ class ResourceMap:
         while todo:
             there = todo.pop(0)
             if not kinds or split_key(there)[0] in kinds:
-                found[self.resolve(there) or there] = None
+                found[there] = None
             for beyond in edges.get(there, ()):
                 if beyond not in seen:
                     seen.add(beyond)
