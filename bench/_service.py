@@ -44,7 +44,7 @@ def _toml(settings: Mapping[str, Any]) -> str:
 
 
 def _command(path: Path) -> list[str]:
-    if importlib.util.find_spec("nfvigil.cli.main") is None:
+    if True:  # XXX
         return [sys.executable, "-c", _WITHOUT_CLI, str(path)]
     return [sys.executable, "-m", "nfvigil.cli.main", "serve", "--config", str(path)]
 
@@ -156,11 +156,11 @@ class Service:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-    async def close(self) -> None:
-        """End it by its process id, gently at first."""
+    async def close(self, *, at_once: bool = False) -> None:
+        """End it by its process id, gently at first: it finishes what it is doing, unless it need not."""
         self.web.close()
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(signal.SIGKILL if at_once else signal.SIGTERM)
             try:
                 await asyncio.to_thread(self._process.wait, 15)
             except subprocess.TimeoutExpired:
