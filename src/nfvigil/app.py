@@ -19,6 +19,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from nfvigil import __version__
 from nfvigil.controller.plugins import action_plugins, open_vim
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
@@ -38,6 +39,7 @@ from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
 from nfvigil.northbound.api import create_api
 from nfvigil.northbound.auth import Guard
+from nfvigil.northbound.event_doors import event_paths
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.notifier.channel import load_channels
 from nfvigil.notifier.compose import Composer
@@ -217,6 +219,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             poster=poster,
             clock=clock,
             source=settings.source,
+            agent=f"nfvigil/{__version__}",
             limits=Limits(timeout_seconds=settings.notifier.timeout_seconds),
             retry=Retry(give_up_seconds=settings.notifier.give_up_seconds),
             observe=_observe_delivery(metrics),
@@ -272,7 +275,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             dispatcher=dispatcher,
             heartbeats=heartbeats,
             safety=safety,
-            formats=sorted(channels),
+            channels=channels,
+            composer=composer,
             forget=intake.forget,
             health=_health(store, inventory, pipeline, dispatcher, controller),
             simulation=next((vim for vim in vims.values() if isinstance(vim, SimulatedVim)), None),
@@ -295,6 +299,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             metrics=metrics,
             read_event=intake.read,
             extra_routes=routes(intake=intake, guard=guard, formats=load_formats(), count=metrics.event),
+            extra_paths=event_paths(),
         )
         yield Service(
             settings=settings,

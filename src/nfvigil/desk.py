@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -22,6 +22,9 @@ from nfvigil.model.notification import Notification
 from nfvigil.model.resource import Host, split_key
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision, News
+from nfvigil.notifier.admission import check_subscription
+from nfvigil.notifier.channel import Channel
+from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.dispatch import Dispatcher
 from nfvigil.notifier.heartbeat import Heartbeats
 from nfvigil.notifier.matcher import Matcher
@@ -57,7 +60,8 @@ class Desk:
         dispatcher: Dispatcher,
         heartbeats: Heartbeats,
         safety: Safety,
-        formats: Sequence[str],
+        channels: Mapping[str, Channel],
+        composer: Composer,
         forget: Callable[..., None],
         health: Callable[[], Awaitable[Health]],
         simulation: SimulatedVim | None,
@@ -70,7 +74,8 @@ class Desk:
         self._dispatcher = dispatcher
         self._heartbeats = heartbeats
         self._safety = safety
-        self._formats = tuple(formats)
+        self._channels = channels
+        self._composer = composer
         self._forget = forget
         self._health = health
         self._simulation = simulation
@@ -115,13 +120,14 @@ class Desk:
     # Subscriptions
 
     def channels(self) -> Sequence[str]:
-        return self._formats
+        return sorted(self._channels)
 
     def check_endpoint(self, url: str) -> None:
         self._safety.check_url(url)
 
     async def subscribe(self, subscription: Subscription) -> list[Alarm]:
         """Durable and effective at once; returns the open alarms that it covers."""
+        check_subscription(subscription, channels=self._channels, safety=self._safety)
         await self._store.put_subscription(subscription)
         self._matcher.put(subscription)
         self._dispatcher.put_subscription(subscription)
@@ -134,6 +140,7 @@ class Desk:
         self._heartbeats.remove(subscription_id)
         self._dispatcher.remove_subscription(subscription_id)
         await self._store.delete_subscription(subscription_id)
+        self._composer.forget(subscription_id)
 
     async def pause(self, subscription_id: str, paused: bool) -> None:
         subscription = msgspec.structs.replace(self._known(subscription_id), paused=paused)
