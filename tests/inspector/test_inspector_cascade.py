@@ -19,13 +19,13 @@ OBSERVED = {"when": {"type": "*"}}
 
 
 def bonded() -> ResourceMap:
-    """h0 hangs on switches a, b (x_plane data) and m (x_plane management) and on a power unit; h1 on a alone."""
-    switches = [Device(id=name, kind=Kind.SWITCH, attributes={"x_plane": "data"}) for name in "ab"]
+    """h0 hangs on switches a, b (plane data) and m (plane management) and on a power unit; h1 on a alone."""
+    switches = [Device(id=name, kind=Kind.SWITCH, attributes={"plane": "data"}) for name in "ab"]
     there = ResourceMap(
         Topology(
             devices=(
                 *switches,
-                Device(id="m", kind=Kind.SWITCH, attributes={"x_plane": "management"}),
+                Device(id="m", kind=Kind.SWITCH, attributes={"plane": "management"}),
                 Device(id="p", kind=Kind.PDU),
             ),
             links=(
@@ -45,14 +45,18 @@ BONDS: dict[str, tuple[dict[str, Any], list[str], set[str]]] = {
     "all of the sort": ({"needs": "all"}, ["switch/a", "switch/b", "switch/m"], {"h0", "h1"}),
     "the power unit is of another sort": ({"needs": "all"}, ["pdu/p"], {"h0"}),
     "all with the attribute": (
-        {"needs": "all", "from": {"x_plane": "data"}},
+        {"needs": "all", "from": {"attributes.plane": "data"}},
         ["switch/a", "switch/b"],
         {"h0", "h1"},
     ),
-    "without the attribute nothing follows": ({"from": {"x_plane": "data"}}, ["switch/m"], set()),
+    "without the attribute nothing follows": ({"from": {"attributes.plane": "data"}}, ["switch/m"], set()),
     "more than one": ({"more_than": 1}, ["switch/a"], set()),
     "more than one, two": ({"more_than": 1}, ["switch/a", "switch/m"], {"h0"}),
-    "more than one that counts": ({"more_than": 1, "from": {"x_plane": "data"}}, ["switch/a", "switch/m"], set()),
+    "more than one that counts": (
+        {"more_than": 1, "from": {"attributes.plane": "data"}},
+        ["switch/a", "switch/m"],
+        set(),
+    ),
     "only where": ({"where": {"name": "h1"}}, ["switch/a"], {"h1"}),
 }
 

@@ -271,10 +271,10 @@ def test_actions_of_plugins_are_known() -> None:
     assert policy.event_rules[0].do == ["fence"]
 
 
-def test_attributes_of_the_sites_own_begin_with_x() -> None:
-    policy = read_policy(RULES + "- {name: a, when: {type: x, resource: {x_speed: 100}}}\n")
+def test_what_the_topology_says_of_devices_can_be_asked_for() -> None:
+    policy = read_policy(RULES + "- {name: a, when: {type: x, resource: {attributes.speed: 100}}}\n")
 
-    assert policy.event_rules[0].when.resource == {"x_speed": 100}
+    assert policy.event_rules[0].when.resource == {"attributes.speed": 100}
 
 
 def test_the_empty_word_selects_events_that_name_no_monitor() -> None:

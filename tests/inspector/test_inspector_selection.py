@@ -25,8 +25,8 @@ def hardware() -> ResourceMap:
     there = ResourceMap(
         Topology(
             devices=(
-                Device(id="h0-eth0", kind=Kind.NIC, host="H0.example.net", attributes={"x_speed": 100}),
-                Device(id="h1-eth0", kind=Kind.NIC, host="h1", attributes={"x_speed": 25}),
+                Device(id="h0-eth0", kind=Kind.NIC, host="H0.example.net", attributes={"speed": 100}),
+                Device(id="h1-eth0", kind=Kind.NIC, host="h1", attributes={"speed": 25}),
                 Device(id="sw0", kind=Kind.SWITCH, zone="z7", redundant=True),
                 Device(id="lost", kind=Kind.DISK),
             ),
@@ -99,10 +99,13 @@ ATTRIBUTES: dict[str, tuple[str, dict[str, Any], bool]] = {
     "what nobody knows has no other attribute": ("host/nobody", {"vcpus": 0}, False),
     "a server's project": ("server/s0-1", {"project": "p1"}, True),
     "a server's group": ("server/s0-1", {"group": "g1", "status": "ACTIVE"}, True),
-    "a device's own attribute": ("nic/h0-eth0", {"x_speed": 100}, True),
-    "a device's own attribute is another": ("nic/h1-eth0", {"x_speed": 100}, False),
-    "a device without that attribute": ("switch/sw0", {"x_speed": 100}, False),
+    "a device's own attribute": ("nic/h0-eth0", {"attributes.speed": 100}, True),
+    "a device's own attribute is another": ("nic/h1-eth0", {"attributes.speed": 100}, False),
+    "a device without that attribute": ("switch/sw0", {"attributes.speed": 100}, False),
     "a switch that is redundant": ("switch/sw0", {"redundant": True}, True),
+    "one of a host's aliases": ("host/h0", {"aliases": "*.example.net"}, True),
+    "none of a server's volumes": ("server/s0-0", {"volumes": ["v-s1-0", "v-s1-1"]}, False),
+    "a server has no attributes of a device": ("server/s0-0", {"attributes.speed": 100}, False),
     "a disk that sits nowhere has no zone": ("disk/lost", {"zone": ""}, True),
 }
 

@@ -208,6 +208,8 @@ def has(wanted: Mapping[str, Value], key: str, lookup: Lookup) -> bool:
 def _value_fits(wanted: Value, actual: Any) -> bool:
     if isinstance(wanted, list):
         return any(_value_fits(one, actual) for one in wanted)
+    if isinstance(actual, tuple):  # aliases of a host, volumes of a server
+        return any(_value_fits(wanted, one) for one in actual)
     if isinstance(wanted, bool) or isinstance(actual, bool):
         return wanted is actual
     if isinstance(wanted, str):
@@ -227,15 +229,17 @@ def attribute(name: str, key: str, lookup: Lookup) -> Any:
     record = lookup.get(key)
     if name in ("id", "name"):
         return plain if record is None else (getattr(record, name) or plain)
-    if isinstance(record, Device) and name in record.attributes:
-        return record.attributes[name]
+    if name.startswith(OWN):
+        return record.attributes.get(name.removeprefix(OWN)) if isinstance(record, Device) else None
     return getattr(record, name, None) if name in ATTRIBUTES else None
 
 
+OWN = "attributes."
+"""Before the name of an attribute that the topology file gives a device."""
 ATTRIBUTES = frozenset(
     field for record in (Host, Server, Port, Volume, Device) for field in record.__struct_fields__
-) | {"kind", "zone"}
-"""What ``resource``, ``where`` and ``from`` may ask for, beside a device's own attributes."""
+) - {"attributes"}
+"""What else ``resource``, ``where`` and ``from`` may ask for."""
 
 
 def host_key(key: str, lookup: Lookup) -> str | None:

@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from nfvigil.errors import FieldError, RefusedError
-from nfvigil.inspector.policy import ATTRIBUTES, CascadeRule, EventRule, Policy
+from nfvigil.inspector.policy import ATTRIBUTES, OWN, CascadeRule, EventRule, Policy
 from nfvigil.inspector.resource_map import INVERSE
 from nfvigil.model.action import ActionKind, is_state
 from nfvigil.model.event import Status
@@ -201,12 +201,9 @@ class _Reader:
 
     def _check_attributes(self, path: str, wanted: dict[str, Any]) -> None:
         for name in wanted:
-            # Devices may have attributes of their own in the topology file: those begin with x_.
-            if name not in ATTRIBUTES and not name.startswith("x_"):
-                self._wrong(
-                    f"{path}.{name}",
-                    f"there is no attribute {name!r}: {', '.join(sorted(ATTRIBUTES))} are, and x_... in the topology",
-                )
+            if name not in ATTRIBUTES and not name.startswith(OWN):
+                known = f"{', '.join(sorted(ATTRIBUTES))} are, and {OWN}NAME for what the topology says of devices"
+                self._wrong(f"{path}.{name}", f"there is no attribute {name!r}: {known}")
 
     def _check_words(self, path: str, words: str | list[str]) -> None:
         """A word that must fit something: neither an empty list nor an empty word does."""
