@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import os
 import re
@@ -20,10 +19,6 @@ from _client import BenchError, Connection
 
 READY_SECONDS = 60.0
 IDLE_SECONDS = 120.0
-_WITHOUT_CLI = (
-    "import sys; from pathlib import Path; from nfvigil.app import serve; from nfvigil.settings import load;"
-    "sys.exit(serve(load(Path(sys.argv[1]))))"
-)
 _STAGE = re.compile(r'^nfvigil_stage_seconds_(sum|count)\{stage="([^"]+)"\} ([0-9.e+-]+)$', re.MULTILINE)
 
 
@@ -44,8 +39,6 @@ def _toml(settings: Mapping[str, Any]) -> str:
 
 
 def _command(path: Path) -> list[str]:
-    if True:  # XXX
-        return [sys.executable, "-c", _WITHOUT_CLI, str(path)]
     return [sys.executable, "-m", "nfvigil.cli.main", "serve", "--config", str(path)]
 
 
@@ -142,8 +135,13 @@ class Service:
             await asyncio.sleep(0.01)
         raise BenchError(f"the service had not finished after {IDLE_SECONDS:g} s: {details}")
 
-    async def undecided(self) -> int:
-        return int((await self.web.ask("GET", "/readyz", expect=(200, 503))).json["details"]["events_undecided"])
+    async def decided(self) -> None:
+        """Wait until every event is decided."""
+        deadline = time.monotonic() + IDLE_SECONDS
+        while (await self.web.ask("GET", "/readyz", expect=(200, 503))).json["details"]["events_undecided"]:
+            if time.monotonic() > deadline:
+                raise BenchError(f"events were not decided after {IDLE_SECONDS:g} s")
+            await asyncio.sleep(0.01)
 
     async def stages(self) -> dict[str, tuple[float, int]]:
         """Stage -> (seconds in all, how often), since the start."""
