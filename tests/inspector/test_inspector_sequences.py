@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import msgspec
 from clouds import POLICY, Desk, small_cloud, snapshot
 from hypothesis import given, settings
@@ -207,6 +209,40 @@ def test_a_decision_leaves_the_state_as_it_was_until_it_is_applied(steps: list[t
     decide(event, world.desk.policy, world.desk.map, world.desk.state)
 
     assert _picture(world.desk.state) == before
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(words, words, moves, maintenance, settled), max_size=30), st.randoms(use_true_random=False))
+def test_neither_a_restart_nor_a_trial_makes_the_next_decision_another_one(
+    steps: list[tuple], chance: random.Random
+) -> None:
+    world, other = World(), World()
+    for step in steps:
+        for one in (world, other):
+            match step:
+                case ("word", (kind, resource), status, monitor):
+                    if one is other:  # tried first, as a dry run is
+                        trial = one.desk.event(kind, resource, Status(status), monitor=monitor)
+                        decide(trial, one.desk.policy, one.desk.map, one.desk.state)
+                        one.desk.number -= 1
+                    one.word((kind, resource), status, monitor)
+                case ("move", server, host):
+                    one.move(server, host)
+                case ("settled", event_id):
+                    one.settle(event_id)
+                case ("care", host, way):
+                    one.desk.say(internal.MAINTENANCE, f"host/{host}", Status.DOWN if way == "in" else Status.UP)
+        assert world.desk.record[-1:] == other.desk.record[-1:]
+        other.desk.state = _restarted(other.desk.state, chance)
+
+
+def _restarted(state: State, chance: random.Random) -> State:
+    """The state as it is read from rows, in whatever order they come."""
+    memory = list(state.memory.items())
+    parts = (list(state.faults.values()), list(state.alarms.values()), memory)
+    for part in parts:
+        chance.shuffle(part)
+    return State(faults=parts[0], alarms=parts[1], memory=dict(memory))
 
 
 def _picture(state: State) -> object:

@@ -167,6 +167,7 @@ def _strengthen(turn: Turn, old: Alarm, rule: Rule, fault: Fault | None, causes:
             plan_deeds(turn, alarm, rule)
     if alarm == old:
         return old
+    turn.say(Reason.CHANGED, rule.name, old.resource, "reported itself as well" if fault else "has another cause")
     turn.put_alarm(msgspec.structs.replace(alarm, changed_us=turn.now))
     if not alarm.parent and alarm.causes:
         adopted = adopt(turn.state, turn.state.alarms[alarm.id])

@@ -86,6 +86,8 @@ def end_fault(turn: Turn, fault: Fault) -> None:
     turn.say(Reason.CLEARED, fault.rule, fault.resource)
     turn.put_alarm(msgspec.structs.replace(turn.state.alarms[alarm_id], fault=""))
     settle_after(turn, [alarm_id])
+    if alarm_id in turn.state.alarms:
+        turn.say(Reason.STILL_ASSERTED, fault.rule, fault.resource, "the alarm stands: it follows from another")
 
 
 def awaken(turn: Turn, fault: Fault) -> None:

@@ -69,9 +69,9 @@ def _wants(turn: Turn, entries: list[str | dict[str, str]], key: str) -> list[tu
 
 def _present(turn: Turn, kind: str, target: str) -> str | None:
     """What the cloud says now of the state that ``kind`` would set; None where it is not to be touched."""
-    restoring = turn.state.restoring.get(f"{kind} {target}")
-    if restoring:
-        return next(iter(restoring.values()))  # it is on its way back to this, which the map may not know yet
+    before = turn.state.restored_to(f"{kind} {target}")
+    if before is not None:
+        return before  # it is on its way back to this, which the map may not know yet
     record = turn.map_now.get(target)
     now = state_now(kind, record) if record is not None else None
     return None if kind == ActionKind.SERVER_ERROR and now in UNTOUCHED else now

@@ -83,9 +83,12 @@ class State:
         """What a VIM state was before we set it, where we did and it is not known to be back."""
         for held in self.wanted.get(mark, {}).values():
             return held.before
-        for before in self.restoring.get(mark, {}).values():
-            return before
-        return None
+        return self.restored_to(mark)
+
+    def restored_to(self, mark: str) -> str | None:
+        """What a VIM state is on its way back to."""
+        by_event = self.restoring.get(mark)
+        return by_event[max(by_event)] if by_event else None
 
     @contextmanager
     def trial(self) -> Iterator[None]:
