@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "postgresql"
 ROLE = "nfvigil"
@@ -269,7 +269,7 @@ class Server:
         while not self._is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise PostgresUnavailableError(f"the server did not start:\n{self._log()}")
+                raise PostgresUnavailableError(f"the server did not start:\n{self.log()}")
             time.sleep(0.05)
         process.returncode = 0  # It is left to run; nobody waits for it here.
 
@@ -278,7 +278,7 @@ class Server:
             return "ready" in (self.data / "postmaster.pid").read_text().splitlines()[-1]
         return False
 
-    def _log(self) -> str:
+    def log(self) -> str:
         with suppress(OSError):
             return (self.folder / "log").read_text(errors="replace")[-2000:]
         return "(no log)"
@@ -301,8 +301,8 @@ class Server:
     def _remove(self) -> None:
         for name in ("data", "socket"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        for name in ("access", "password", "log"):
-            (self.folder / name).unlink(missing_ok=True)
+        for name in ("access", "password"):
+            (self.folder / name).unlink(missing_ok=True)  # The log stays, to tell what happened.
 
 
 def our_server() -> Server:
@@ -321,9 +321,10 @@ def running() -> Iterator[Server]:
     """
     server = our_server()
     with (server.folder / "users.lock").open("a") as users:
-        fcntl.flock(users, fcntl.LOCK_SH)
         with _locked(server.folder / "start.lock"):
-            server.start()
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if server.pid() is None:
+                _start_alone(server, users)
         try:
             yield server
         finally:
@@ -331,6 +332,16 @@ def running() -> Iterator[Server]:
             with suppress(BlockingIOError):  # Somebody else uses it still.
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 server.stop()
+
+
+def _start_alone(server: Server, users: IO[str]) -> None:
+    """Starting it removes old data, so nobody else may be using that."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise PostgresUnavailableError(f"the server that others use as well has ended:\n{server.log()}") from None
+    server.start()
+    fcntl.flock(users, fcntl.LOCK_SH)
 
 
 @contextmanager

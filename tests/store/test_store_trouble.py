@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import asyncpg
@@ -20,7 +20,8 @@ from store_sample import EVENT, START_US, action, alarm, event
 
 from nfvigil.errors import ConflictError, OverloadedError, SettingsError, StoreUnavailableError
 from nfvigil.model.change import Change
-from nfvigil.store import open_store, upgrade
+from nfvigil.model.event import Event
+from nfvigil.store import Store, open_store, upgrade
 from nfvigil.store.migrating import run_revisions
 from nfvigil.store.ops import Insert
 from nfvigil.store.rows import event_rows
@@ -187,13 +188,28 @@ class TestSqlite:
             await open_store(f"sqlite:///{tmp_path}/none.db", node="node-1", clock=clock, read_only=True)
 
 
+async def _until_it_writes(store: Store, one: Event) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return await store.add_events([one])
+        except StoreUnavailableError:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+
+
 class TestPostgresql:
     async def test_a_server_that_goes_away_is_pushed_back_and_found_again(
-        self, postgresql_url, postgresql_server, clock
+        self, empty_postgresql, postgresql_server, clock
     ):
-        store = await open_store(postgresql_url, node="node-1", clock=clock)
+        async with AsyncExitStack() as stack:
+            store = await open_store(empty_postgresql, node="node-1", clock=clock)
+            stack.push_async_callback(store.close)
+            await self._loses_its_server(store, empty_postgresql, postgresql_server)
+
+    async def _loses_its_server(self, store, empty_postgresql, postgresql_server):
         await store.add_events([event(EVENT)])
-        name = postgresql_url.rpartition("/")[2]
+        name = empty_postgresql.rpartition("/")[2]
         admin = await asyncpg.connect(postgresql_server("postgres"))
         await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
@@ -205,17 +221,8 @@ class TestPostgresql:
 
         await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         await admin.close()
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                await store.add_events([event(EVENT + 2)])
-                break
-            except StoreUnavailableError:
-                assert time.monotonic() < deadline
-                await asyncio.sleep(0.05)
-        kept = [found.id for found in await store.undecided(0, 10)]
-        await store.close()
-        assert kept == [EVENT, EVENT + 2]
+        await _until_it_writes(store, event(EVENT + 2))
+        assert [found.id for found in await store.undecided(0, 10)] == [EVENT, EVENT + 2]
 
     async def test_a_server_that_is_not_there_is_said_so(self, clock):
         with pytest.raises(StoreUnavailableError):

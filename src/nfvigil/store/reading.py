@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
 from sqlalchemy import Select
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -16,6 +17,17 @@ from nfvigil.errors import RefusedError, StoreUnavailableError
 from nfvigil.store.alarm_query import LIMIT_MAX
 
 READ_TIMEOUT_SECONDS = 30.0
+
+
+CANNOT_READ = (
+    sa_exc.DBAPIError,
+    sa_exc.TimeoutError,
+    sqlite3.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # What asyncpg says, past SQLAlchemy, of a connection that went away unnoticed.
+    OSError,
+)
 
 
 class Reader:
@@ -50,7 +62,7 @@ class Reader:
         try:
             async with asyncio.timeout(READ_TIMEOUT_SECONDS), self.engine.connect() as connection:
                 yield connection
-        except (sa_exc.DBAPIError, sa_exc.TimeoutError, sqlite3.Error, OSError) as error:
+        except CANNOT_READ as error:
             raise StoreUnavailableError(f"the database cannot be read: {error}") from error
 
 

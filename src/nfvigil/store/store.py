@@ -17,7 +17,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy import exc as sa_exc
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from nfvigil.errors import SettingsError, StoreUnavailableError
@@ -30,7 +29,7 @@ from nfvigil.store.hot_path import HotPath
 from nfvigil.store.migrating import bring_up_to_date, revision_of
 from nfvigil.store.ops import Op, Result, Writer
 from nfvigil.store.profiles import Profiles
-from nfvigil.store.reading import Reader
+from nfvigil.store.reading import CANNOT_READ, Reader
 from nfvigil.store.schema import REVISIONS
 from nfvigil.store.start_up import StartUp
 from nfvigil.store.upkeep import Upkeep
@@ -125,7 +124,7 @@ async def _upgrade_or_refuse(engine: AsyncEngine, address: Address, *, upgrade: 
             await connection.rollback()
             async with connection.begin():
                 return await bring_up_to_date(connection, upgrade=upgrade)
-    except (sa_exc.DBAPIError, sqlite3.Error, OSError) as error:
+    except CANNOT_READ as error:
         raise StoreUnavailableError(f"the database {address} cannot be opened: {error}") from error
 
 

@@ -52,8 +52,6 @@ _SERVER_CANNOT = (
     asyncpg.PostgresSystemError,  # I/O error.
     asyncpg.ReadOnlySQLTransactionError,  # It has become a standby.
     asyncpg.LockNotAvailableError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
 )
 _TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -156,8 +154,10 @@ class PostgresWriter:
         self._pause_seconds = min(max(PAUSE_MIN_SECONDS, self._pause_seconds * 2), PAUSE_MAX_SECONDS)
         try:
             self._connection = await asyncpg.connect(self._dsn, timeout=CONNECT_TIMEOUT_SECONDS)
-        finally:
+        except (*_CONNECTION_LOST, asyncpg.PostgresError) as error:
+            # Whatever the server says against it: starting, stopping, full, closed, another password.
             self._not_before = asyncio.get_running_loop().time() + self._pause_seconds
+            raise StoreUnavailableError(f"the database does not answer: {error}", self._pause_seconds) from error
         self._pause_seconds, self._not_before = 0.0, 0.0
         return self._connection
 
