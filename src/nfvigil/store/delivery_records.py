@@ -87,6 +87,18 @@ class DeliveryRecords(Access):
         found = await self._reader.rows(statement.order_by(*at).limit(page_limit(limit)))
         return [rows.to_delivery(row) for row in found]
 
+    async def deliveries_of_event(self, event_id: int, limit: int = 1000) -> list[Delivery]:
+        """What was sent because of an event, to whomever: the administrator's business."""
+        same = (deliveries.c.subscription == notifications.c.subscription) & (deliveries.c.seq == notifications.c.seq)
+        found = await self._reader.rows(
+            select(deliveries)
+            .join(notifications, same)
+            .where(notifications.c.event_id == event_id)
+            .order_by(deliveries.c.subscription, deliveries.c.seq, deliveries.c.part, deliveries.c.endpoint)
+            .limit(page_limit(limit))
+        )
+        return [rows.to_delivery(row) for row in found]
+
     async def notifications(
         self, subscription_id: str, after_seq: int = 0, limit: int = 100, *, project: str | None = None
     ) -> list[Notification]:
