@@ -1,200 +1,227 @@
-"""Asks the service over HTTP: one connection that is kept open, answers as JSON, errors by what to do about them."""
+"""Talks to a running NFVigil over HTTP: small, synchronous, without anything beyond the standard library.
+
+What the service answers comes back as plain JSON values; what it refuses is raised as our own errors, so that a caller
+catches by what to do and not by numbers.
+"""
 
 from __future__ import annotations
 
+import http.client
 import json
-import ssl
 import time
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
 
-from nfvigil import __version__
-from nfvigil.errors import FieldError, NfvigilError, RefusedError
+from nfvigil.errors import (
+    ConflictError,
+    FieldError,
+    ForbiddenError,
+    NfvigilError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+    UnknownCallerError,
+)
 
 PAGE = 1000
-ANSWER_BYTES_MAX = 256 << 20
+PAGES_MAX = 100_000
+ANSWER_MAX_BYTES = 256 << 20
+TIMEOUT_SECONDS = 30.0
 IDLE_SECONDS_MAX = 2.0
-"""The service closes what is idle for some seconds; what was sent into a closing connection may be lost."""
+"""A connection that was idle for longer is not used again: the service may be closing it just now."""
+
+_REFUSED: dict[int, type[RefusedError]] = {
+    401: UnknownCallerError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    412: ConflictError,
+}
+_AWAY = frozenset({408, 425, 429, 502, 503, 504})
 
 
-class UnreachableError(NfvigilError):
-    """No answer came, or none of an NFVigil: nobody listens there, it took too long, the connection broke."""
-
-
-Unreachable = UnreachableError
-
-
-class ApiError(NfvigilError):
-    """The service answered that it will not. ``problem`` is its problem+json, or {} where it sent none."""
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        said = str(problem.get("detail") or problem.get("title") or f"the service answered {status}")
-        super().__init__(said)
-        self.status = status
-        self.problem = problem
-        self.message = said
-
-    @property
-    def errors(self) -> tuple[FieldError, ...]:
-        """Every field that is wrong, and why."""
-        found = self.problem.get("errors")
-        return tuple(
-            FieldError(str(one.get("field", "")), str(one.get("reason", "")), int(one.get("line") or 0))
-            for one in (found if isinstance(found, list) else ())
-            if isinstance(one, dict)
-        )
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    """Names in lower case."""
-    body: bytes
-
-    def json(self) -> Any:
-        """The body; None where there is none."""
-        if not self.body:
-            return None
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise UnreachableError("the answer is no JSON: is that address an NFVigil service?") from error
-
-
-def place(*parts: str) -> str:
-    """A path from its parts, each of which may hold anything."""
-    return "/" + "/".join(quote(part, safe="") for part in parts)
+class BadAnswerError(NfvigilError):
+    """What answered failed, or does not speak as NFVigil does."""
 
 
 class Client:
-    """For one thread at a time. Paths begin with a slash; parameters that are None are left out, lists repeated."""
+    """One service, one connection that is kept open. Use it from one thread, and close it."""
 
-    def __init__(self, url: str, token: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(self, *, url: str, token: str = "", timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self.url = url.rstrip("/")
-        self._connection, self._base = _connection(self.url, timeout)
-        self._headers = {"Accept": "application/json", "User-Agent": f"nfvigil/{__version__}"}
-        if token:
-            self._headers["X-Auth-Token"] = token
+        self._secure, self._host, self._port, self._base = _address(self.url)
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise RefusedError("the token has characters that no token has")
+        self._token = token
+        self._timeout_seconds = timeout_seconds
+        self._connection: http.client.HTTPConnection | None = None
         self._used = 0.0
 
-    def get(self, path: str, **query: Any) -> Any:
-        return self.ask("GET", path, query=query).json()
+    def __enter__(self) -> Self:
+        return self
 
-    def post(self, path: str, body: Any = None, **query: Any) -> Any:
-        return self.ask("POST", path, body, query=query).json()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
-    def put(self, path: str, body: Any = None, **query: Any) -> Any:
-        return self.ask("PUT", path, body, query=query).json()
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
-    def delete(self, path: str, **query: Any) -> Any:
-        return self.ask("DELETE", path, query=query).json()
+    def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        return self.ask("GET", path, parameters=parameters)
 
-    def pages(self, path: str, *, count: int | None = None, **query: Any) -> Iterator[Any]:
-        """The items of a list, page by page to its end, or the first ``count`` of them."""
-        left = count
-        while left is None or left > 0:
-            page = self.get(path, **query, limit=PAGE if left is None else min(left, PAGE))
+    def post(self, path: str, body: Any = None, parameters: Mapping[str, Any] | None = None) -> Any:
+        return self.ask("POST", path, body=body, parameters=parameters)
+
+    def put(self, path: str, body: Any = None) -> Any:
+        return self.ask("PUT", path, body=body)
+
+    def delete(self, path: str) -> Any:
+        return self.ask("DELETE", path)
+
+    def items(
+        self, path: str, parameters: Mapping[str, Any] | None = None, *, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """What a list holds, page by page to its end, or to the first ``limit``."""
+        left = limit
+        marker = None
+        for _ in range(PAGES_MAX):
+            size = PAGE if left is None else min(PAGE, left)
+            page = self.get(path, {**(parameters or {}), "limit": size, "marker": marker})
             if not isinstance(page, dict) or not isinstance(page.get("items"), list):
-                raise UnreachableError(f"{self.url}{path} is no list: is that address an NFVigil service?")
+                raise BadAnswerError(f"{self.url}{path} did not answer with a list: is that NFVigil?")
             yield from page["items"]
             if left is not None:
                 left -= len(page["items"])
-            if page.get("next") is None or not page["items"] or page["next"] == query.get("marker"):
+            following = page.get("next")
+            if following is None or following == marker or (left is not None and left <= 0):
                 return
-            query["marker"] = page["next"]
+            marker = following
 
     def ask(
         self,
         method: str,
         path: str,
-        body: Any = None,
         *,
-        query: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """One request. ``body`` is sent as JSON, or as it is where it is bytes."""
-        target = self._base + path + _query(query or {})
-        sent = {**self._headers, **(headers or {})}
+        parameters: Mapping[str, Any] | None = None,
+        body: Any = None,
+        accept: frozenset[int] = frozenset(),
+    ) -> Any:
+        """The answer as JSON knows it; None where it is empty. A status in ``accept`` is an answer like any other."""
+        status, headers, text = self._send(method, path + _query(parameters), body)
+        if 200 <= status < 300 or status in accept:
+            return self._read(path, headers, text)
+        raise self._error(status, headers, text)
+
+    def _send(self, method: str, target: str, body: Any) -> tuple[int, http.client.HTTPMessage, bytes]:
+        headers = {"Accept": "application/json"}
+        if self._token:
+            headers["X-Auth-Token"] = self._token
         data = None
         if body is not None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            sent.setdefault("Content-Type", "application/json")
+            headers["Content-Type"] = "application/json"
         if time.monotonic() - self._used > IDLE_SECONDS_MAX:
             self.close()
-        answer = self._exchange(method, target, data, sent)
+        is_used = self._connection is not None
+        try:
+            try:
+                answer = self._exchange(method, target, data, headers)
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                # It was closed under us after all; only a question is asked twice.
+                if not is_used or method != "GET":
+                    raise
+                self.close()
+                answer = self._exchange(method, target, data, headers)
+        except TimeoutError as error:
+            self.close()
+            raise UnavailableError(f"{self.url} did not answer within {self._timeout_seconds:g} s") from error
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            self.close()
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise UnavailableError(f"{self.url} does not answer: {reason}") from error
         self._used = time.monotonic()
-        if answer.status >= 300:
-            raise _api_error(answer)
         return answer
 
-    def _exchange(self, method: str, target: str, data: bytes | None, headers: dict[str, str]) -> Answer:
-        is_fresh = self._connection.sock is None
-        try:
-            self._connection.request(method, target, data, headers)
-            return _read(self._connection.getresponse())
-        except (OSError, HTTPException, UnicodeError) as error:
+    def _exchange(
+        self, method: str, target: str, data: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        if self._connection is None:
+            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+            self._connection = kind(self._host, self._port, timeout=self._timeout_seconds)
+        self._connection.request(method, self._base + target, body=data, headers=headers)
+        answer = self._connection.getresponse()
+        text = answer.read(ANSWER_MAX_BYTES + 1)
+        if len(text) > ANSWER_MAX_BYTES:
             self.close()
-            # A connection that was kept may have been closed under us; only a question may be asked twice.
-            if method == "GET" and not is_fresh and not isinstance(error, TimeoutError):
-                return self._exchange(method, target, data, headers)
-            raise UnreachableError(f"{self.url} does not answer: {_reason(error)}") from error
+            raise BadAnswerError(f"{self.url} answered with more than {ANSWER_MAX_BYTES >> 20} MiB")
+        return answer.status, answer.headers, text
 
-    def close(self) -> None:
-        self._connection.close()
+    def _read(self, path: str, headers: http.client.HTTPMessage, text: bytes) -> Any:
+        if not text:
+            return None
+        if headers.get_content_type() == "text/plain":
+            return text.decode("utf-8", "replace")
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise BadAnswerError(f"{self.url}{path} did not answer with JSON: is that NFVigil?") from error
+
+    def _error(self, status: int, headers: http.client.HTTPMessage, text: bytes) -> NfvigilError:
+        message, errors = _problem(text)
+        message = message or f"{self.url} answered {status} {http.client.responses.get(status, '')}".rstrip()
+        if status in _AWAY:
+            after = headers.get("Retry-After", "")
+            return UnavailableError(message, float(after) if after.isdecimal() else 1.0)
+        if 400 <= status < 500:
+            return _REFUSED.get(status, RefusedError)(message, errors)
+        if 300 <= status < 400:
+            return RefusedError(f"{self.url} leads elsewhere ({status}); redirects are not followed")
+        return BadAnswerError(message)
 
 
-def _connection(url: str, timeout: float) -> tuple[HTTPConnection, str]:
-    """A connection that is not open yet, and the path before ours."""
+def _address(url: str) -> tuple[bool, str, int | None, str]:
+    """Whether it is https, host, port and the path before ours."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise RefusedError("the address of the service is wrong", [FieldError("url", str(error))]) from error
+        raise RefusedError("the address is wrong", [FieldError("url", str(error))]) from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        reason = "must be such as http://127.0.0.1:12345"
-        raise RefusedError("the address of the service is wrong", [FieldError("url", reason)])
+        raise RefusedError("the address is wrong", [FieldError("url", "must be such as http://127.0.0.1:12345")])
     if parts.username is not None:
-        raise RefusedError("the address of the service is wrong", [FieldError("url", "must hold no user and password")])
-    base = parts.path.rstrip("/")
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        return HTTPSConnection(parts.hostname, port, timeout=timeout, context=context), base
-    return HTTPConnection(parts.hostname, port, timeout=timeout), base
+        raise RefusedError("the address is wrong", [FieldError("url", "must hold no user and password")])
+    return parts.scheme == "https", parts.hostname, port, parts.path
 
 
-def _read(response: HTTPResponse) -> Answer:
-    body = response.read(ANSWER_BYTES_MAX)
-    if len(body) == ANSWER_BYTES_MAX:
-        raise HTTPException(f"the answer is longer than {ANSWER_BYTES_MAX >> 20} MiB")
-    response.read()  # Nothing is left, but only this tells the connection so.
-    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
-
-
-def _query(values: Mapping[str, Any]) -> str:
+def _query(parameters: Mapping[str, Any] | None) -> str:
+    """What is None is left out, a list is repeated."""
     pairs = [
         (name, str(one).lower() if isinstance(one, bool) else str(one))
-        for name, value in values.items()
+        for name, value in (parameters or {}).items()
         for one in (value if isinstance(value, list | tuple) else (value,))
         if one is not None
     ]
-    return f"?{urlencode(pairs)}" if pairs else ""
+    return "?" + urlencode(pairs) if pairs else ""
 
 
-def _api_error(answer: Answer) -> ApiError:
-    problem: Any = {}
-    if "json" in answer.headers.get("content-type", ""):
-        try:
-            problem = json.loads(answer.body)
-        except ValueError:
-            problem = {}
-    return ApiError(answer.status, problem if isinstance(problem, dict) else {})
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[:1].lower() + error.strerror[1:]
-    return str(error) or type(error).__name__
+def _problem(text: bytes) -> tuple[str, list[FieldError]]:
+    """Detail and errors of a problem+json (RFC 9457), as far as there are any."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return "", []
+    if not isinstance(body, dict):
+        return "", []
+    given = body.get("errors")
+    errors = [
+        FieldError(str(one.get("field", "")), str(one.get("reason", "")), int(one.get("line") or 0))
+        for one in (given if isinstance(given, list) else [])
+        if isinstance(one, dict)
+    ]
+    return str(body.get("detail") or body.get("title") or ""), errors

@@ -1,38 +1,58 @@
-"""Things of the service by what people type: the first characters of an id, or ``kind/id`` of a resource."""
+"""The service that a command talks to, and the things there by the first characters of their ids."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from nfvigil.cli.client import Client, place
-from nfvigil.errors import FieldError, NotFoundError, RefusedError
+import typer
 
-SHORT = 8
-"""How much of an id is shown in tables."""
-FULL = 32
+from nfvigil.cli.options import SHORT, Service
+from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
+from nfvigil.model.ids import stable_id
+
+if TYPE_CHECKING:
+    from nfvigil.cli.client import Client
+
 PREFIX_MIN = 4
+FULL = len(stable_id())
 LOOKED_AT_MAX = 20_000
+
+
+def place(*parts: str) -> str:
+    """A path of an address from its parts, each of which may hold anything."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def connect(context: typer.Context) -> Client:
+    from nfvigil.cli.client import Client  # who only asks for help does not wait for it
+
+    service = context.find_object(Service)
+    assert service is not None  # the root command puts it there
+    return Client(url=service.url, token=service.token(), timeout_seconds=service.timeout_seconds)
+
+
+def full_id(client: Client, path: str, given: str, **parameters: Any) -> str:
+    """The id of the one thing in a list whose id begins with ``given``; a whole one is taken as it is."""
+    if len(given) >= FULL or not given:
+        return given
+    if len(given) < PREFIX_MIN:
+        raise RefusedError("the id is too short", [FieldError("id", f"give at least {PREFIX_MIN} characters of it")])
+    found = {one["id"] for one in client.items(path, parameters, limit=LOOKED_AT_MAX) if one["id"].startswith(given)}
+    if not found:
+        raise NotFoundError(f"there is none whose id begins with {given}")
+    if len(found) > 1:
+        raise ConflictError(f"{len(found)} ids begin with {given}: give more of it", [])
+    return str(found.pop())
 
 
 def short(identifier: str | None) -> str:
     return (identifier or "")[:SHORT]
 
 
-def full_id(client: Client, path: str, given: str, **query: Any) -> str:
-    """The id of the one thing in a list whose id begins with ``given``; a whole one is taken as it is."""
-    if not PREFIX_MIN <= len(given) < FULL:
-        return given
-    found = {one["id"] for one in client.pages(path, count=LOOKED_AT_MAX, **query) if one["id"].startswith(given)}
-    if not found:
-        raise NotFoundError(f"there is none whose id begins with {given}")
-    if len(found) > 1:
-        raise RefusedError(f"{len(found)} ids begin with {given}", [FieldError("id", "give more of it")])
-    return str(found.pop())
-
-
 def resource_path(key: str) -> str:
     """``host/compute-1`` -> ``/v1/resources/host/compute-1``."""
-    kind, _, name = key.partition("/")
-    if not kind or not name:
+    kind, slash, name = key.partition("/")
+    if not slash or not kind or not name:
         raise RefusedError("the resource is wrong", [FieldError("resource", "must be kind/id, such as host/compute-1")])
     return place("v1", "resources", kind, name)

@@ -1,146 +1,138 @@
-"""``nfvigil demo``: the whole service on a simulated cloud, a host that breaks, and who was told what and when."""
+"""``nfvigil demo``: a host dies in a simulated cloud, and its owners know; all of it for real, on this machine."""
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from nfvigil.cli.client import ApiError, Client, Unreachable
-from nfvigil.cli.consumers import Consumer
-from nfvigil.cli.story import Cast, StoryError, next_steps, subscribe, tell
-
-START_SECONDS = 30.0
-CLOUD = {"hosts": 20, "servers_per_host": 10, "ports_per_server": 2, "projects": 3}
-PORT = 12345
+from nfvigil.cli.demo_consumers import Consumer, News, consumers
+from nfvigil.cli.demo_service import ChildService, choose_port
+from nfvigil.cli.demo_story import HOST, NotAsToldError, Story
+from nfvigil.cli.failures import Code, report
+from nfvigil.cli.terminal import bold, complain, printable, say
+from nfvigil.errors import NfvigilError, RefusedError
 
 
 def demo(
-    exit_: Annotated[bool, typer.Option("--exit", help="End after the story, for scripts.")] = False,
-    port: Annotated[int, typer.Option(help="Where the service listens; another free port if it is taken.")] = PORT,
-    keep: Annotated[Path | None, typer.Option(help="Keep the database and the log in this folder.")] = None,
+    leave: Annotated[bool, typer.Option("--exit", help="End after the story, with 0; for scripts.")] = False,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=1, max=65535, help="Where the service listens; 12345, or another if that is taken."),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", metavar="DIR", help="Keep database, settings and log here; thrown away if left out."),
+    ] = None,
 ) -> None:
-    """Show what NFVigil does, on this machine, in ten seconds.
+    """Show the whole way of a fault, in some ten seconds, with the real service on a simulated cloud.
 
-    Starts the real service with a simulated cloud of 20 hosts with 10 servers each in 3 projects, and a consumer for
-    each project; breaks a host; shows who was told what and when, what was done in the cloud, and the recovery.
-    Leaves the service up for you to try things, until Ctrl-C.
+    It starts the service with 20 hosts of 10 servers for 3 projects, lets a consumer of each project and the
+    administrator's subscribe, cuts a host's power, and tells who heard of what and when; then the host comes back.
+    Afterwards the service stays up for you to try things, until Ctrl-C.
+
+    \b
+      nfvigil demo
+      nfvigil demo --exit --keep /tmp/story
     """
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a story is told as it happens
     with ExitStack() as stack:
-        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nfvigil-demo-")))
-        folder.mkdir(parents=True, exist_ok=True)
-        chosen = _free_port(port)
-        if chosen != port:
-            _say(f"Port {port} is taken: using {chosen}.")
-        url = f"http://127.0.0.1:{chosen}"
-        _say(f"Starting the service at {url}, database and log in {folder}")
+        stack.enter_context(_ends_orderly())
+        directory = _directory(keep, stack)
+        service = ChildService(directory=directory, port=choose_port(port))
+        stack.callback(service.close)
         try:
-            service = stack.enter_context(_service(folder, chosen, url))
-            cast = _cast(stack, url)
-            _say("\nThree projects and the administrator subscribe, each with an endpoint of its own:")
-            subscribe(cast, _say)
-            tell(cast, _say)
-        except (StoryError, TimeoutError, ApiError, Unreachable) as error:
-            typer.echo(f"\nThe demo failed: {error}\n\nThe service's log ends with:\n{_tail(folder)}", err=True)
-            raise typer.Exit(1) from error
-        _say("\nTo try next" + (":" if exit_ else ", in another terminal:"))
-        for line in next_steps(url):
-            _say(f"  {line}")
-        if not exit_:
-            _say("\nThe service stays up. Ctrl-C ends it.")
-            _wait(service)
+            _tell(service, stack, leave=leave, is_kept=keep is not None)
+        except (NfvigilError, NotAsToldError) as error:
+            if isinstance(error, NfvigilError):
+                report(error)
+            else:
+                complain(f"error: this did not happen: {printable(str(error))}")
+            complain(f"\nthe service's log, {service.log}:\n{service.tail()}")
+            raise typer.Exit(Code.REFUSED) from error
 
 
-def _cast(stack: ExitStack, url: str) -> Cast:
-    api = Client(url)
-    owners = {
-        project: stack.enter_context(Consumer(f"project {number}")) for number, project in enumerate(_projects(api), 1)
-    }
-    return Cast(api=api, owners=owners, administrator=stack.enter_context(Consumer("administrator")))
-
-
-def _projects(api: Client) -> list[str]:
-    """Who owns servers on the host that will fail."""
-    found: list[str] = api.get("/v1/resources/host/compute-1")["projects"]
-    return found
+def _directory(keep: Path | None, stack: ExitStack) -> Path:
+    if keep is None:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nfvigil-demo-")))
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+        if any(keep.iterdir()):
+            raise RefusedError(f"{keep} is not empty: the story begins with a new cloud")
+    except OSError as error:
+        raise RefusedError(f"{keep} cannot be used: {error.strerror}") from error
+    return keep.resolve()
 
 
 @contextmanager
-def _service(folder: Path, port: int, url: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "nfvigil.cli.main", "serve", "--dev", "--port", str(port)]
-    command += ["--database", f"sqlite:///{folder.resolve()}/nfvigil.db", "--simulate"]
-    command += [f"{CLOUD['hosts']}x{CLOUD['servers_per_host']}x{CLOUD['ports_per_server']}x{CLOUD['projects']}"]
-    with (folder / "service.log").open("ab") as log:
-        # A group of its own: Ctrl-C is for us, and we end it in order.
-        process = subprocess.Popen(  # noqa: S603 - our own command, no part of it from outside
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=folder
-        )
+def _ends_orderly() -> Iterator[None]:
+    """SIGTERM ends us as Ctrl-C does: with the service stopped and nothing left lying about."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
-        _wait_until_ready(process, url)
-        yield process
+        yield
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        signal.signal(signal.SIGTERM, before)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
-    end = time.monotonic() + START_SECONDS
-    api = Client(url, timeout=2.0)
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise StoryError(f"the service ended with status {process.returncode} instead of starting")
-        try:
-            api.get("/readyz")
-            return
-        except (Unreachable, ApiError):
-            time.sleep(0.05)
-    raise TimeoutError(f"the service was not ready within {START_SECONDS:g} s")
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    """Until Ctrl-C, a SIGTERM, or the service ends by itself."""
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+def _tell(service: ChildService, stack: ExitStack, *, leave: bool, is_kept: bool) -> None:
+    begun = time.monotonic()
     try:
-        status = process.wait()
+        say(f"Starting the service on {service.url} with a simulated cloud (process {service.start()}) ...")
+        service.wait_ready()
+        say(f"  ready after {time.monotonic() - begun:.1f} s")
+        told = stack.enter_context(consumers())
+        story = Story(service=service, consumers=told)
+        stack.callback(story.close)
+        story.subscribe()
+        story.break_host()
+        story.recover()
+        say(f"\n{bold('The story is over')} after {time.monotonic() - begun:.1f} s.")
+        if not leave:
+            _stay(service, told, is_kept=is_kept)
     except KeyboardInterrupt:
-        _say("\nEnding.")
-        return
-    typer.echo(f"The service ended by itself, with status {status}.", err=True)
-    raise typer.Exit(1)
+        say("\nStopping the service ...")
+        service.stop()
+        if leave:
+            raise
 
 
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise StoryError("there is no free port")
+def _stay(service: ChildService, told: tuple[Consumer, ...], *, is_kept: bool) -> None:
+    url = "" if service.is_usual else f"export NFVIGIL_URL={service.url}\n  "
+    say(f"""
+The service stays up on {service.url}, and the consumers go on listening. In another terminal:
+
+  {url}nfvigil resource show {HOST}                     who is on it, who owns that
+  nfvigil resource impact host/compute-2                   who would be told if it died
+  nfvigil simulation power compute-2 off                   cut its power, and say what a monitor would:
+  nfvigil event send compute.host.down --host compute-2
+  nfvigil alarm list --root-only
+  nfvigil alarm explain ALARM                              why, what was done, who was told
+  nfvigil profile show ALARM                               where the time went
+  nfvigil subscription list
+  nfvigil policy show                                      what decides all this
+  curl {service.url}/docs
+
+Data {"stays" if is_kept else "is thrown away at the end"}: {service.directory}
+What the consumers hear appears here. Ctrl-C ends it.
+""")
+    for consumer in told:
+        consumer.on_news = _say_news
+    while service.is_alive():
+        time.sleep(0.2)
+    raise NotAsToldError("the service should have stayed up")
 
 
-def _tail(folder: Path, lines: int = 20) -> str:
-    log = folder / "service.log"
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"
-
-
-def _say(text: str) -> None:
-    typer.echo(text)
-    sys.stdout.flush()
+def _say_news(consumer: Consumer, news: News) -> None:
+    say(f"  {time.strftime('%H:%M:%S')}  {consumer.name:<14}  {news.kind:<10}  {printable(news.summary())}")

@@ -1,4 +1,4 @@
-"""How a command ends when something is in the way: a message that says what, and an exit code that says of which kind."""
+"""How a command ends when something is in the way: a message that says what, and an exit code for its kind."""
 
 from __future__ import annotations
 

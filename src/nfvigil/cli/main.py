@@ -1,118 +1,146 @@
-"""`nfvigil`: finds the command that is meant and imports only that one, so that help and completion are quick."""
+"""The command line: ``nfvigil NOUN VERB``. What is heavy is imported by the command that needs it: help is quick."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
+import sys
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command, get_group
+from typer.core import TyperGroup
 
-from nfvigil import __version__
-from nfvigil.cli.options import URL, Connection
+from nfvigil.cli import (
+    actions,
+    alarms,
+    database,
+    demo,
+    events,
+    policies,
+    profiles,
+    resources,
+    serving,
+    simulation,
+    status,
+    subscriptions,
+    tokens,
+)
+from nfvigil.cli.failures import report
+from nfvigil.cli.options import EPILOG, URL, Service
+from nfvigil.cli.terminal import say
+from nfvigil.errors import NfvigilError
 
-
-class Entry(NamedTuple):
-    """Where a command is: ``app`` of this module."""
-
-    module: str
-    help: str
-    is_group: bool = True
-
-
-ENTRIES = {
-    "serve": Entry("serve", "Run the service.", is_group=False),
-    "demo": Entry("demo", "See the whole service at work on a simulated cloud.", is_group=False),
-    "event": Entry("events", "Send events as a monitor does, and look at those that came in."),
-    "alarm": Entry("alarms", "List, follow, explain, acknowledge and clear alarms."),
-    "subscription": Entry("subscriptions", "Who is told of what, where, and what came of it."),
-    "resource": Entry("resources", "What there is, who is on it, and who would be told if it died."),
-    "action": Entry("actions", "What was done in the cloud."),
-    "policy": Entry("policies", "Check, try out, apply and take back policies."),
-    "profile": Entry("profiles", "Where the time went between a fault and its news."),
-    "replay": Entry("replays", "Decide recorded events again and compare.", is_group=False),
-    "simulation": Entry("simulation", "Let the simulated cloud fail."),
-    "token": Entry("tokens", "Make, list and revoke tokens."),
-    "db": Entry("database", "Upgrade, check, save and tidy up the database."),
-}
-
-_COMPLETION = ("install_completion", "show_completion")
+ANYWHERE = ("--url", "--token-file", "--timeout")
+"""Options of the root command that may also stand behind a command."""
 
 
-class LazyGroup(TyperGroup):
-    """Knows its commands by name and help line, and imports the one that is used."""
+class Root(TyperGroup):
+    """The root command: takes its options from anywhere on the line, and turns our errors into exit codes."""
 
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        known = {name: TyperCommand(name, help=entry.help) for name, entry in ENTRIES.items()}
-        self.commands = {**known, **self.commands}
-        self._loaded: set[str] = set()
-
-    def load(self, name: str) -> None:
-        """Put the command itself in the place of its help line."""
-        entry = ENTRIES.get(name)
-        if entry is None or name in self._loaded:
-            return
-        module = f"{__package__}.{entry.module}"
-        if find_spec(module) is None:
-            raise typer.BadParameter(f"this version of nfvigil comes without the command {name!r}")
-        app = import_module(module).app
-        command = get_group(app) if entry.is_group else get_command(app)
-        command.name = name
-        command.params = [one for one in command.params if one.name not in _COMPLETION]
-        self.commands[name] = command
-        self._loaded.add(name)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args:
-            self.load(args[0])
-        return super().resolve_command(ctx, args)
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, in_front(args))
 
     def invoke(self, ctx: Any) -> Any:
-        from nfvigil.cli.output import handled
-
-        with handled():
+        try:
             return super().invoke(ctx)
+        except NfvigilError as error:
+            raise typer.Exit(report(error)) from error
+
+
+def in_front(args: list[str]) -> list[str]:
+    """The same arguments, with those of the root command first. Behind ``--`` nothing is an option."""
+    front: list[str] = []
+    rest: list[str] = []
+    waiting = iter(args)
+    for arg in waiting:
+        if arg == "--":
+            rest += [arg, *waiting]
+        elif arg in ANYWHERE:
+            value = next(waiting, None)
+            front += [arg] if value is None else [arg, value]
+        elif arg.startswith(tuple(f"{name}=" for name in ANYWHERE)):
+            front.append(arg)
+        else:
+            rest.append(arg)
+    return front + rest
 
 
 app = typer.Typer(
-    cls=LazyGroup,
+    name="nfvigil",
+    cls=Root,
     no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    rich_markup_mode=None,  # with it, help takes twice as long
+    pretty_exceptions_enable=False,  # it prints local variables, and a token may be one
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 110},
+    epilog="Ends with 0: all is well; 1: refused or failed; 2: wrong use; 3: the service is away; "
+    "4: there is no such thing; 5: you may not.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from nfvigil import __version__
+
+        say(f"nfvigil {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
 def root(
-    ctx: typer.Context,
-    url: Annotated[str, typer.Option(envvar="NFVIGIL_URL", help="Where the service is.")] = URL,
+    context: typer.Context,
+    url: Annotated[
+        str, typer.Option("--url", envvar="NFVIGIL_URL", metavar="URL", help="Where the service listens.")
+    ] = URL,
     token_file: Annotated[
         Path | None,
         typer.Option(
-            envvar="NFVIGIL_TOKEN_FILE", help="File with your token; without it the variable NFVIGIL_TOKEN is used."
+            "--token-file",
+            envvar="NFVIGIL_TOKEN_FILE",
+            metavar="FILE",
+            help="Holds your token; or put the token itself into NFVIGIL_TOKEN. There is no option for it, because "
+            "everybody on a machine can read the arguments of a command.",
         ),
     ] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds to wait for an answer.")] = 30.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=3600, metavar="SECONDS", help="How long to wait for an answer.")
+    ] = 30.0,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
 ) -> None:
-    """Fault management for telco clouds.
+    """Fault management for telco clouds: who is affected, what the cloud says, who has to know.
 
-    Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the service is away, 4 no such thing, 5 not allowed.
+    \b
+    Begin with
+      nfvigil demo                            a host dies in a simulated cloud, and its owners know
+      nfvigil serve --dev --vim simulated     a service to play with
     """
-    ctx.obj = Connection(url=url, token_file=token_file, timeout=timeout)
+    context.obj = Service(url=url, token_file=token_file, timeout_seconds=timeout)
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    print(f"nfvigil {__version__}")
+app.command()(serving.serve)
+app.command()(demo.demo)
+app.command(epilog=EPILOG)(status.status)
+for name, group in {
+    "event": events.app,
+    "alarm": alarms.app,
+    "subscription": subscriptions.app,
+    "resource": resources.app,
+    "action": actions.app,
+    "policy": policies.app,
+    "profile": profiles.app,
+    "simulation": simulation.app,
+}.items():
+    app.add_typer(group, name=name, epilog=EPILOG)
+app.command(epilog=EPILOG)(policies.replay)
+app.add_typer(database.app, name="db")
+app.add_typer(tokens.app, name="token")
 
 
 def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no UTF-8 shows a question mark rather than a traceback.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
     app(prog_name="nfvigil")
 
 

@@ -1,92 +1,74 @@
-"""Options that many commands share: where the service is, who asks, and in which form to print."""
+"""The options that commands share, and the service that they are meant for."""
 
 from __future__ import annotations
 
+import json
 import os
-import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
+from nfvigil.cli.output import Form
 from nfvigil.errors import RefusedError
 
-if TYPE_CHECKING:
-    from nfvigil.cli.client import Client
-
 URL = "http://127.0.0.1:12345"
-TOKEN_VARIABLE = "NFVIGIL_TOKEN"  # noqa: S105 - the name of a variable
-TOKEN_CHARS_MAX = 4096
-FILE_CHARS_MAX = 8 << 20
+SHORT = 8
+"""How much of an id is shown in tables."""
 
+EPILOG = "--url, --token-file and --timeout may stand anywhere on the line: 'nfvigil --help' says what they are."
 
-class Format(StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-
-
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print it.")]
-LimitOption = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most this many; all if left out.")]
+FormOption = Annotated[Form, typer.Option("--format", "-f", help="A table to read, or JSON or YAML for programs.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most this many; all if left out.")]
 SinceOption = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Then or later: 10m, 2h or 1d ago, or 2026-01-31T12:00Z.")
+    str | None, typer.Option("--since", metavar="TIME", help="Then or later: 10m, 2h, 1d ago, or 2026-01-31T12:00:00Z.")
 ]
 UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before then, written as --since.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings of the service, in TOML.")
+]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="sqlite:///PATH or postgresql://USER@HOST:PORT/NAME. A password belongs into the environment "
+        "(NFVIGIL_DATABASE_URL) or the file of settings: others see what stands on a command line.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Which service is meant, and who asks: the options before the command."""
+class Service:
+    """Which service is meant, and as whom we speak to it."""
 
-    url: str = URL
-    token_file: Path | None = None
-    timeout: float = 30.0
+    url: str
+    token_file: Path | None
+    timeout_seconds: float
 
-    def token(self) -> str | None:
-        """From the file if one is named, else from the environment. It is never an argument: others see those."""
-        token = os.environ.get(TOKEN_VARIABLE, "")
-        if self.token_file is not None:
-            token = read_text(self.token_file, TOKEN_CHARS_MAX)
-        token = token.strip()
-        if not re.fullmatch(r"[\x21-\x7E]*", token):
-            raise RefusedError("the token has characters that no token has: is it the right file?")
-        return token or None
-
-
-def group(text: str) -> typer.Typer:
-    """A group of commands; ``text`` is its help."""
-    return typer.Typer(help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    def token(self) -> str:
+        """From the file if one is named, else from the environment."""
+        if self.token_file is None:
+            return os.environ.get("NFVIGIL_TOKEN", "").strip()
+        try:
+            return self.token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RefusedError(f"the token file {self.token_file} cannot be read: {error}") from error
 
 
-def single() -> typer.Typer:
-    """A plain command: one function is registered in it, whose docstring is the help."""
-    return typer.Typer(add_completion=False, rich_markup_mode=None)
-
-
-def client(ctx: typer.Context) -> Client:
-    """Speaks to the service that was named before the command; closed when the command ends."""
-    from nfvigil.cli.client import Client  # HTTP and TLS: only for who asks, not for help and completion
-
-    given = ctx.find_object(Connection) or Connection(url=os.environ.get("NFVIGIL_URL", URL))
-    made = Client(given.url, given.token(), given.timeout)
-    ctx.call_on_close(made.close)
-    return made
-
-
-def read_text(path: Path, chars_max: int = FILE_CHARS_MAX) -> str:
+def read_file(path: Path) -> str:
     """The text of a file, or of standard input for ``-``."""
     try:
         if str(path) == "-":
-            text = typer.get_text_stream("stdin").read(chars_max + 1)
-        else:
-            with path.open(encoding="utf-8") as file:
-                text = file.read(chars_max + 1)
-    except OSError as error:
-        raise RefusedError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RefusedError(f"cannot read {path}: it is no UTF-8 text") from error
-    if len(text) > chars_max:
-        raise RefusedError(f"{path} has more than {chars_max} characters")
-    return text
+            return typer.get_text_stream("stdin").read()
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RefusedError(f"{path} cannot be read: {error}") from error
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(read_file(path))
+    except ValueError as error:
+        raise RefusedError(f"{path} is not JSON: {error}") from error

@@ -1,4 +1,4 @@
-"""What is written for people: tables that fit the terminal, colours only where there is one, nothing that could drive it."""
+"""What people read: tables that fit the terminal, colours only where there is one, nothing that could drive it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its title, and what stands in it for an item. One that may ``shrink`` gives way where it is narrow."""
+    """A column: its title, what stands in it for an item, and whether it gives way where the terminal is narrow."""
 
     title: str
     value: Callable[[Any], Any]

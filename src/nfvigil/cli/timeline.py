@@ -1,46 +1,61 @@
-"""Draws a fault's time line: a bar per component, with its cost and its share."""
+"""Draws a fault's way through the components as bars on one line of time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from typing import Any
 
-_BLOCKS = " ▏▎▍▌▋▊▉█"
+from nfvigil.cli.terminal import Column, drawing_width, paint, say, table
+
+COLOURS = {"monitor": "35", "inspector": "36", "controller": "33", "notifier": "32", "consumer": "34"}
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+LABEL = 12
+FIGURES = 24
 
 
-def draw_profile(profile: Mapping[str, Any], width: int = 40) -> list[str]:
-    """The lines of a picture of one fault, as ``GET /v1/faults/{id}/profile`` describes it."""
-    spans: Sequence[Mapping[str, Any]] = profile["spans"]
+def draw_profile(profile: Mapping[str, Any], *, indent: str = "  ") -> None:
+    """The profile as the service gives it: a bar a component, then the checkpoints."""
     offsets = {point["name"]: float(point["offset_ms"]) for point in profile["checkpoints"]}
     total = float(profile["total_ms"])
-    lines = [
-        f"fault {profile['fault_id']}",
-        f"{profile['fault_type']} on {profile['resource']}: {_ms(total)} from first to last,"
-        f" {profile['notified']} notifications, {profile['acted']} actions",
-        "",
-    ]
-    for span in spans:
-        start, end = offsets[span["start"]], offsets[span["end"]]
-        share = f"{100 * float(span['share']):3.0f} %"
-        lines.append(f"  {span['component']:<10} {_bar(start, end, total, width)} {_ms(span['ms']):>10} {share}")
-    lines.append("")
-    for point in profile["checkpoints"]:
-        name = str(point["name"]).replace("_", " ")
-        lines.append(f"  {point['number']:>2} {name:<22} {'+' + _ms(point['offset_ms']):>12}  {point['time']}")
-    return lines
+    told = profile["notified"]
+    more = "" if told is None else f"; {told} notifications delivered, {profile['acted']} actions ended"
+    say(f"{indent}{profile['fault_type']} on {profile['resource']}: {total:.1f} ms from the first to the last{more}")
+    room = max(10, drawing_width() - len(indent) - LABEL - FIGURES)
+    for span in profile["spans"]:
+        drawn = bar(offsets[span["start"]], offsets[span["end"]], total, room)
+        painted = paint(drawn, COLOURS.get(span["component"], ""))
+        say(f"{indent}{span['component']:<{LABEL}}{painted}{span['ms']:>11.1f} ms {span['share'] * 100:>6.1f} %")
+    if profile["spans"]:
+        say(f"{indent}{'':<{LABEL}}{scale(total, room)}")
+    table(
+        profile["checkpoints"],
+        (
+            Column("#", lambda point: point["number"], right=True),
+            Column("CHECKPOINT", lambda point: point["name"].replace("_", " ")),
+            Column("AT", lambda point: f"{point['offset_ms']:.1f} ms", right=True),
+        ),
+        indent=indent,
+    )
 
 
-def _bar(start: float, end: float, total: float, width: int) -> str:
-    """A bar from ``start`` to ``end`` on a line that is ``total`` long; never quite nothing."""
-    if total <= 0:
-        return "▏".ljust(width)
-    first = min(int(start / total * width), width - 1)
-    eighths = max(1, round((end - start) / total * width * 8))
-    full, rest = divmod(eighths, 8)
-    bar = "█" * full + (_BLOCKS[rest] if rest else "")
-    return (" " * first + bar)[:width].ljust(width)
+def bar(start: float, end: float, total: float, room: int) -> str:
+    """From ``start`` to ``end`` of ``total`` in ``room`` cells; never invisible, however short."""
+    first = min(room - 1, max(0, int(start / total * room))) if total > 0 else 0
+    length = (end / total * room if total > 0 else 0.0) - first
+    if is_unicode():
+        full, rest = divmod(min(max(1, round(length * 8)), (room - first) * 8), 8)
+        drawn = "█" * full + (EIGHTHS[rest] if rest else "")
+    else:
+        drawn = "#" * min(max(1, round(length)), room - first)
+    return (" " * first + drawn).ljust(room)
 
 
-def _ms(value: float | str) -> str:
-    number = float(value)
-    return f"{number / 1000:.2f} s" if number >= 10_000 else f"{number:.1f} ms"
+def scale(total: float, room: int) -> str:
+    end = f"{total:.1f} ms"
+    return "0 " + ("─" if is_unicode() else "-") * max(0, room - len(end) - 3) + " " + end
+
+
+def is_unicode() -> bool:
+    """Whether the terminal knows more than ASCII."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

@@ -1,0 +1,109 @@
+"""``nfvigil simulation``: break the simulated cloud, heal it, switch its hosts off and on."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from nfvigil.cli.connection import connect, place
+from nfvigil.cli.options import FormOption
+from nfvigil.cli.output import Form, emit
+from nfvigil.cli.terminal import fields, say
+
+app = typer.Typer(no_args_is_help=True, help="Break the simulated cloud, heal it, switch its hosts off and on.")
+
+
+class Failure(StrEnum):
+    SLOW = "slow"
+    ERRORS = "errors"
+    PARTIAL = "partial"
+    DEAD = "dead"
+    REFUSE = "refuse"
+
+
+class Power(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+@app.command()
+def show(context: typer.Context, form: FormOption = Form.TABLE) -> None:
+    """What the simulated cloud has, and what is wrong with it."""
+    with connect(context) as client:
+        found = client.get("/v1/simulation")
+    emit(found, form, _draw)
+
+
+@app.command()
+def fail(
+    context: typer.Context,
+    kind: Annotated[
+        Failure, typer.Argument(help="slow calls, answers 5xx, lists that end early, no answer at all, or refusals.")
+    ],
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0, help="How slow a call is, or after how long a dead one ends.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option("--rate", min=0, max=1, help="The share of errors, 0 to 1.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why it refuses.")] = None,
+    call: Annotated[
+        list[str] | None, typer.Option("--call", help="Only these: snapshot, show, or kinds of action; repeat it.")
+    ] = None,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Make the cloud's API misbehave, instead of how it did so far.
+
+    \b
+      nfvigil simulation fail slow --seconds 5
+      nfvigil simulation fail errors --rate 0.3 --call server_error
+      nfvigil simulation fail dead
+    """
+    seconds_field = {Failure.SLOW: "latency_seconds", Failure.DEAD: "timeout_seconds"}.get(kind)
+    if seconds is not None and seconds_field is None:
+        raise typer.BadParameter(f"says nothing of {kind.value}", param_hint="--seconds")
+    given = {seconds_field: seconds, "rate": rate, "reason": reason, "calls": call}
+    failure = {name: value for name, value in given.items() if value is not None and name is not None}
+    with connect(context) as client:
+        found = client.put("/v1/simulation", {"failure": {"kind": kind.value, **failure}})
+    emit(found, form, _draw)
+
+
+@app.command()
+def heal(context: typer.Context, form: FormOption = Form.TABLE) -> None:
+    """Let the cloud's API be well again. Hosts that are off stay so."""
+    with connect(context) as client:
+        found = client.put("/v1/simulation", {"failure": {"kind": "none"}})
+    emit(found, form, _draw)
+
+
+@app.command()
+def power(
+    context: typer.Context,
+    host: Annotated[str, typer.Argument(help="Any of its names.")],
+    to: Annotated[Power, typer.Argument(metavar="on|off", help="What to switch it to.")],
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Switch a host off or on. No monitor sees it: send the event yourself.
+
+    \b
+      nfvigil simulation power compute-1 off
+      nfvigil event send compute.host.down --host compute-1
+    """
+    with connect(context) as client:
+        found = client.post(place("v1", "simulation", "hosts", host), {"power": to.value})
+    emit(found, form, lambda one: say(f"{one['host']} is {one['power']}" + ("" if one["changed"] else " already")))
+
+
+def _draw(cloud: dict[str, Any]) -> None:
+    failure = {name: value for name, value in cloud["failure"].items() if value not in (None, 0, 0.0, "", False, [])}
+    fields(
+        [
+            ("name", cloud["name"]),
+            ("driver", cloud["driver"]),
+            *((f"{word}", number) for word, number in cloud["counts"].items()),
+            ("projects", cloud["projects"]),
+            ("powered off", cloud["powered_off"]),
+            ("failure", failure or "none"),
+        ]
+    )
