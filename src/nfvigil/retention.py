@@ -16,11 +16,12 @@ from nfvigil.model.ids import event_id_at
 from nfvigil.model.times import SECOND
 from nfvigil.settings import RetentionSettings
 from nfvigil.store import Store
+from nfvigil.store.upkeep import Purged
 
 _log = structlog.get_logger(__name__)
 
 
-async def purge(store: Store, before_us: int) -> dict[str, int]:
+async def purge(store: Store, before_us: int) -> Purged:
     """Remove what was over before ``before_us``; returns how many rows of what.
 
     The state at that time is worked out from the decisions and kept, then they go: in this order, so that a crash
@@ -62,6 +63,6 @@ class Retention:
             await asyncio.sleep(self._settings.interval_seconds)
             try:
                 removed = await purge(self._store, self._clock() - int(self._settings.days * 86400) * SECOND)
-                _log.info("purged", **removed)
+                _log.info("purged", **msgspec.structs.asdict(removed))
             except UnavailableError as error:
                 _log.warning("purge put off", reason=str(error))
