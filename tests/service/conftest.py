@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import asyncpg
 import pytest
 from service_consumer import Consumer
-from service_process import Nursery, Service
-
-MakeService = Callable[..., Service]
+from service_process import MakeService, Nursery, Service
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +28,6 @@ def nursery() -> Iterator[Nursery]:
 
 @pytest.fixture
 def make_service(nursery: Nursery, tmp_path: Path) -> Iterator[MakeService]:
-    """Makes services, which are ended with the test; ``directory`` where there is more than one."""
     with ExitStack() as stack:
 
         def make(directory: str = "service", **more: Any) -> Service:
@@ -48,6 +51,37 @@ def consumer() -> Iterator[Consumer]:
     consumer = Consumer().start()
     yield consumer
     consumer.close()
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """The URL of an empty database on a server of the tests' own."""
+    if os.environ.get("NFVIGIL_TEST_NO_POSTGRESQL") == "1":
+        pytest.skip("NFVIGIL_TEST_NO_POSTGRESQL=1: the tests over PostgreSQL are left out")
+    name = f"service_{os.getpid()}"
+    with _tool().running() as server:
+        asyncio.run(_sql(server.url("postgres"), f"CREATE DATABASE {name}"))
+        yield server.url(name)
+        asyncio.run(_sql(server.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _tool() -> ModuleType:
+    path = Path(__file__).resolve().parents[2] / "tools" / "postgres.py"
+    spec = importlib.util.spec_from_file_location("nfvigil_tools_postgres", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+async def _sql(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from typing import Any, NamedTuple
 
-from nfvigil.model.times import iso
 from service_api import Api
 from service_consumer import Arrival, Consumer, faults_in, news_of
+
+from nfvigil.model.times import iso
 
 ADMIN = "admin"
 

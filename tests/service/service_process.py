@@ -225,3 +225,7 @@ class Service:
                 return False
         # What was settled in between has been decided only if nothing waits now, too.
         return not self.api.get("/readyz")["details"]["events_undecided"]
+
+
+MakeService = Callable[..., Service]
+"""Makes services that are ended with the test; ``directory`` where there is more than one."""

@@ -12,10 +12,9 @@ from typing import Any
 
 import anyio
 import pytest
-from conftest import MakeService
 from service_consumer import OK, Consumer, Reaction
 from service_load import Count, Sender, check_cloud, check_news, subscribe_all
-from service_process import Service
+from service_process import MakeService, Service
 
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.model.resource import key_of
@@ -144,6 +143,23 @@ def test_nothing_is_lost_when_it_is_killed(
     service = make_service().start()
 
     count = crash(service, consumer, MOMENTS[moments], kills, random.Random(seed))
+
+    record_property("figures", figures(kills, count))
+
+
+def test_nothing_is_lost_over_postgresql_either(
+    seed: int,
+    postgresql: str,
+    make_service: MakeService,
+    consumer: Consumer,
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+) -> None:
+    kills = max(1, request.config.getoption("--kills") // 9)
+    service = make_service(settings={"database_url": postgresql}).start()
+    moments = (while_it_takes_in, after_the_first_webhook, while_actions_are_in_flight, while_webhooks_hang)
+
+    count = crash(service, consumer, moments, kills, random.Random(seed))
 
     record_property("figures", figures(kills, count))
 
