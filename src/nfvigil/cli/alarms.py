@@ -64,7 +64,9 @@ def list_alarms(
     context: typer.Context,
     state: Annotated[State, typer.Option("--state", help="Which ones.")] = State.OPEN,
     min_severity: Annotated[Severity | None, typer.Option("--min-severity", help="This one or worse.")] = None,
-    severity: Annotated[list[Severity] | None, typer.Option("--severity", help="Only these; repeat it.")] = None,
+    severity: Annotated[
+        list[Severity] | None, typer.Option("--severity", metavar="SEVERITY", help="Only these; repeat it.")
+    ] = None,
     fault: Annotated[
         list[str] | None, typer.Option("--fault", metavar="GLOB", help="Only these types: 'compute.host.*'; repeat it.")
     ] = None,
@@ -75,7 +77,9 @@ def list_alarms(
     resource: Annotated[
         list[str] | None, typer.Option("--resource", metavar="ID", help="Only on the resource of this id; repeat it.")
     ] = None,
-    project: Annotated[str | None, typer.Option("--project", help="Of this project; for administrators.")] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="PROJECT", help="Of this project; for administrators.")
+    ] = None,
     root_only: Annotated[bool, typer.Option("--root-only", help="Root causes only.")] = False,
     acked: Annotated[bool | None, typer.Option("--acked/--unacked", help="Only those, or only the others.")] = None,
     since: SinceOption = None,
@@ -197,7 +201,9 @@ def history(context: typer.Context, alarm: AlarmId, form: FormOption = Form.TABL
 @app.command()
 def watch(
     context: typer.Context,
-    interval: Annotated[float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between two looks.")] = 1.0,
+    interval: Annotated[
+        float, typer.Option("--interval", metavar="SECONDS", min=0.1, max=3600, help="Seconds between two looks.")
+    ] = 1.0,
     lasting: Annotated[
         float | None, typer.Option("--for", min=0, metavar="SECONDS", help="Then end; never if left out.")
     ] = None,

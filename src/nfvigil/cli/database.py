@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -85,6 +84,8 @@ def purge(
     """
     before_us = now_us() - int(seconds_of(older_than, "older-than") * SECOND)
     if dry_run:
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="nfvigil-purge-") as directory:
             copy = Path(directory) / "copy.db"
             on_store(lambda store: store.backup(copy), config=config, database=database, read_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,6 +48,8 @@ async def _work(work: Callable[[Store], Awaitable[Found]], url: str, read_only: 
 
 def run(work: Coroutine[Any, Any, Found]) -> Found:
     """Run a coroutine; of a group of errors, what counts is ours."""
+    import asyncio  # help does not wait for it
+
     try:
         return asyncio.run(work)
     except BaseExceptionGroup as group:

@@ -62,11 +62,12 @@ def _is_free(port: int) -> bool:
 class ChildService:
     """Started, waited for, and ended by its process id."""
 
-    def __init__(self, *, directory: Path, port: int) -> None:
+    def __init__(self, *, directory: Path, port: int, is_wished: bool = False) -> None:
         self.directory = directory
         self.log = directory / "service.log"
         self.url = f"http://127.0.0.1:{port}"
         self.is_usual = port == PORT
+        self.is_as_wished = is_wished or self.is_usual
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -85,7 +85,7 @@ class Story:
         self._draw_news(since, _us(event["received_time"]))
         self._check_cloud("The cloud was brought in line", is_down=True)
         say(f"\n{bold('Where the time went')} (nfvigil profile show {alarm['id'][:8]})")
-        draw_profile(self._client.get(f"/v1/faults/{alarm['fault_id']}/profile"))
+        draw_profile(wait_for(lambda: self._whole_profile(alarm["fault_id"]), "the profile is whole"))
 
     def recover(self) -> None:
         self._power("on")
@@ -100,6 +100,11 @@ class Story:
         if left:
             raise NotAsToldError(f"no alarm stands any more, but {len(left)} do")
         say("  no alarm stands any more")
+
+    def _whole_profile(self, fault: str) -> dict[str, Any] | None:
+        """Once what came of the messages is in the database too."""
+        profile: dict[str, Any] = self._client.get(f"/v1/faults/{fault}/profile")
+        return profile if {"received", "vim_told"} <= {point["name"] for point in profile["checkpoints"]} else None
 
     def _power(self, to: str) -> None:
         self._client.post(f"/v1/simulation/hosts/{NAME}", {"power": to})
@@ -173,10 +178,8 @@ class Story:
 
         wait_for(is_so, title)
         words = ("forced down", "ERROR", "data plane DOWN") if is_down else ("not forced down", "ACTIVE", "as before")
-        say(
-            f"\n{bold(title)}: {NAME} {words[0]}, {len(self._servers)} servers {words[1]}, ",
-        )
-        say(f"  {len(self._ports)} ports {words[2]}")
+        say(f"\n{bold(title)}:")
+        say(f"  {NAME} {words[0]}, {len(self._servers)} servers {words[1]}, {len(self._ports)} ports {words[2]}")
 
     def _all(self, keys: list[str], field: str, wanted: str, usual: str) -> bool:
         return all(self._record(key).get(field, usual) == wanted for key in keys)

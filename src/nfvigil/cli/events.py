@@ -28,25 +28,40 @@ class Status(StrEnum):
 @app.command()
 def send(
     context: typer.Context,
-    type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Such as compute.host.down.")] = None,
-    host: Annotated[str | None, typer.Option("--host", help="On this host, by any of its names.")] = None,
+    type: Annotated[str | None, typer.Argument(metavar="TYPE", help="Such as compute.host.down.")] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="On this host, by any of its names.")
+    ] = None,
     resource: Annotated[
         str | None, typer.Option("--resource", metavar="KIND/ID", help="On this resource: switch/leaf-1, nic/...")
     ] = None,
     status: Annotated[
         Status | None, typer.Option("--status", help="What the monitor sees: down if left out; up ends a fault.")
     ] = None,
-    severity: Annotated[str | None, typer.Option("--severity", help="critical, major, minor, warning ...")] = None,
-    monitor: Annotated[str | None, typer.Option("--monitor", help="Who says so.")] = None,
-    monitor_event_id: Annotated[
-        str | None, typer.Option("--monitor-event-id", help="The monitor's own id of it: sent twice, it counts once.")
+    severity: Annotated[
+        str | None, typer.Option("--severity", metavar="SEVERITY", help="critical, major, minor, warning ...")
     ] = None,
-    cause: Annotated[str | None, typer.Option("--cause", help="Why, as far as the monitor knows.")] = None,
-    source: Annotated[str | None, typer.Option("--source", help="Where the monitor has it from.")] = None,
+    monitor: Annotated[str | None, typer.Option("--monitor", metavar="MONITOR", help="Who says so.")] = None,
+    monitor_event_id: Annotated[
+        str | None,
+        typer.Option(
+            "--monitor-event-id",
+            metavar="MONITOR_EVENT_ID",
+            help="The monitor's own id of it: sent twice, it counts once.",
+        ),
+    ] = None,
+    cause: Annotated[
+        str | None, typer.Option("--cause", metavar="CAUSE", help="Why, as far as the monitor knows.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="SOURCE", help="Where the monitor has it from.")
+    ] = None,
     lead_time: Annotated[
         float | None, typer.Option("--lead-time", min=0, metavar="SECONDS", help="It is expected so much later.")
     ] = None,
-    time: Annotated[str | None, typer.Option("--time", help="When it was seen; now if left out.")] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="TIME", help="When it was seen; now if left out.")
+    ] = None,
     detail: Annotated[
         list[str] | None, typer.Option("--detail", metavar="NAME=VALUE", help="Anything else; repeat it.")
     ] = None,

@@ -20,7 +20,9 @@ SHORT = 8
 EPILOG = "--url, --token-file and --timeout may stand anywhere on the line: 'nfvigil --help' says what they are."
 
 FormOption = Annotated[Form, typer.Option("--format", "-f", help="A table to read, or JSON or YAML for programs.")]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most this many; all if left out.")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="At most this many; all if left out.")
+]
 SinceOption = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="Then or later: 10m, 2h, 1d ago, or 2026-01-31T12:00:00Z.")
 ]

@@ -43,7 +43,9 @@ def list_policies(context: typer.Context, form: FormOption = Form.TABLE) -> None
 def show(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="The one in force if left out.")] = None,
-    version: Annotated[int | None, typer.Option("--version", min=1, help="The newest if left out.")] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", min=1, help="The newest if left out.")
+    ] = None,
     form: FormOption = Form.TABLE,
 ) -> None:
     """The text of a policy.
@@ -108,7 +110,9 @@ def apply(context: typer.Context, file: PolicyFile, form: FormOption = Form.TABL
 def rollback(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The policy.")],
-    version: Annotated[int | None, typer.Option("--version", min=1, help="The one before if left out.")] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", min=1, help="The one before if left out.")
+    ] = None,
     form: FormOption = Form.TABLE,
 ) -> None:
     """Put an earlier version in force again."""
@@ -128,8 +132,10 @@ def dry_run(
     file: Annotated[
         Path | None, typer.Option("--policy", "-p", metavar="FILE", help="Try this one; the one in force if left out.")
     ] = None,
-    type: Annotated[str | None, typer.Option("--type", help="On an event of this type, as things stand.")] = None,
-    host: Annotated[str | None, typer.Option("--host", help="... on this host.")] = None,
+    type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="On an event of this type, as things stand.")
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="... on this host.")] = None,
     resource: Annotated[str | None, typer.Option("--resource", metavar="KIND/ID", help="... on this resource.")] = None,
     status: Annotated[str, typer.Option("--status", help="... which is down or up.")] = "down",
     event: Annotated[
@@ -137,7 +143,7 @@ def dry_run(
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="So many recorded events.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="So many recorded events.")] = 100,
     form: FormOption = Form.TABLE,
 ) -> None:
     """What a policy would decide; nothing of it is done.
@@ -185,7 +191,9 @@ def _counts(counter: Counter[str]) -> str:
 def replay(
     context: typer.Context,
     since: SinceOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="So many events at most.")] = 10_000,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="So many events at most.")
+    ] = 10_000,
     form: FormOption = Form.TABLE,
 ) -> None:
     """Make the recorded decisions again, and compare them to the byte. Ends with 1 if any differs."""

@@ -44,7 +44,9 @@ def show(
 def summary(
     context: typer.Context,
     since: SinceOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Over the latest so many faults.")] = 1000,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=1000, help="Over the latest so many faults.")
+    ] = 1000,
     form: FormOption = Form.TABLE,
 ) -> None:
     """Percentiles over many faults: each component, and the whole way; for administrators."""

@@ -68,7 +68,9 @@ RESOURCE_COLUMNS = (
 def list_resources(
     context: typer.Context,
     kind: Annotated[Kind, typer.Argument(help="Which kind.")] = Kind.HOST,
-    project: Annotated[str | None, typer.Option("--project", help="Of this project; for administrators.")] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="PROJECT", help="Of this project; for administrators.")
+    ] = None,
     limit: LimitOption = None,
     form: FormOption = Form.TABLE,
 ) -> None:
@@ -134,7 +136,8 @@ def impact(
     context: typer.Context,
     resource: ResourceKey,
     type: Annotated[
-        str | None, typer.Option("--type", help="The event; the usual one of its kind, such as compute.host.down.")
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="The event; the usual one of its kind, such as compute.host.down."),
     ] = None,
     form: FormOption = Form.TABLE,
 ) -> None:

@@ -14,9 +14,12 @@ from nfvigil.errors import FieldError, SettingsError
 
 def serve(
     config: ConfigOption = None,
-    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default="127.0.0.1")] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on.", show_default="12345")
+        int | None,
+        typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port to listen on.", show_default="12345"),
     ] = None,
     database: DatabaseOption = None,
     dev: Annotated[

@@ -43,12 +43,18 @@ def fail(
         Failure, typer.Argument(help="slow calls, answers 5xx, lists that end early, no answer at all, or refusals.")
     ],
     seconds: Annotated[
-        float | None, typer.Option("--seconds", min=0, help="How slow a call is, or after how long a dead one ends.")
+        float | None,
+        typer.Option(
+            "--seconds", metavar="SECONDS", min=0, help="How slow a call is, or after how long a dead one ends."
+        ),
     ] = None,
-    rate: Annotated[float | None, typer.Option("--rate", min=0, max=1, help="The share of errors, 0 to 1.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why it refuses.")] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", metavar="SHARE", min=0, max=1, help="The share of errors, 0 to 1.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="REASON", help="Why it refuses.")] = None,
     call: Annotated[
-        list[str] | None, typer.Option("--call", help="Only these: snapshot, show, or kinds of action; repeat it.")
+        list[str] | None,
+        typer.Option("--call", metavar="CALL", help="Only these: snapshot, show, or kinds of action; repeat it."),
     ] = None,
     form: FormOption = Form.TABLE,
 ) -> None:

@@ -62,9 +62,10 @@ def create(
             "--endpoint", "-e", metavar="[FORMAT=]URL", help="Where to, in which format; doctor if left out; repeat it."
         ),
     ],
-    name: Annotated[str, typer.Option("--name", help="What you call it.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What you call it.")] = "",
     project: Annotated[
-        str | None, typer.Option("--project", help="Whose it is; for administrators, their own if left out.")
+        str | None,
+        typer.Option("--project", metavar="PROJECT", help="Whose it is; for administrators, their own if left out."),
     ] = None,
     mode: Annotated[
         Mode, typer.Option("--mode", help="raised: at once; confirmed: when the cloud says the same; or both.")
@@ -225,7 +226,9 @@ def send_test(context: typer.Context, subscription: SubscriptionId, form: FormOp
 def replay(
     context: typer.Context,
     subscription: SubscriptionId,
-    after: Annotated[int, typer.Option("--after", min=0, help="The last sequence number that arrived.")],
+    after: Annotated[
+        int, typer.Option("--after", metavar="SEQUENCE", min=0, help="The last sequence number that arrived.")
+    ],
     form: FormOption = Form.TABLE,
 ) -> None:
     """Send again what came after a sequence number, also what was given up; under the same ids."""

@@ -32,8 +32,10 @@ _OF_A_PROJECT = frozenset({Role.MEMBER, Role.MANAGER})
 @app.command()
 def create(
     role: Annotated[Role, typer.Option("--role", help="monitor: sends events; reader, member, manager; admin: all.")],
-    project: Annotated[str | None, typer.Option("--project", help="For whom it speaks.")] = None,
-    name: Annotated[str, typer.Option("--name", help="Who it is, for the audit log; the role if left out.")] = "",
+    project: Annotated[str | None, typer.Option("--project", metavar="PROJECT", help="For whom it speaks.")] = None,
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Who it is, for the audit log; the role if left out.")
+    ] = "",
     expires: Annotated[
         str | None, typer.Option("--expires", metavar="SPAN", help="Good for so long: 12h, 30d; for ever if left out.")
     ] = None,
