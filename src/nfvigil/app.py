@@ -461,6 +461,8 @@ async def _serve(settings: Settings) -> None:
 def serve(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM; returns the exit code. Raises SettingsError where it does not start."""
     configure_logging(settings)
+    # The store's thread asks for the interpreter's lock at each hand-over: by default it may wait 5 ms for it.
+    sys.setswitchinterval(0.0005)
     uvloop.run(_serve(settings))
     return 0
 

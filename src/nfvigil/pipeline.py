@@ -214,6 +214,13 @@ class Pipeline:
         alarms: dict[str, Alarm] = {}
         history: list[HistoryEntry] = []
         memory: dict[str, Any] = {}
+        together = told_together(decisions)
+        for group in together:
+            news = [one for decision in group for one in decision.verdict.alarms]
+            if news:
+                some, their = self._writer.compose(news, group[0].event.id, now_us)
+                notifications.extend(some)
+                deliveries.extend(their)
         for decision in decisions:
             verdict = decision.verdict
             for _, alarm in verdict.alarms:
@@ -221,14 +228,15 @@ class Pipeline:
             for alarm in verdict.silent:
                 alarms[alarm.id] = alarm
             memory.update(verdict.memory)
-            if verdict.alarms:
-                history.extend(_history(decision))
-                some, their = self._writer.compose(verdict.alarms, verdict.event_id, now_us)
-                notifications.extend(some)
-                deliveries.extend(their)
+            history.extend(_history(decision))
         change = Change(
             # What changed nothing is not kept: made again on the same state it would change nothing again.
-            decisions=tuple(decision for decision in decisions if not decision.verdict.is_empty),
+            decisions=tuple(
+                msgspec.structs.replace(decision, told_with=group[0].event.id)
+                for group in together
+                for decision in group
+                if not decision.verdict.is_empty
+            ),
             faults=tuple({fault.id: fault for one in decisions for fault in one.verdict.faults}.values()),
             alarms=tuple(alarms.values()),
             history=tuple(history),
@@ -345,6 +353,28 @@ class Pipeline:
         )
         for event_id in sorted(open_events - self._unfinished.keys()):
             await self._settled(event_id)
+
+
+def told_together(decisions: Sequence[Decision]) -> list[list[Decision]]:
+    """Neighbours whose news goes out in one notification for each who hears of it: a storm is told in few messages.
+
+    Only what is raised (or confirmed) is put together, or only what is cleared: in a notification's order of news a
+    clear could otherwise change places with a raise of the same.
+    """
+    groups: list[list[Decision]] = []
+    last: frozenset[News] = frozenset()
+    for decision in decisions:
+        kinds = frozenset(news for news, _ in decision.verdict.alarms)
+        way = next((way for way in ONE_WAY if kinds and kinds <= way), frozenset[News]())
+        if groups and (not kinds or (way and way == last)):
+            groups[-1].append(decision)
+        else:
+            groups.append([decision])
+            last = way
+    return groups
+
+
+ONE_WAY = (frozenset({News.RAISED, News.CONFIRMED}), frozenset({News.CLEARED}))
 
 
 def _history(decision: Decision) -> Iterable[HistoryEntry]:

@@ -19,17 +19,17 @@ from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import State
 from nfvigil.model.action import Action, ActionState
-from nfvigil.model.alarm import VimState
+from nfvigil.model.alarm import Alarm, VimState
 from nfvigil.model.change import Change
 from nfvigil.model.event import Event, Status
 from nfvigil.model.ids import EventIds
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.subscription import Endpoint, Mode, Subscription
-from nfvigil.model.verdict import News
+from nfvigil.model.verdict import Decision, News, Verdict
 from nfvigil.notifier.channel import load_channels
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.matcher import Matcher
-from nfvigil.pipeline import WAITING_MAX, Pipeline
+from nfvigil.pipeline import WAITING_MAX, Pipeline, told_together
 
 pytestmark = pytest.mark.anyio
 
@@ -338,3 +338,44 @@ async def test_owners_hear_of_a_fault_that_came_before_the_cloud_was_known(name:
     assert set(world.pipeline.state.alarms_on) >= {"host/compute-1"}
     for task in tasks:
         await _end(task)
+
+
+async def test_a_storm_is_told_in_one_message_and_each_event_knows_with_which(world: World) -> None:
+    events = [world.event("compute.host.down", f"compute-{number}") for number in (1, 2)]
+
+    await world.pipeline.keep(events)
+
+    await until(lambda: len(world.news(News.CONFIRMED)) == 8)
+    raised = [note for note, _ in world.told if note.news is News.RAISED]
+    assert len(raised) == 1
+    assert raised[0].event_id == events[0].id
+    decided = {one.event.id: one.told_with for change in world.store.changes for one in change.decisions}
+    assert [decided[event.id] for event in events] == [events[0].id, events[0].id]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "groups"),
+    [
+        ([{News.RAISED}, {News.RAISED}], [2]),
+        ([{News.RAISED, News.CONFIRMED}, {News.CONFIRMED}, {News.RAISED}], [3]),
+        ([{News.CLEARED}, {News.CLEARED}], [2]),
+        ([{News.RAISED}, {News.CLEARED}], [1, 1]),
+        ([{News.CLEARED}, {News.RAISED}], [1, 1]),
+        ([{News.RAISED, News.CLEARED}, {News.RAISED, News.CLEARED}], [1, 1]),
+        ([{News.CHANGED}, {News.CHANGED}], [1, 1]),
+        ([{News.RAISED}, set(), {News.RAISED}], [3]),
+        ([set(), {News.RAISED}], [1, 1]),
+    ],
+    ids=str,
+)
+async def test_only_what_cannot_change_places_is_told_together(kinds: list[set[News]], groups: list[int]) -> None:
+    alarm = Alarm(id="a", fault_type="f", resource="host/h", event_id=1, event_us=1, raised_us=1, root="a")
+    decisions = [
+        Decision(
+            event=Event(id=number, type="t", resource="host/h", time_us=1, received_us=1),
+            verdict=Verdict(event_id=number, alarms=tuple((news, alarm) for news in sorted(some))),
+        )
+        for number, some in enumerate(kinds, 1)
+    ]
+
+    assert [len(group) for group in told_together(decisions)] == groups

@@ -21,7 +21,7 @@ class Notification(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     news: News
     created_us: int
     event_id: int = 0
-    """The event that caused it; 0 for a heartbeat, test or summary."""
+    """The event that caused it, the first of several that were decided together; 0 for a heartbeat, test or summary."""
     alarms: tuple[Alarm, ...] = ()
 
 

@@ -78,3 +78,5 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entries: dict[str, Any] = {}
     """What was read in the resource map: the input to make the same decision again."""
     decided_us: int = 0
+    told_with: int = 0
+    """The event under whose number its news went out: events that are decided together are told together."""

@@ -11,7 +11,7 @@ from nfvigil.store import rows
 from nfvigil.store.access import Access, in_scope
 from nfvigil.store.ops import Conflict, Execute, Insert
 from nfvigil.store.reading import page_limit
-from nfvigil.store.schema import IS_DEAD, IS_PENDING, deliveries, notifications, subscriptions
+from nfvigil.store.schema import IS_DEAD, IS_PENDING, decisions, deliveries, notifications, subscriptions
 
 DELETE_BATCH = 500
 
@@ -93,7 +93,8 @@ class DeliveryRecords(Access):
         found = await self._reader.rows(
             select(deliveries)
             .join(notifications, same)
-            .where(notifications.c.event_id == event_id)
+            .join(decisions, decisions.c.told_with == notifications.c.event_id)
+            .where(decisions.c.event_id == event_id)
             .order_by(deliveries.c.subscription, deliveries.c.seq, deliveries.c.part, deliveries.c.endpoint)
             .limit(page_limit(limit))
         )

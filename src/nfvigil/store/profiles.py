@@ -97,7 +97,7 @@ class Profiles(Access):
     async def _read_deliveries(self, ids: list[int], facts: _Facts) -> None:
         for event_id, news, first_sent_us, delivered_us, count in await self._reader.rows(
             select(
-                notifications.c.event_id,
+                decisions.c.event_id,
                 notifications.c.news,
                 func.min(deliveries.c.first_sent_us),
                 func.max(deliveries.c.delivered_us),
@@ -107,8 +107,9 @@ class Profiles(Access):
                 deliveries,
                 (deliveries.c.subscription == notifications.c.subscription) & (deliveries.c.seq == notifications.c.seq),
             )
-            .where(notifications.c.event_id.in_(ids))
-            .group_by(notifications.c.event_id, notifications.c.news)
+            .join(decisions, decisions.c.told_with == notifications.c.event_id)
+            .where(decisions.c.event_id.in_(ids))
+            .group_by(decisions.c.event_id, notifications.c.news)
         ):
             facts.notified[event_id] = facts.notified.get(event_id, 0) + count
             if first_sent_us is not None:

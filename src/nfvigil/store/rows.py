@@ -47,7 +47,7 @@ def event_rows(events: Iterable[Event]) -> list[Row]:
 
 
 def decision_rows(decisions: Iterable[Decision]) -> list[Row]:
-    return [(d.event.id, d.decided_us, encode(d)) for d in decisions]
+    return [(d.event.id, d.decided_us, d.told_with or d.event.id, encode(d)) for d in decisions]
 
 
 def alarm_rows(alarms: Iterable[Alarm]) -> list[Row]:

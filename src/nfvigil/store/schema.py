@@ -69,6 +69,7 @@ decisions = Table(
     metadata,
     Column("event_id", Big, primary_key=True, autoincrement=False),
     _big("decided_us"),
+    _big("told_with"),  # The event under whose number its notifications are.
     _body(),
 )
 

@@ -112,6 +112,7 @@ def _create() -> None:
         "decisions",
         sa.Column("event_id", BIG, autoincrement=False, nullable=False),
         sa.Column("decided_us", BIG, nullable=False),
+        sa.Column("told_with", BIG, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("event_id", name="pk_decisions"),
     )
