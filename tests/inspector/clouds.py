@@ -122,7 +122,8 @@ class Desk:
 
     def tell(self, kind: str, status: Status = Status.DOWN, **details: object) -> Decision:
         """An event that the product sends itself."""
-        return self.say(kind, "", status, door=internal.DOOR, details=details)
+        self.number += 1
+        return self.take(internal.internal_event(self.number, kind, "", self.number * 1_000_000, status, details))
 
     def change(self, there: Snapshot) -> Decision | None:
         """The cloud is another one now, as the pipeline would tell it."""

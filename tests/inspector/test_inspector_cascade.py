@@ -156,6 +156,26 @@ def test_the_severity_follows_the_rule_that_holds_the_alarm_up() -> None:
     assert desk.alarm("c", "server/s0-0").severity is Severity.MINOR
 
 
+def test_two_rules_may_lead_from_one_alarm_to_another() -> None:
+    rules = [{"because": "a", "to": "servers", "raise": "c", "severity": severity} for severity in ("major", "minor")]
+    desk = Desk(ruled(OBSERVED, *rules), small_cloud(1, 1))
+
+    desk.say("a", "host/h0")
+    assert len(desk.alarm("c", "server/s0-0").causes) == 2
+
+    desk.say("a", "host/h0", Status.UP)
+    assert desk.open() == set()
+    assert desk.state.effects == {}
+
+
+def test_a_group_whose_members_are_gone_is_nobodys() -> None:
+    desk = Desk(ruled(OBSERVED))
+
+    desk.say("a", "group/nobody")
+
+    assert desk.alarm("a", "group/nobody").project == ""
+
+
 def test_a_ring_of_servers_that_explain_each_other_falls_with_its_first() -> None:
     desk = Desk(there=small_cloud(3, 1))
     desk.say("server.lost", "server/s0-0")

@@ -277,6 +277,16 @@ def test_a_state_that_a_confirmed_alarm_asks_for_later_may_fail_too() -> None:
     assert (alarm.state, alarm.vim_state) == (AlarmState.CONFIRMED, VimState.INCONSISTENT)
 
 
+def test_what_another_event_could_not_set_is_no_matter_of_this_alarm() -> None:
+    desk = Desk(ruled(HOST), with_states())
+    down = desk.say("host.down", "host/h0")
+    desk.settle(down.event.id)
+
+    desk.settle(12345, failed=["host/h0"])
+
+    assert desk.alarm("host.down", "host/h0").vim_state is VimState.CONSISTENT
+
+
 def test_new_ports_of_a_failed_server_are_set_too() -> None:
     desk = Desk(ruled(HOST, SERVERS), with_states())
     desk.say("host.down", "host/h0")

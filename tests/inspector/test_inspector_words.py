@@ -7,6 +7,7 @@ import pytest
 from clouds import Desk, planned, reasons, ruled, small_cloud, snapshot, told
 
 from nfvigil.inspector import internal, ours
+from nfvigil.inspector import policy as policy_module
 from nfvigil.inspector.decide import decide
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.reading import read_policy
@@ -14,7 +15,7 @@ from nfvigil.inspector.replay import Base, fold, replay
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import State
 from nfvigil.model.event import Status
-from nfvigil.model.resource import Host, Snapshot
+from nfvigil.model.resource import Host, MapChange, Snapshot
 from nfvigil.model.severity import Severity
 from nfvigil.model.verdict import News, Reason
 
@@ -250,6 +251,49 @@ def with_second_volume() -> Snapshot:
     )
 
 
+def circle(hosts: int) -> Desk:
+    """On each host an alarm, by which its server has one, by which the host has another."""
+    rules = (
+        HOST,
+        SERVERS,
+        {"because": "server.down", "to": "hosting", "raise": "host.suspect"},
+    )
+    desk = Desk(ruled(*rules), small_cloud(hosts, 1))
+    for number in range(hosts):
+        desk.say("host.down", f"host/h{number}")
+    assert len(desk.open()) == 3 * hosts
+    return desk
+
+
+def test_alarms_that_close_one_another_when_the_cloud_changes_close_once() -> None:
+    desk = circle(8)
+
+    decision = desk.change(snapshot(8, 1, {}, gone=[f"s{number}-0" for number in range(8)]))
+
+    assert decision is not None
+    assert desk.open() == {("host.down", f"host/h{number}") for number in range(8)}
+    assert len(decision.verdict.alarms) == 16
+
+
+def test_the_end_of_a_maintenance_finds_what_has_changed_meanwhile() -> None:
+    desk = circle(8)
+    desk.say(internal.MAINTENANCE, "host/h0")
+    desk.map.load(snapshot(8, 1, {}, gone=[f"s{number}-0" for number in range(8)]))
+
+    desk.say(internal.MAINTENANCE, "host/h0", UP)
+
+    assert desk.open() == {("host.down", f"host/h{number}") for number in range(8)}
+
+
+def test_a_predicted_alarm_is_looked_at_again_without_setting_anything() -> None:
+    desk = Desk(ruled(HOST, SERVERS), small_cloud(1, 1))
+    desk.say("host.down", "host/h0", lead_time_seconds=60)
+
+    decision = desk.tell(internal.MAP_CHANGED, keys=["host/h0", "server/s0-0"])
+
+    assert decision.verdict.is_empty
+
+
 # Maintenance
 
 
@@ -348,6 +392,19 @@ def test_hosts_that_nobody_knows_cannot_fill_the_memory(monkeypatch: pytest.Monk
     assert "host/h0" in desk.state.in_maintenance
 
 
+def test_a_port_is_where_it_is_bound() -> None:
+    there = small_cloud(2, 1)
+    port = msgspec.structs.replace(next(iter(snapshot(1, 1, {}).ports)), id="bound", server="", host="h1")
+    there.apply(MapChange(vim="v", put=(port, msgspec.structs.replace(port, id="loose", host=""))))
+    desk = Desk(ruled({"when": {"type": "a"}}), there)
+    desk.say(internal.MAINTENANCE, "host/h1")
+
+    desk.say("a", "port/bound")
+    desk.say("a", "port/loose")
+
+    assert desk.open() == {("a", "port/loose")}
+
+
 # People
 
 
@@ -409,6 +466,21 @@ def test_the_record_can_be_folded_and_taken_up_from_where_it_begins() -> None:
 
     assert set(folded.alarms) == set(state.alarms) == set(desk.state.alarms)
     assert base.last == 2
+
+
+def test_what_an_earlier_version_remembered_is_kept_as_it_is() -> None:
+    assert State(memory={"something else": [1]}).memory == {"something else": [1]}
+
+
+def test_the_types_that_come_from_outside_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy_module, "TYPES_MAX", 3)
+    desk = Desk(ruled({"when": {"type": "*"}}))
+
+    for number in range(9):
+        desk.say(f"made.up.{number}", "host/h0")
+
+    assert len(desk.policy._events) <= 3
+    assert len(desk.policy._cascades) <= 3
 
 
 def test_a_decision_does_not_depend_on_anything_but_what_it_is_given() -> None:

@@ -222,8 +222,7 @@ def _reroot(turn: Turn, alarm_id: str) -> None:
     todo = deque([alarm_id])
     while todo:
         alarm = turn.state.alarms[todo.popleft()]
-        if alarm.root != root:
-            turn.put_alarm(msgspec.structs.replace(alarm, root=root))
+        turn.put_alarm(msgspec.structs.replace(alarm, root=root))
         effects = sorted(turn.state.effects.get(alarm.id, ()))
         todo.extend(effect for effect in effects if turn.state.alarms[effect].parent == alarm.id)
 
@@ -275,11 +274,10 @@ def _keep(turn: Turn, start: list[str]) -> None:
 
 def _reword(turn: Turn, alarm: Alarm) -> None:
     """An alarm stands on other causes now: its severity follows its fault, or the rule that holds it up."""
-    severity = alarm.severity
     own = turn.state.faults.get(alarm.fault)
     if own is not None:
         severity = own.severity
-    elif alarm.causes:
+    else:
         rule = turn.policy.cascade_by_name.get(alarm.causes[0].rule)
         severity = (rule.severity if rule else None) or turn.policy.fault_type(alarm.fault_type).severity
     before = turn.before(alarm.id)

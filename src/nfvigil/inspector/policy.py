@@ -31,7 +31,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from nfvigil.inspector.resource_map import Lookup
+from nfvigil.inspector.resource_map import AnyRecord, Lookup
 from nfvigil.model.alarm import Audience
 from nfvigil.model.event import Event, Status
 from nfvigil.model.fault import FaultType
@@ -139,6 +139,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}@{self.version}"
 
 
+TYPES_MAX = 10_000
+"""For so many types the rules are remembered: types come from outside."""
+
+
 class CompiledPolicy:
     """A policy with its rules found by type at once. Which rules a type concerns is worked out once per type."""
 
@@ -157,7 +161,7 @@ class CompiledPolicy:
         found = self._events.get(event_type)
         if found is None:
             found = tuple(rule for rule in self.policy.event_rules if fits(rule.when.type, event_type))
-            if len(self._events) >= 10_000:  # types come from outside: bounded
+            if len(self._events) >= TYPES_MAX:
                 self._events.clear()
             self._events[event_type] = found
         return found
@@ -166,7 +170,7 @@ class CompiledPolicy:
         found = self._cascades.get(fault_type)
         if found is None:
             found = tuple(rule for rule in self.policy.cascade_rules if fits(rule.because, fault_type))
-            if len(self._cascades) >= 10_000:
+            if len(self._cascades) >= TYPES_MAX:
                 self._cascades.clear()
             self._cascades[fault_type] = found
         return found
@@ -269,17 +273,19 @@ def zone_of(key: str, lookup: Lookup) -> str:
     return there.zone if isinstance(there, Host) else ""
 
 
+def _record_of(key: str, lookup: Lookup) -> AnyRecord | None:
+    """The record of a resource; of a group, which has none, one of its members'."""
+    record = lookup.get(key)
+    if record is None and key.startswith("group/"):
+        members = lookup.related(key, "members")
+        return lookup.get(members[0]) if members else None
+    return record
+
+
 def project_of(key: str, lookup: Lookup) -> str:
     """Who owns a resource; "" for what is the operator's. A group belongs to the project of its members."""
-    record = lookup.get(key)
-    if record is not None:
-        return record.project
-    if key.startswith("group/"):
-        for member in lookup.related(key, "members"):
-            found = lookup.get(member)
-            if found is not None:
-                return found.project
-    return ""
+    record = _record_of(key, lookup)
+    return "" if record is None else record.project
 
 
 def name_of(key: str, lookup: Lookup) -> str:
@@ -288,11 +294,5 @@ def name_of(key: str, lookup: Lookup) -> str:
 
 
 def vim_of(key: str, lookup: Lookup) -> str:
-    record = lookup.get(key)
-    if record is not None and record.vim:
-        return record.vim
-    for member in lookup.related(key, "members") if key.startswith("group/") else ():
-        found = lookup.get(member)
-        if found is not None:
-            return found.vim
-    return ""
+    record = _record_of(key, lookup)
+    return "" if record is None else record.vim

@@ -100,10 +100,9 @@ class Turn:
 
     def confirm(self, alarm: Alarm, vim_state: VimState) -> None:
         """The cloud says the same as the alarm, or has been given up."""
-        state = LIFE.get((alarm.state, Sign.VIM_SETTLED))
-        if state is not None:
-            self.put_alarm(msgspec.structs.replace(alarm, state=state, vim_state=vim_state))
-            self._confirmed[alarm.id] = None
+        state = LIFE[alarm.state, Sign.VIM_SETTLED]
+        self.put_alarm(msgspec.structs.replace(alarm, state=state, vim_state=vim_state))
+        self._confirmed[alarm.id] = None
 
     def tell(self, alarm: Alarm) -> None:
         """The change is news, however small."""
