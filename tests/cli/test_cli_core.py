@@ -181,6 +181,15 @@ def test_events_of_a_file_get_a_receipt_each_and_the_refused_one_is_named(cli: C
     assert "events[1].status" in result.stderr
 
 
+def test_a_list_goes_on_to_its_end_over_many_pages(cli: Cli) -> None:
+    one = {"type": "compute.host.many", "resource": "host/compute-3", "status": "up"}
+    for _ in range(2):
+        cli("event", "send", "--file", "-", stdin=json.dumps([one] * 600))
+
+    assert len({event["id"] for event in cli.json("event", "list", "--type", "compute.host.many")}) == 1200
+    assert len(cli.json("event", "list", "--type", "compute.host.many", "--limit", "1100")) == 1100
+
+
 def test_an_event_that_is_refused_ends_with_1_and_names_the_field(cli: Cli) -> None:
     result = cli("event", "send", "compute.host.down", "--host", "compute-1", "--severity", "awful", code=1)
 
