@@ -21,6 +21,7 @@ STEP_COLUMNS = (
 DELIVERY_COLUMNS = (
     Column("STATE", lambda delivery: delivery["state"]),
     Column("SUBSCRIPTION", lambda delivery: short(delivery["subscription_id"])),
+    Column("ENDPOINT", lambda delivery: short(delivery["endpoint_id"])),
     Column("SEQ", lambda delivery: delivery["sequence"], right=True),
     Column("PART", lambda delivery: delivery["part"], right=True),
     Column("TRIES", lambda delivery: delivery["attempts"], right=True),

@@ -44,15 +44,15 @@ class Kind(StrEnum):
 
 
 def state_of(record: dict[str, Any]) -> str:
-    """A resource's state in a word or two, whatever its kind calls it. What is as usual is not in a record."""
-    kind = record.get("type")
-    if kind == "host":
-        words = ["forced down"] if record.get("forced_down") else []
-        words += [] if record.get("service_up", True) else ["service down"]
-        words += [] if record.get("service_enabled", True) else ["disabled"]
+    """A resource's state in a word or two, whatever its kind calls it."""
+    if "forced_down" in record:
+        words = ["forced down"] if record["forced_down"] else []
+        words += [] if record["service_up"] else ["service down"]
+        words += [] if record["service_enabled"] else ["disabled"]
         return ", ".join(words) or "up"
-    usual = {"server": "ACTIVE", "port": "ACTIVE", "volume": "in-use"}.get(str(kind), " ")
-    return str(record.get("data_plane_status") or record.get("status") or usual)
+    data_plane = record.get("data_plane_status")
+    status = str(record.get("status", " "))
+    return f"{status}, data plane {data_plane}" if data_plane else status
 
 
 RESOURCE_COLUMNS = (
@@ -107,7 +107,7 @@ def _servers_on(client: Client, detail: dict[str, Any]) -> list[dict[str, Any]]:
 def draw_resource(detail: dict[str, Any], servers: list[dict[str, Any]]) -> None:
     record = detail["record"]
     say(f"{bold(printable(detail['key']))}: {printable(state_of(record))}")
-    fields(((name.replace("_", " "), value) for name, value in record.items() if name != "type"), indent="  ")
+    fields(((name.replace("_", " "), value) for name, value in record.items()), indent="  ")
     if servers:
         owners = Counter(one["record"].get("project", "") for one in servers)
         total = len(detail["related"]["servers"])
@@ -166,7 +166,7 @@ def draw_impact(impact: dict[str, Any]) -> None:
         (alarm["fault_type"], alarm["resource"]["kind"], alarm["project_id"] or "(administrator)")
         for alarm in impact["alarms"]
     )
-    _title(counts.total(), "alarms would be raised")
+    _title(counts.total(), "Alarms that would be raised")
     table(
         sorted(counts.items()),
         (
@@ -178,7 +178,7 @@ def draw_impact(impact: dict[str, Any]) -> None:
         indent="  ",
     )
     kinds = Counter((action["kind"], action["target"].partition("/")[0]) for action in impact["actions"])
-    _title(kinds.total(), "actions would be done in the cloud")
+    _title(kinds.total(), "Actions that would be done in the cloud")
     table(
         sorted(kinds.items()),
         (
@@ -188,9 +188,9 @@ def draw_impact(impact: dict[str, Any]) -> None:
         ),
         indent="  ",
     )
-    _title(len(impact["told"]), "subscriptions would be told")
+    _title(len(impact["told"]), "Subscriptions that would be told")
     table(impact["told"], TOLD_COLUMNS, indent="  ")
 
 
 def _title(count: int, what: str) -> None:
-    say("\n" + bold(f"{count or 'No'} {what}"))
+    say(f"\n{bold(what)}: {count}")
