@@ -37,6 +37,7 @@ COMMAND_SECONDS = 30.0
 EVENTUALLY_SECONDS = 20.0
 PAUSE_SECONDS = 0.1
 
+_BLANKS = re.compile(r"[ \t]+")
 _FENCE = re.compile(r"^```(\w+)((?: [\w=./-]+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -90,15 +91,15 @@ def commands(block: Block) -> Iterator[Command]:
 
 
 def fits(says: str, said: str) -> bool:
-    """Whether what was said is what must be said: blanks at the ends of lines do not count."""
-    wanted = [line.rstrip() for line in says.strip("\n").splitlines()]
+    """Whether what was said is what must be said; how many blanks stand between words is no matter."""
+    wanted = [_BLANKS.sub(" ", line).rstrip() for line in says.strip("\n").splitlines()]
     pattern = ""
     for line in wanted:
         if line.strip() == "...":
             pattern += r"(?:.*\n)*"
         else:
             pattern += r".*".join(re.escape(part) for part in line.split("...")) + r"[ \t]*\n"
-    text = "".join(f"{line.rstrip()}\n" for line in said.strip("\n").splitlines())
+    text = "".join(f"{_BLANKS.sub(' ', line).rstrip()}\n" for line in said.strip("\n").splitlines())
     return re.fullmatch(pattern, text) is not None
 
 
