@@ -8,7 +8,7 @@ import msgspec
 
 from nfvigil.inspector.cascade import adopt, by_age, cone, is_supported, settle
 from nfvigil.inspector.marks import plan_deeds, restore, with_marks
-from nfvigil.inspector.policy import CascadeRule, Needs, Rule, has, name_of, project_of, vim_of
+from nfvigil.inspector.policy import CascadeRule, Needs, Rule, has, identity_of
 from nfvigil.inspector.resource_map import INVERSE
 from nfvigil.inspector.turn import Turn, is_news
 from nfvigil.model.alarm import LIFE, Alarm, Audience, Cause, Sign
@@ -101,8 +101,7 @@ def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, cause
     alarm_id = stable_id("alarm", turn.event.id, kind, key)
     parents = [turn.state.alarms[cause.alarm] for cause in causes]
     parent = parents[0] if len(parents) == 1 else min(parents, key=by_age, default=None)
-    name = name_of(key, turn.map)
-    project = project_of(key, turn.map)
+    name, project, vim = identity_of(key, turn.map_now)
     text = f"{words.title or kind}: {name}"
     # What a monitor says in its own words may name hosts: not for owners. Nor is it the cause of what was put off.
     if fault is not None and fault.event_id == turn.event.id and turn.event.cause and not project:
@@ -112,7 +111,7 @@ def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, cause
         fault_type=kind,
         resource=key,
         resource_name=name,
-        vim=vim_of(key, turn.map),
+        vim=vim,
         project=project,
         severity=fault.severity if fault else (rule.severity or words.severity),
         event_type=words.event_type,
@@ -139,8 +138,10 @@ def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, cause
             alarm, predicted=True, expected_us=max(expected, default=None), resource_state=state
         )
     else:
-        alarm = with_marks(turn, alarm, rule)
-        plan_deeds(turn, alarm, rule)
+        if rule.mark:
+            alarm = with_marks(turn, alarm, rule)
+        if rule.do:
+            plan_deeds(turn, alarm, rule)
     turn.say(Reason.RAISED, rule.name, key, kind)
     return turn.put_alarm(alarm)
 
@@ -178,12 +179,8 @@ def _strengthen(turn: Turn, old: Alarm, rule: Rule, fault: Fault | None, causes:
 
 def _look_again(turn: Turn, alarm: Alarm) -> Alarm:
     """What the map did not know of the alarm's own resource, it may know now: whose it is, and what is to be set."""
-    changed = msgspec.structs.replace(
-        alarm,
-        resource_name=name_of(alarm.resource, turn.map),
-        vim=vim_of(alarm.resource, turn.map) or alarm.vim,
-        project=project_of(alarm.resource, turn.map) or alarm.project,
-    )
+    name, project, vim = identity_of(alarm.resource, turn.map_now)
+    changed = msgspec.structs.replace(alarm, resource_name=name, vim=vim or alarm.vim, project=project or alarm.project)
     if not alarm.predicted:
         for name in dict.fromkeys([alarm.rule, *[cause.rule for cause in alarm.causes]]):
             rule = turn.policy.rule_by_name.get(name)
@@ -208,6 +205,8 @@ def _is_predicted(turn: Turn, alarm: Alarm) -> bool:
     own = turn.state.faults.get(alarm.fault)
     if own is not None and not own.predicted:
         return False
+    if len(alarm.causes) == 1 and alarm.causes[0].needed == 1:
+        return turn.state.alarms[alarm.causes[0].alarm].predicted
 
     def has_happened(alarm_id: str) -> Alarm | None:
         other = turn.state.alarms[alarm_id]

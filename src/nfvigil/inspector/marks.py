@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nfvigil.inspector.policy import Rule
+from nfvigil.inspector.resource_map import AnyRecord
 from nfvigil.inspector.state import RESTORING
 from nfvigil.inspector.turn import Turn
 from nfvigil.model.action import Action, ActionKind
@@ -26,9 +27,12 @@ def with_marks(turn: Turn, alarm: Alarm, rule: Rule) -> Alarm:
         if others:
             marks.append(next(iter(others.values())))  # it is set already: shared, and restored when nobody wants it
             continue
-        before = _present(turn, kind, target)
+        record = turn.map_now.get(target)
+        before = turn.state.restored_to(key)
+        if before is None:  # else it is on its way back to that, which the map may not know yet
+            before = _present(kind, record)
         if before is not None:
-            action = _plan(turn, kind, target, alarm, before=before)
+            action = _plan(turn, kind, target, alarm, record, before=before)
             marks.append(Mark(kind, target, before, action, turn.event.id))
     return msgspec.structs.replace(alarm, marks=(*alarm.marks, *marks)) if marks else alarm
 
@@ -36,7 +40,7 @@ def with_marks(turn: Turn, alarm: Alarm, rule: Rule) -> Alarm:
 def plan_deeds(turn: Turn, alarm: Alarm, rule: Rule) -> None:
     """Plan what the rule wants done once."""
     for kind, target in _wants(turn, rule.do, alarm.resource):
-        _plan(turn, kind, target, alarm)
+        _plan(turn, kind, target, alarm, turn.map_now.get(target))
 
 
 def restore(turn: Turn, closed: list[Alarm]) -> None:
@@ -44,9 +48,11 @@ def restore(turn: Turn, closed: list[Alarm]) -> None:
     restored = {}
     for alarm in closed:
         for mark in alarm.marks:
-            if mark.key not in turn.state.wanted and mark.key not in restored:
-                _plan(turn, mark.kind, mark.target, alarm, before=mark.before, undo_of=mark.action)
-                restored[mark.key] = mark.before
+            key = mark.key
+            if key not in turn.state.wanted and key not in restored:
+                record = turn.map_now.get(mark.target)
+                _plan(turn, mark.kind, mark.target, alarm, record, before=mark.before, undo_of=mark.action)
+                restored[key] = mark.before
     if restored:
         name = f"{RESTORING}{turn.event.id}"
         turn.remember(name, {**turn.state.memory.get(name, {}), **restored})
@@ -67,18 +73,22 @@ def _wants(turn: Turn, entries: list[str | dict[str, str]], key: str) -> list[tu
     return found
 
 
-def _present(turn: Turn, kind: str, target: str) -> str | None:
+def _present(kind: str, record: AnyRecord | None) -> str | None:
     """What the cloud says now of the state that ``kind`` would set; None where it is not to be touched."""
-    before = turn.state.restored_to(f"{kind} {target}")
-    if before is not None:
-        return before  # it is on its way back to this, which the map may not know yet
-    record = turn.map_now.get(target)
     now = state_now(kind, record) if record is not None else None
     return None if kind == ActionKind.SERVER_ERROR and now in UNTOUCHED else now
 
 
-def _plan(turn: Turn, kind: str, target: str, alarm: Alarm, *, before: str | None = None, undo_of: str = "") -> str:
-    record = turn.map_now.get(target)
+def _plan(
+    turn: Turn,
+    kind: str,
+    target: str,
+    alarm: Alarm,
+    record: AnyRecord | None,
+    *,
+    before: str | None = None,
+    undo_of: str = "",
+) -> str:
     action = Action(
         id=stable_id("undo" if undo_of else "do", turn.event.id, kind, target),
         kind=kind,

@@ -288,11 +288,11 @@ def project_of(key: str, lookup: Lookup) -> str:
     return "" if record is None else record.project
 
 
-def name_of(key: str, lookup: Lookup) -> str:
+def identity_of(key: str, lookup: Lookup) -> tuple[str, str, str]:
+    """Name, owner and VIM of a resource."""
     record = lookup.get(key)
-    return (record.name or record.id) if record is not None else split_key(key)[1]
-
-
-def vim_of(key: str, lookup: Lookup) -> str:
-    record = _record_of(key, lookup)
-    return "" if record is None else record.vim
+    if record is not None:
+        return record.name or record.id, record.project, record.vim
+    member = _record_of(key, lookup)
+    name = split_key(key)[1]
+    return (name, "", "") if member is None else (name, member.project, member.vim)

@@ -159,10 +159,13 @@ class State:
         if old is not None:
             for cause in old.causes:
                 _leave(self.effects, cause.alarm, alarm_id)
+            is_waiting = old.state is AlarmState.RAISED
+            if is_waiting:
+                _leave(self.waiting, old.event_id, alarm_id)
             for mark in old.marks:
                 _leave(self.wanted, mark.key, alarm_id)
-            for event_id in _awaited(old):
-                _leave(self.waiting, event_id, alarm_id)
+                if is_waiting and mark.event_id != old.event_id:
+                    _leave(self.waiting, mark.event_id, alarm_id)
             if alarm is None:
                 del self.alarms[alarm_id]
                 self.alarm_at.pop((old.fault_type, old.resource), None)
@@ -174,10 +177,13 @@ class State:
                 self.alarms_on.setdefault(alarm.resource, {})[alarm_id] = None
             for cause in alarm.causes:
                 self.effects.setdefault(cause.alarm, {})[alarm_id] = None
+            is_waiting = alarm.state is AlarmState.RAISED
+            if is_waiting:
+                self.waiting.setdefault(alarm.event_id, {})[alarm_id] = None
             for mark in alarm.marks:
                 self.wanted.setdefault(mark.key, {})[alarm_id] = mark
-            for event_id in _awaited(alarm):
-                self.waiting.setdefault(event_id, {})[alarm_id] = None
+                if is_waiting and mark.event_id != alarm.event_id:
+                    self.waiting.setdefault(mark.event_id, {})[alarm_id] = None
 
     def chain(self, alarm_id: str) -> list[str]:
         """The alarm, what it is a consequence of, and so on to the root cause."""
@@ -185,13 +191,6 @@ class State:
         while (alarm := self.alarms.get(found[-1])) is not None and alarm.parent and alarm.parent not in found:
             found.append(alarm.parent)
         return found
-
-
-def _awaited(alarm: Alarm) -> set[int]:
-    """The events whose actions must be over before the alarm is confirmed."""
-    if alarm.state is not AlarmState.RAISED:
-        return set()
-    return {alarm.event_id, *[mark.event_id for mark in alarm.marks]}
 
 
 def _places(fault: Fault) -> set[str]:
