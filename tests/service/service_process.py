@@ -17,7 +17,7 @@ from typing import Any
 
 from service_api import Api
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 RUN = (
     "from nfvigil.app import serve; from nfvigil.settings import load; import sys, json; "
     "sys.exit(serve(load(None, json.loads(sys.argv[1]))))"

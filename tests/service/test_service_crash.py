@@ -130,6 +130,7 @@ def seed(request: pytest.FixtureRequest) -> int:
     return chosen
 
 
+@pytest.mark.timeout(0)  # as many kills as are asked for; every wait in here has its own limit
 @pytest.mark.parametrize("moments", MOMENTS)
 def test_nothing_is_lost_when_it_is_killed(
     moments: str,
@@ -147,6 +148,7 @@ def test_nothing_is_lost_when_it_is_killed(
     record_property("figures", figures(kills, count))
 
 
+@pytest.mark.timeout(0)
 def test_nothing_is_lost_over_postgresql_either(
     seed: int,
     postgresql: str,
