@@ -199,6 +199,7 @@ class Pipeline:
             await self._commit(change)
             self._observe("commit", (self._clock() - decided_us) / 1e6)
             self._tell(news)
+        await asyncio.sleep(0)  # the messages leave first: taking on a rack's 4,000 actions takes 30 ms
         self._waiting -= len(decisions)
         self._take_on(change.actions)
         first = 0
