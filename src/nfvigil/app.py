@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -429,12 +430,29 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
+def _bound(settings: Settings) -> socket.socket:
+    """The socket to listen on, before anything else is begun."""
+    try:
+        return socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise SettingsError(f"cannot listen on {settings.host} port {settings.port}: {error}") from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 async def _serve(settings: Settings) -> None:
+    with _bound(settings) as listener:
+        await _serve_on(listener, settings)
+
+
+async def _serve_on(listener: socket.socket, settings: Settings) -> None:
     async with open_service(settings) as service:
         if not settings.dev and not await service.store.tokens():
             raise SettingsError(
                 "nobody could use it: there are no tokens in the database. Make one first, for yourself:"
-                f" nfvigil token create --name me --role admin --database {settings.database_url}"
+                " nfvigil token create --name me --role admin (with the service's own --config or --database)"
                 " (or, on loopback and to play with only: nfvigil serve --dev)"
             )
 
@@ -442,18 +460,15 @@ async def _serve(settings: Settings) -> None:
             server = _Server(
                 uvicorn.Config(
                     app,
-                    host=settings.host,
-                    port=settings.port,
                     access_log=False,
                     log_config=None,
                     lifespan="off",
                     limit_concurrency=5000,
-                    backlog=2048,
                     timeout_graceful_shutdown=3,
                 )
             )
-            _log.info("serving", url=f"http://{settings.host}:{settings.port}", dev=settings.dev)
-            await server.serve()
+            _log.info("serving", url=f"http://{settings.host}:{listener.getsockname()[1]}", dev=settings.dev)
+            await server.serve(sockets=[listener])
 
         await service.run(listen)
 
