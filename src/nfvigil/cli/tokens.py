@@ -45,6 +45,8 @@ def create(
 ) -> None:
     """Make a token and print it, this once: only its hash is kept.
 
+    On an SQLite file this is done while the service does not run; on PostgreSQL at any time.
+
     \b
       nfvigil token create --role admin --name alice > ~/.nfvigil-token
       nfvigil token create --role member --project 4f0c... --expires 30d
@@ -123,7 +125,10 @@ def revoke(
     config: ConfigOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Take a token back. A running service believes it for some seconds more."""
+    """Take a token back. A running service believes it for some seconds more.
+
+    On an SQLite file this is done while the service does not run; on PostgreSQL at any time.
+    """
     from nfvigil.store import Store
 
     async def take_back(store: Store) -> str:
