@@ -28,6 +28,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from docs_nursery import SHIM
+
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 SETTINGS = "nfvigil.toml"
 SERVICE_PORT = "12345"
@@ -110,11 +112,35 @@ def free_port() -> int:
         return port
 
 
+class Nursery:
+    """Where ``nfvigil`` comes from in the documents' commands: see ``docs_nursery``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.door = directory / "door"
+        self.bin = directory / "bin"
+        self.bin.mkdir()
+        shim = self.bin / "nfvigil"
+        shim.write_text(f"#!{sys.executable} -IS\n{SHIM}", encoding="utf-8")
+        shim.chmod(0o755)
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("docs_nursery.py")), str(self.door)],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.door.exists() and time.monotonic() < deadline and self._process.poll() is None:
+            time.sleep(PAUSE_SECONDS)
+
+    def close(self) -> None:
+        _end(self._process)
+
+
 @dataclass
 class Stage:
     """One document's place to run in: a directory, private ports, a shell, and what runs beside it."""
 
     directory: Path
+    nursery: Nursery | None = None
     ports: dict[str, str] = field(default_factory=dict)
     shell: subprocess.Popen[bytes] | None = None
     beside: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -226,8 +252,12 @@ class Stage:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NFVIGIL_")}
         port = self.ports[SERVICE_PORT]
+        if self.nursery is not None:
+            kept["DOCS_NURSERY"] = str(self.nursery.door)
         return kept | {
-            "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', '')}",
+            "PATH": ":".join(
+                [*([str(self.nursery.bin)] if self.nursery else []), str(Path(sys.executable).parent), kept["PATH"]]
+            ),
             "NFVIGIL_PORT": port,
             "NFVIGIL_URL": f"http://127.0.0.1:{port}",
             "NO_COLOR": "1",

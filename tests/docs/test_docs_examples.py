@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docs_runner import Block, Stage, blocks, commands, fits
+from docs_runner import Block, Nursery, Stage, blocks, commands, fits
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [path for path in sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]) if blocks(path)]
@@ -14,11 +16,19 @@ LEFT_OUT = ("postgresql",)
 """Words of blocks whose examples need more than this machine surely has: the store's own tests cover them."""
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with tempfile.TemporaryDirectory() as directory:  # a short path: sockets have no room for long ones
+        nursery = Nursery(Path(directory))
+        yield nursery
+        nursery.close()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_what_a_document_shows_is_what_happens(document: Path, tmp_path: Path) -> None:
+def test_what_a_document_shows_is_what_happens(document: Path, nursery: Nursery, tmp_path: Path) -> None:
     if "$ curl " in document.read_text(encoding="utf-8") and shutil.which("curl") is None:
         pytest.skip("its examples use curl, which this machine lacks")
-    with Stage(tmp_path) as stage:
+    with Stage(tmp_path, nursery) as stage:
         for block in blocks(document):
             if not set(LEFT_OUT).intersection(block.words):
                 flaws = stage.play(block)
