@@ -179,13 +179,16 @@ def test_when_all_is_taken_back_nothing_is_left_and_every_state_is_restored(step
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.one_of(words, maintenance), max_size=30))
+@given(st.lists(st.one_of(words, words, maintenance, moves), max_size=30))
 def test_what_was_suppressed_in_maintenance_stands_when_it_ends(steps: list[tuple]) -> None:
     world = World()
     inside: set[str] = set()
     for step in steps:
         if step[0] == "word":
-            world.word(*step[1:])
+            if step[1][1].removeprefix("server/") not in world.gone:
+                world.word(*step[1:])
+        elif step[0] == "move":
+            world.move(*step[1:])
         else:
             (inside.add if step[2] == "in" else inside.discard)(step[1])
             world.desk.say(internal.MAINTENANCE, f"host/{step[1]}", Status.DOWN if step[2] == "in" else Status.UP)

@@ -35,5 +35,5 @@ def stable_id(*parts: object) -> str:
 
     It is not guessable back to its parts, so it may also stand for something its reader may not see.
     """
-    digest = blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+    digest = blake2b("\x1f".join([str(part) for part in parts]).encode(), digest_size=16).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
