@@ -101,7 +101,8 @@ def main() -> int:
 
 def render() -> str:
     parts = [INTRODUCTION, "\n"]
-    for path, model in [("", settings.Settings), *_sections(settings.Settings)]:
+    models: list[tuple[str, type[BaseModel]]] = [("", settings.Settings), *_sections(settings.Settings)]
+    for path, model in models:
         title = TITLES.get(path, f"`[{path}]`")
         parts.append(f"## {title}\n\n| Setting | Type | Default | What it is |\n|---|---|---|---|\n")
         texts = _docstrings(model)

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from typing import Any
 
 SHIM = """\
 import json, os, socket, sys
@@ -48,7 +49,7 @@ def serve_one(caller: socket.socket) -> None:
         caller.shutdown(socket.SHUT_RDWR)
 
 
-def become(order: dict[str, object], files: list[int]) -> int:
+def become(order: dict[str, Any], files: list[int]) -> int:
     from nfvigil.cli.main import main
 
     for target, file in enumerate(files):
@@ -57,15 +58,16 @@ def become(order: dict[str, object], files: list[int]) -> int:
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - they live as long as we do
     os.chdir(str(order["cwd"]))
     os.environ.clear()
-    os.environ.update(order["env"])  # type: ignore[arg-type]  # the shim's own environment
-    sys.argv = ["nfvigil", *order["argv"]]  # type: ignore[misc]  # the shim's own arguments
+    os.environ.update(order["env"])
+    sys.argv = ["nfvigil", *order["argv"]]
+    code: object = None
     try:
-        code = main()
+        main()
     except SystemExit as end:
-        code = end.code if end.code is not None else 0
+        code = end.code
     sys.stdout.flush()
     sys.stderr.flush()
-    return code if isinstance(code, int) else 0
+    return code if isinstance(code, int) else int(code is not None)
 
 
 def main(path: str) -> None:

@@ -116,11 +116,11 @@ def test_every_table_of_the_database_is_named() -> None:
 def operations() -> set[str]:
     """Method and path of everything that can be asked for."""
     intake, guard = cast(Intake, None), cast(Guard, None)
-    found = {
-        (method, route.path)
-        for route in [*routes(intake=intake, guard=guard), *(route for router in ROUTERS for route in router.routes)]
-        for method in cast(Route, route).methods or ()
-    }
+    every = [
+        *routes(intake=intake, guard=guard),
+        *(cast(Route, route) for router in ROUTERS for route in router.routes),
+    ]
+    found = {(method, route.path) for route in every for method in route.methods or ()}
     return {f"{method} {path}" for method, path in found if method != "HEAD"} | {"GET /openapi.json", "GET /docs"}
 
 
