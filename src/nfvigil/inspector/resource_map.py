@@ -77,7 +77,6 @@ class ResourceMap:
     def __init__(self, topology: Topology | None = None) -> None:
         self.records: dict[str, AnyRecord] = {}
         self._names: dict[str, tuple[str, ...]] = {}  # lower-case name -> the hosts that go by it
-        self._vims: dict[str, set[str]] = {}
         self._on_host: dict[str, dict[str, None]] = {}
         self._ports: dict[str, tuple[str, ...]] = {}
         self._members: dict[str, dict[str, None]] = {}
@@ -182,7 +181,12 @@ class ResourceMap:
                 seen.add(key)
                 if self.records.get(key) != record:
                     changed.append(record)
-        gone = self._vims.get(snapshot.vim, set()) - seen
+        # Looking through the records costs 20 ms for 300,000; a set of each VIM's keys would cost 8 to 16 MB for good.
+        gone = [
+            key
+            for key, record in self.records.items()
+            if key not in seen and record.vim == snapshot.vim and not isinstance(record, Device)
+        ]
         put = tuple(record for record in changed if not isinstance(record, Device))
         return self.apply(MapChange(vim=snapshot.vim, put=put, gone=tuple(sorted(gone))))
 
@@ -192,15 +196,15 @@ class ResourceMap:
         A mere change of state (a status, a service forced down) changes nobody's surroundings.
         """
         touched: set[str] = set()
-        mine = self._vims.setdefault(change.vim, set())
         ports: dict[str, list[str]] = {}
         for key in change.gone:
             record = self.records.pop(key, None)
-            mine.discard(key)
             if record is not None:
                 touched.add(key)
                 touched.update(self._unlink(key, record))
         for record in change.put:
+            if record.vim != change.vim:  # by it we know whose it is
+                record = msgspec.structs.replace(record, vim=change.vim)
             key = key_of(kind_of(record), record.id)
             old = self.records.get(key)
             if old == record:
@@ -212,7 +216,6 @@ class ResourceMap:
             if old is not None:
                 touched.update(self._unlink(key, old))
             self.records[key] = record
-            mine.add(key)
             if isinstance(record, Port) and old is None and record.server:
                 ports.setdefault(key_of(Kind.SERVER, record.server), []).append(key)
                 touched.add(key_of(Kind.SERVER, record.server))
