@@ -150,7 +150,7 @@ async def run(quick: bool) -> dict[str, Any]:
                 async with await Connection.open(service.port) as sender:
                     for size in SIZES:
                         note(f"{size} servers of {size} owners")
-                        limit = Limit(100, 3.5) if quick else Limit(500, 120)
+                        limit = Limit(100, 3.5) if quick else Limit(400, 60)
                         found, stages = await measure(service, sender, consumers, f"n{size}", size, limit)
                         result["servers"][str(size)] = figures(found, stages)
                     note("100 servers of one owner")
