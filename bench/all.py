@@ -44,7 +44,7 @@ class Row(NamedTuple):
     def target(self) -> str:
         if self.most is not None:
             return f"≤ {brief(self.most)} {self.unit}".strip()
-        return f"≥ {brief(self.least)} {self.unit}" if self.least is not None else ""
+        return f"≥ {brief(self.least)} {self.unit}".strip() if self.least is not None else ""
 
     @property
     def verdict(self) -> str:
@@ -85,12 +85,12 @@ def of_notify(found: dict[str, Any]) -> list[Row]:
     targets = {"1": 10.0, "20": 15.0, "50": 20.0, "100": 25.0}
     rows = []
     for size, row in found["servers"].items():
-        owners = "1 owner" if size == "1" else f"{size} owners"
+        owners = "1 server of 1 owner" if size == "1" else f"{size} servers of {size} owners"
         beside = (
             f"median {brief(row['p50_ms'])} ms; one after another {brief(row['reference_p50_ms'])} ms, "
             f"with an instant cloud {brief(row['reference_instant_cloud_p50_ms'])} ms"
         )
-        what = f"accepted -> last webhook, {size} servers of {owners}, p99"
+        what = f"accepted -> last webhook, {owners}, p99"
         rows.append(Row(what, row["p99_ms"], "ms", most=targets[size], beside=beside))
     one = found["one_owner"]["100"]
     what = "accepted -> webhook, 100 servers of 1 owner, p99"
