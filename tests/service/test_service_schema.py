@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -10,12 +12,19 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 from service_process import Service
 
 EXAMPLES = 400
+METHODS = ("get", "put", "post", "delete", "patch")
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+
+
+def operations(service: Service) -> list[tuple[str, str]]:
+    """(path, method) of everything that the API describes."""
+    paths = service.api.get("/openapi.json")["paths"]
+    return [(path, method) for path, item in paths.items() for method in item if method in METHODS]
 
 
 def test_whatever_is_asked_the_answer_is_one_of_those_described(service: Service) -> None:
     schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{service.port}/openapi.json")
-    strategies = [found.ok().as_strategy() for found in schema.get_all_operations()]
+    strategies = [schema[path][method].as_strategy() for path, method in operations(service)]
     assert len(strategies) > 40
 
     @settings(
@@ -27,7 +36,7 @@ def test_whatever_is_asked_the_answer_is_one_of_those_described(service: Service
         database=None,
     )
     @given(case=st.one_of(strategies))
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(base_url=f"http://127.0.0.1:{service.port}", checks=CHECKS, timeout=20)
 
     ask()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ def nfvigil(*arguments: str, seconds: float = 60.0) -> subprocess.CompletedProce
 
 def fault(number: int, **more: Any) -> dict[str, Any]:
     return {"type": "compute.host.memory", "resource": f"host/x-{number}", **more}
+
+
+def is_taken(service: Service, event: dict[str, Any]) -> bool:
+    return service.api.ask("POST", "/v1/events", event).status == 200
 
 
 def told(consumer: Consumer) -> set[str]:
@@ -57,11 +62,9 @@ def test_a_full_disk_is_said_to_senders_and_costs_nothing_that_was_acknowledged(
 
     resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
-    def is_taken(number: int) -> bool:
-        return service.api.ask("POST", "/v1/events", fault(number)).status == 200
-
     for number in refused:
-        wait_until(lambda number=number: is_taken(number), "the disk has room again")
+        event = fault(number)
+        wait_until(partial(is_taken, service, event), "the disk has room again")
         acknowledged.append(f"host/x-{number}")
     consumer.wait_for(lambda: told(consumer) >= set(acknowledged), "everything acknowledged", 30)
     service.wait_quiet()
