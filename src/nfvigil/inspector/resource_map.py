@@ -48,6 +48,8 @@ class Lookup(Protocol):
 INVERSE = {
     "servers": "hosting",
     "hosting": "servers",
+    "dependents": "depends_on",
+    "depends_on": "dependents",
     "hosts": "above",
     "above": "hosts",
     "switches": "hosts",
@@ -92,6 +94,8 @@ class ResourceMap:
         self._relations: dict[str, Callable[[str], Iterable[str]]] = {
             "servers": lambda key: self._on_host.get(key, ()),
             "hosting": self._hosting,
+            "dependents": lambda key: self._below.get(key, ()),
+            "depends_on": lambda key: self._above.get(key, ()),
             "hosts": lambda key: self._reach(key, self._below, (Kind.HOST,)),
             "above": lambda key: self._reach(key, self._above, ()),
             "switches": lambda key: self._reach(key, self._above, (Kind.SWITCH,)),
