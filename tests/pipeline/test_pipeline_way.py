@@ -366,7 +366,7 @@ async def test_a_storm_is_told_in_one_message_and_each_event_knows_with_which(wo
         ([{News.RAISED}, set(), {News.RAISED}], [3]),
         ([set(), {News.RAISED}], [1, 1]),
     ],
-    ids=str,
+    ids=range(9),
 )
 async def test_only_what_cannot_change_places_is_told_together(kinds: list[set[News]], groups: list[int]) -> None:
     alarm = Alarm(id="a", fault_type="f", resource="host/h", event_id=1, event_us=1, raised_us=1, root="a")

@@ -31,15 +31,16 @@ def on_store(
     config: Path | None,
     database: str | None,
     read_only: bool = False,
+    beside: bool = False,
 ) -> Found:
-    """What ``work`` comes to on the open database. ``read_only`` may run beside a service on an SQLite file."""
-    return run(_work(work, database_url(config, database), read_only))
+    """What ``work`` comes to on the open database. ``read_only`` and ``beside`` may run beside a service."""
+    return run(_work(work, database_url(config, database), read_only, beside))
 
 
-async def _work(work: Callable[[Store], Awaitable[Found]], url: str, read_only: bool) -> Found:
+async def _work(work: Callable[[Store], Awaitable[Found]], url: str, read_only: bool, beside: bool) -> Found:
     from nfvigil.store import open_store
 
-    store = await open_store(url, node=NODE, clock=now_us, read_only=read_only)
+    store = await open_store(url, node=NODE, clock=now_us, read_only=read_only, beside=beside)
     try:
         return await work(store)
     finally:

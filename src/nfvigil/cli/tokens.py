@@ -45,7 +45,7 @@ def create(
 ) -> None:
     """Make a token and print it, this once: only its hash is kept.
 
-    On an SQLite file this is done while the service does not run; on PostgreSQL at any time.
+    A running service knows it at once.
 
     \b
       nfvigil token create --role admin --name alice > ~/.nfvigil-token
@@ -80,7 +80,7 @@ def create(
     async def add(store: Store) -> None:
         await store.add_token(record)
 
-    on_store(add, config=config, database=database)
+    on_store(add, config=config, database=database, beside=True)
 
     def draw(_: Any) -> None:
         complain(f"id {record.id}, role {role.value}, project {project or '-'}; it is not shown again:")
@@ -125,10 +125,7 @@ def revoke(
     config: ConfigOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Take a token back. A running service believes it for some seconds more.
-
-    On an SQLite file this is done while the service does not run; on PostgreSQL at any time.
-    """
+    """Take a token back. A running service believes it for some seconds more."""
     from nfvigil.store import Store
 
     async def take_back(store: Store) -> str:
@@ -140,4 +137,4 @@ def revoke(
         await store.revoke_token(found[0])
         return found[0]
 
-    say(f"revoked: {on_store(take_back, config=config, database=database)}")
+    say(f"revoked: {on_store(take_back, config=config, database=database, beside=True)}")

@@ -14,6 +14,10 @@ WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.05
 
 
+class InUseError(SettingsError):
+    """Another process holds it."""
+
+
 class FileLock:
     """Held from ``acquire`` to ``release``. It lies in a file of its own beside the database."""
 
@@ -23,7 +27,7 @@ class FileLock:
         self._descriptor = -1
 
     async def acquire(self, wait_seconds: float = WAIT_SECONDS) -> None:
-        """Wait a little for a predecessor that is just ending. Raises SettingsError where it does not."""
+        """Wait a little for a predecessor that is just ending. Raises InUseError where it does not."""
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -32,7 +36,7 @@ class FileLock:
         while not self._try():
             if asyncio.get_running_loop().time() >= deadline:
                 self.release()
-                raise SettingsError(f"the database {self._database} is in use by another process")
+                raise InUseError(f"the database {self._database} is in use by another process")
             await asyncio.sleep(_PAUSE_SECONDS)
 
     def _try(self) -> bool:

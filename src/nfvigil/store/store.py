@@ -24,7 +24,7 @@ from nfvigil.store.address import Address, parse
 from nfvigil.store.admin_records import AdminRecords
 from nfvigil.store.alarm_records import AlarmRecords
 from nfvigil.store.event_records import EventRecords
-from nfvigil.store.file_lock import WAIT_SECONDS, FileLock
+from nfvigil.store.file_lock import WAIT_SECONDS, FileLock, InUseError
 from nfvigil.store.hot_path import HotPath
 from nfvigil.store.migrating import bring_up_to_date, revision_of
 from nfvigil.store.ops import Op, Result, Writer
@@ -56,22 +56,27 @@ async def open_store(
     clock: Callable[[], int],
     upgrade: bool = True,
     read_only: bool = False,
+    beside: bool = False,
     lease_seconds: float = LEASE_SECONDS,
     lock_wait_seconds: float = WAIT_SECONDS,
 ) -> Store:
     """Open a database; an older schema is upgraded, a newer one refused.
 
-    With ``read_only`` it may be in use by another process, and every write is refused. ``node`` is this process's
+    With ``read_only`` it may be in use by another process, and every write is refused. With ``beside`` it may be in
+    use too, and small writes of what that process does not keep in memory (tokens) are taken. ``node`` is our
     name in leases and must stay the same over restarts. Raises SettingsError where the address, the schema or another
     process is in the way, StoreUnavailableError where the database does not answer.
     """
     address = parse(url)
     async with AsyncExitStack() as stack:
+        is_alone = True
         if address.is_sqlite:
-            await _make_ready(address, stack, read_only=read_only, lock_wait_seconds=lock_wait_seconds)
+            is_alone = await _make_ready(
+                address, stack, read_only=read_only, beside=beside, lock_wait_seconds=lock_wait_seconds
+            )
         engine = _engine(address, read_only=read_only)
         stack.push_async_callback(engine.dispose)
-        await _upgrade_or_refuse(engine, address, upgrade=upgrade and not read_only)
+        await _upgrade_or_refuse(engine, address, upgrade=upgrade and is_alone and not read_only)
         writer = _writer(address, read_only=read_only)
         stack.push_async_callback(writer.close)
         store = Store(
@@ -81,7 +86,7 @@ async def open_store(
             node=node,
             lease_seconds=lease_seconds,
         )
-        if not read_only:
+        if not read_only and not beside:
             await store.renew_leases(lease_seconds)
         store._stack = stack.pop_all()
         return store
@@ -92,20 +97,27 @@ async def upgrade(url: str) -> tuple[str, str]:
     address = parse(url)
     async with AsyncExitStack() as stack:
         if address.is_sqlite:
-            await _make_ready(address, stack, read_only=False, lock_wait_seconds=WAIT_SECONDS)
+            await _make_ready(address, stack, read_only=False, beside=False, lock_wait_seconds=WAIT_SECONDS)
         engine = _engine(address, read_only=False)
         stack.push_async_callback(engine.dispose)
         return await _upgrade_or_refuse(engine, address, upgrade=True), REVISIONS[-1]
 
 
-async def _make_ready(address: Address, stack: AsyncExitStack, *, read_only: bool, lock_wait_seconds: float) -> None:
-    """See that the file can be used, by us alone if it is to be written."""
+async def _make_ready(
+    address: Address, stack: AsyncExitStack, *, read_only: bool, beside: bool, lock_wait_seconds: float
+) -> bool:
+    """See that the file can be used, by us alone if it is to be written; returns whether we are alone."""
     if read_only:
         if not address.path.exists():
             raise SettingsError(f"there is no database {address.path}")
-        return
+        return True
     lock = FileLock(database=address.path)
-    await lock.acquire(lock_wait_seconds)
+    try:
+        await lock.acquire(0.0 if beside else lock_wait_seconds)
+    except InUseError:
+        if beside:
+            return False
+        raise
     stack.callback(lock.release)
     try:
         # Made here with WAL on, and for our eyes only: it holds the secrets of the endpoints.
@@ -114,6 +126,7 @@ async def _make_ready(address: Address, stack: AsyncExitStack, *, read_only: boo
         connection.close()
     except (OSError, sqlite3.Error) as error:
         raise StoreUnavailableError(f"the database {address.path} cannot be opened: {error}") from error
+    return True
 
 
 async def _upgrade_or_refuse(engine: AsyncEngine, address: Address, *, upgrade: bool) -> str:
