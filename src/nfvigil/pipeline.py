@@ -310,7 +310,9 @@ class Pipeline:
             self._is_touched.clear()
             keys, self._touched = list(self._touched), {}
             for first in range(0, len(keys), KEYS_MAX):
-                event = self.event(internal.MAP_CHANGED, "", keys=keys[first : first + KEYS_MAX])
+                some = keys[first : first + KEYS_MAX]
+                gone = [key for key in some if self.map.get(key) is None]
+                event = self.event(internal.MAP_CHANGED, "", keys=some, gone=gone)
                 try:
                     await self.keep([event])
                 except (StoreUnavailableError, OverloadedError):

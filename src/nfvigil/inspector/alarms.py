@@ -51,6 +51,8 @@ def raise_alarm(
 
 def refresh(turn: Turn, alarm: Alarm) -> None:
     """The map has changed: let go of those whom the alarm does not concern any more, take in those it does now."""
+    if alarm.vim and not identity_of(alarm.resource, turn.map_now)[2]:
+        return  # its cloud was not read since the start, or it is gone: nothing says that the others are well again
     alarm = _look_again(turn, alarm)
     rules = {rule.name: rule for rule in turn.policy.cascade_rules(alarm.fault_type)}
     dropped = []

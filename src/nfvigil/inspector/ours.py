@@ -24,7 +24,7 @@ def handle(turn: Turn) -> None:
     if event.type == internal.VIM_SETTLED:
         vim_settled(turn, int(details["event_id"]), set(details.get("failed", ())))
     elif event.type == internal.MAP_CHANGED:
-        map_changed(turn, details["keys"])
+        map_changed(turn, details["keys"], set(details.get("gone", details["keys"])))
     elif event.type == internal.ALARM_ACKED:
         acknowledge(turn, details["alarm_id"], details.get("by", ""))
     elif event.type == internal.ALARM_CLEARED:
@@ -38,11 +38,15 @@ def vim_settled(turn: Turn, event_id: int, failed: set[str]) -> None:
     turn.settle(event_id, failed)
 
 
-def map_changed(turn: Turn, keys: list[str]) -> None:
-    """Who is where has changed: what follows from the alarms there is worked out anew."""
+def map_changed(turn: Turn, keys: list[str], gone: set[str]) -> None:
+    """Who is where has changed: what follows from the alarms there is worked out anew.
+
+    ``gone`` are the keys that the map did not have when it changed. That it lacks one now says nothing: after a
+    restart the cloud may not have been read yet.
+    """
     for key in keys:
         is_unknown = turn.map.get(key) is None
-        is_deleted = is_unknown and split_key(key)[0] in ("server", "port", "volume", "network")
+        is_deleted = is_unknown and key in gone and split_key(key)[0] in ("server", "port", "volume", "network")
         known_as = turn.map.resolve(key) if is_unknown else None
         for fault_id in sorted(turn.state.faults_on.get(key, ())):
             fault = turn.state.faults[fault_id]
