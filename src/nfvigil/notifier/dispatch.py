@@ -33,6 +33,11 @@ _TURN_MAX = 32
 _log = structlog.get_logger(__name__)
 
 
+SLICE = 8
+"""Lanes started in one turn of the event loop. What is written in a turn leaves at its end: in slices the first
+consumers read while the messages for the others are still being made."""
+
+
 class Outbox(Protocol):
     """The store's side of deliveries."""
 
@@ -90,6 +95,7 @@ class Dispatcher:
         self._lanes: dict[str, dict[str, Lane]] = {}
         self._ready: deque[Lane] = deque()
         self._ready_suspects: deque[Lane] = deque()
+        self._slice_left = SLICE
         self._active = 0
         self._active_suspects = 0
         self._group: asyncio.TaskGroup | None = None
@@ -294,12 +300,17 @@ class Dispatcher:
         if self._group is None or self._is_closing:
             return
         while self._active < self._limits.tasks_max:
+            if not self._slice_left:
+                return
             if self._ready:
                 lane = self._ready.popleft()
             elif self._ready_suspects and self._active_suspects < max(1, self._limits.tasks_max // 2):
                 lane = self._ready_suspects.popleft()
             else:
                 return
+            if self._slice_left == SLICE:
+                asyncio.get_running_loop().call_soon(self._next_slice)
+            self._slice_left -= 1
             lane.is_ready = False
             lane.is_active = True
             lane.is_suspect = lane.failing_since_us is not None
@@ -308,6 +319,10 @@ class Dispatcher:
             task = self._group.create_task(self._serve(lane))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _next_slice(self) -> None:
+        self._slice_left = SLICE
+        self._fill_places()
 
     async def _serve(self, lane: Lane) -> None:
         """Send what the lane has until it is empty, must wait, or has had its turn."""
