@@ -463,6 +463,8 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
                     access_log=False,
                     log_config=None,
                     lifespan="off",
+                    proxy_headers=False,
+                    server_header=False,
                     limit_concurrency=5000,
                     timeout_graceful_shutdown=3,
                 )
