@@ -38,3 +38,14 @@ def test_a_server_that_the_cloud_was_not_asked_about_is_not_deleted() -> None:
     decision = desk.take(desk.event(internal.MAP_CHANGED, "", door=internal.DOOR, details=deleted))
 
     assert [(news, alarm.resource) for news, alarm in decision.verdict.alarms] == [(News.CLEARED, "server/s0-0")]
+
+
+def test_a_clear_finds_its_fault_by_the_name_that_the_monitor_used() -> None:
+    desk = Desk()
+    desk.say("host.down", "host/h0.example.net", monitor="m")
+    desk.map = ResourceMap()
+
+    decision = desk.say("host.down", "host/h0.example.net", Status.UP, monitor="m")
+
+    assert {alarm.resource for news, alarm in decision.verdict.alarms if news is News.CLEARED} >= {"host/h0"}
+    assert not desk.state.alarms

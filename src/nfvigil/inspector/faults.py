@@ -42,7 +42,12 @@ def take_word(turn: Turn, key: str) -> None:
             turn.say(Reason.NOT_SELECTED, rule.name, key, f"nothing stands in the relation {rule.at} to it")
         elif rule.count is None:
             word = Assertion(
-                event_id=event.id, event_type=event.type, resource=key, monitor=event.monitor, time_us=event.time_us
+                event_id=event.id,
+                event_type=event.type,
+                resource=key,
+                named=event.resource if event.resource != key else "",
+                monitor=event.monitor,
+                time_us=event.time_us,
             )
             for place in at:
                 _assert(turn, rule, place, (word,))
@@ -102,7 +107,9 @@ def awaken(turn: Turn, fault: Fault) -> None:
 def recognise(turn: Turn, fault: Fault, key: str) -> None:
     """The map knows now what monitors spoke of under a name that it did not know: the fault belongs there."""
     end_fault(turn, fault)
-    words = tuple(msgspec.structs.replace(word, resource=key) for word in fault.assertions)
+    words = tuple(
+        msgspec.structs.replace(word, resource=key, named=word.named or word.resource) for word in fault.assertions
+    )
     known = turn.state.faults.get(turn.state.fault_at.get((fault.type, key), ""))
     if known is not None:
         turn.put_fault(msgspec.structs.replace(known, assertions=_joined(known.assertions, words)))
@@ -185,7 +192,7 @@ def _is_taken_back(turn: Turn, fault: Fault, word: Assertion, key: str) -> bool:
     event = turn.event
     if event.monitor and word.monitor != event.monitor:
         return False
-    if event.type == word.event_type and key == word.resource:
+    if event.type == word.event_type and key in (word.resource, word.named):
         return True
     return event.type == fault.type and key == fault.resource
 

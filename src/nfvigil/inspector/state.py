@@ -194,7 +194,8 @@ class State:
 
 
 def _places(fault: Fault) -> set[str]:
-    return {fault.resource, *(word.resource for word in fault.assertions)}
+    words = fault.assertions
+    return {fault.resource, *(word.resource for word in words), *(word.named for word in words if word.named)}
 
 
 def _leave(index: dict[Any, dict[str, Any]], place: Any, member: str) -> None:

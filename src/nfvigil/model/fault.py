@@ -34,6 +34,8 @@ class Assertion(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaul
     event_type: str
     resource: str
     """What the monitor spoke of: the fault itself may be on something else (a NIC's on its host)."""
+    named: str = ""
+    """What the monitor called that, where it is another name: it may take its word back while the map is not known."""
     monitor: str = ""
     time_us: int = 0
     needed: int = 1
