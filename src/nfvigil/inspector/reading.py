@@ -17,6 +17,8 @@ from nfvigil.model.event import Status
 from nfvigil.model.fault import FaultType
 
 SIZE_MAX = 1 << 20
+Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Safe, and in C where PyYAML was built with it: ten times as quick."""
 DEPTH_MAX = 20
 RULES_MAX = 2_000
 
@@ -79,11 +81,11 @@ class _Reader:
         try:
             if not self._is_plain(text):
                 return None
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = yaml.compose(text, Loader=Loader)
             if node is None:
                 return None
             self._note(node, "")
-            return yaml.safe_load(text)
+            return yaml.load(text, Loader=Loader)  # noqa: S506 - a safe one
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             line = mark.line + 1 if mark is not None else 0
@@ -98,7 +100,7 @@ class _Reader:
     def _is_plain(self, text: str) -> bool:
         """Whether the text stands for no more than it says: a few lines of aliases or brackets can cost gigabytes."""
         depth = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=Loader):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):

@@ -59,9 +59,9 @@ _SPELLINGS = {
 def severity_of(value: str | int) -> Severity | None:
     """Read a severity as monitors write it (``critical``, ``WARN``, ``OK``, 4); None if it is none."""
     if isinstance(value, int):
-        return Severity.from_rank(value)
+        return Severity.from_rank(value) if value >= 0 else None  # a negative one is no "cleared"
     word = value.strip().lower()
-    if word.lstrip("-").isdigit() and len(word) < 10:
+    if word.isdecimal() and len(word) < 10:
         return Severity.from_rank(int(word))
     if word in Severity._value2member_map_:
         return Severity(word)
