@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from nfvigil.errors import OverloadedError, StoreUnavailableError
+from nfvigil.errors import OverloadedError, UnavailableError
 from nfvigil.inspector import internal
 from nfvigil.inspector.decide import decide
 from nfvigil.inspector.policy import CompiledPolicy
@@ -43,6 +43,9 @@ WAITING_MAX = 100_000
 """Events kept and not decided; beyond that senders are told to come back later."""
 KEYS_MAX = 500
 """Resources named in one event about a changed map."""
+
+RETRY_SECONDS = 0.5
+"""How long actions wait before they are offered again to a controller that has enough of them."""
 
 
 class Keeper(Protocol):
@@ -116,6 +119,8 @@ class Pipeline:
         self._waiting = 0
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._untaken: deque[Sequence[Action]] = deque()
+        self._is_untaken = asyncio.Event()
         self._unfinished: dict[int, set[str]] = {}
         self._failed: dict[int, set[str]] = {}
         self._touched: dict[str, None] = {}
@@ -131,6 +136,8 @@ class Pipeline:
 
         Raises StoreUnavailableError or OverloadedError: then none of them is kept.
         """
+        if self._waiting + len(events) > WAITING_MAX:
+            raise OverloadedError(f"{self._waiting} events are waiting to be decided")
         await self._keep(_Slot(events, None))
 
     async def ask(self, event: Event) -> Decision:
@@ -145,8 +152,6 @@ class Pipeline:
         return internal.internal_event(self._ids(), kind, resource, self._clock(), status, details)
 
     async def _keep(self, slot: _Slot) -> None:
-        if self._waiting + len(slot.events) > WAITING_MAX:
-            raise OverloadedError(f"{self._waiting} events are waiting to be decided")
         self._slots.append(slot)
         self._waiting += len(slot.events)
         started = self._clock()
@@ -164,6 +169,7 @@ class Pipeline:
         """Decide about whatever is kept, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch_map(), name="map changes")
+            group.create_task(self._hand_over_later(), name="actions that wait")
             while True:
                 await self._wake.wait()
                 self._wake.clear()
@@ -256,7 +262,7 @@ class Pipeline:
             try:
                 await self._keeper.commit(change)
                 return
-            except StoreUnavailableError as error:
+            except UnavailableError as error:
                 _log.error("decisions wait for the store", reason=str(error), events=len(change.decisions))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
@@ -267,7 +273,27 @@ class Pipeline:
         if actions:
             for action in actions:
                 self._unfinished.setdefault(action.event_id, set()).add(action.id)
-            self._act(actions)
+            self._untaken.append(actions)
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Actions go to the controller in their order, as far as it takes them: news must not wait for a dead VIM."""
+        while self._untaken:
+            try:
+                self._act(self._untaken[0])
+            except OverloadedError as error:
+                if not self._is_untaken.is_set():
+                    _log.warning("actions wait for the controller", reason=str(error))
+                self._is_untaken.set()
+                return
+            self._untaken.popleft()
+        self._is_untaken.clear()
+
+    async def _hand_over_later(self) -> None:
+        while True:
+            await self._is_untaken.wait()
+            await asyncio.sleep(RETRY_SECONDS)
+            self._hand_over()
 
     async def report(self, actions: Sequence[Action]) -> None:
         """The controller says how actions went. When an event's last one is over, its alarms are confirmed."""
@@ -284,7 +310,8 @@ class Pipeline:
 
     async def _settled(self, event_id: int) -> None:
         failed = sorted(self._failed.get(event_id, ()))
-        await self.keep([self.event(internal.VIM_SETTLED, "", event_id=event_id, failed=failed)])
+        # Past the bound: what we began must come to its end, and a start with a full log must not fail for it.
+        await self._keep(_Slot([self.event(internal.VIM_SETTLED, "", event_id=event_id, failed=failed)], None))
         self._unfinished.pop(event_id, None)
         self._failed.pop(event_id, None)
 
@@ -315,7 +342,7 @@ class Pipeline:
                 event = self.event(internal.MAP_CHANGED, "", keys=some, gone=gone)
                 try:
                     await self.keep([event])
-                except (StoreUnavailableError, OverloadedError):
+                except UnavailableError:
                     self._touched.update(dict.fromkeys(event.details["keys"]))
                     self._is_touched.set()
                     await asyncio.sleep(1.0)

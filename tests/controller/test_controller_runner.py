@@ -363,10 +363,18 @@ async def test_an_action_offered_twice_is_done_once() -> None:
 
 async def test_more_than_the_bound_is_not_taken_and_none_of_it() -> None:
     async with running(Told(), waiting_max=3) as controller:
+        controller.offer([new_action("reboot", "server/0")])
         with pytest.raises(OverloadedError):
-            controller.offer([new_action("reboot", f"server/{n}") for n in range(4)])
+            controller.offer([new_action("reboot", f"server/{n}") for n in range(1, 4)])
 
-        assert controller.depth() == {"sim": 0}
+        assert controller.depth() == {"sim": 1}
+
+
+async def test_what_belongs_together_is_taken_however_much_it_is_when_nothing_waits() -> None:
+    async with running(Told(), waiting_max=3) as controller:
+        controller.offer([new_action("reboot", f"server/{n}") for n in range(4)])
+
+        assert controller.depth() == {"sim": 4}
 
 
 async def test_an_action_for_a_vim_that_is_not_there_fails_at_once() -> None:

@@ -93,13 +93,13 @@ class Controller:
         """Take these on. Those under way or over already are passed by, so that anything may be offered twice.
 
         ``again`` says that they were found in the store: an earlier process may have done them already.
-        OverloadedError, and none of them is taken, where more would be waiting than the bound allows: they stay in
-        the store, to be offered again.
+        OverloadedError, and none of them is taken, where more would be waiting than the bound allows: they are to be
+        offered again. Whoever comes when nothing waits is always taken: what belongs together cannot be parted.
         """
         if self._stop.is_set():
             return
         fresh = {action.id: action for action in actions if not self._is_known(action)}
-        if len(self._jobs) + len(fresh) > self._waiting_max:
+        if self._jobs and len(self._jobs) + len(fresh) > self._waiting_max:
             raise OverloadedError(f"{len(self._jobs)} actions are waiting already")
         now = _monotonic()
         jobs = []
