@@ -33,7 +33,7 @@ from nfvigil.model.ids import EventIds
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.resource import Host, MapChange, Snapshot
 from nfvigil.model.subscription import Subscription
-from nfvigil.model.verdict import Decision, News
+from nfvigil.model.verdict import Decision, News, Verdict
 
 _log = structlog.get_logger(__name__)
 
@@ -193,7 +193,7 @@ class Pipeline:
         decisions: list[Decision] = []
         for slot in batch:
             for event in slot.events:
-                decided = decide(event, self.policy, self.map, self.state)
+                decided = self._decided(event)
                 self.state.apply(decided.verdict)
                 decisions.append(msgspec.structs.replace(decided, decided_us=self._clock()))
                 if len(decisions) % 64 == 0:
@@ -214,6 +214,16 @@ class Pipeline:
             if slot.waits is not None and not slot.waits.done():
                 slot.waits.set_result(decisions[first:last])
             first = last
+
+    def _decided(self, event: Event) -> Decision:
+        """The decision; none where it fails, which leaves the state as it was. It stays in the log, and would end
+        this process and every one after it, all other alarms with it.
+        """
+        try:
+            return decide(event, self.policy, self.map, self.state)
+        except Exception:
+            _log.exception("an event could not be decided and is passed by", event_id=event.id, type=event.type)
+            return Decision(event=event, verdict=Verdict(event_id=event.id, policy=self.policy.label))
 
     def _change(self, decisions: Sequence[Decision], now_us: int) -> tuple[Change, list[tuple[Notification, Delivery]]]:
         notifications: list[Notification] = []

@@ -145,3 +145,12 @@ async def test_our_own_events_are_kept_though_the_bound_is_reached() -> None:
     assert world.pipeline.waiting == WAITING_MAX + 1
     with pytest.raises(OverloadedError):
         await world.pipeline.keep([world.down("compute-1")])
+
+
+async def test_an_event_that_cannot_be_decided_is_passed_by_and_the_next_one_counts() -> None:
+    world = World()
+    async with world.running():
+        bad = world.pipeline.event("nfvigil.vim.settled", "")  # without its details, as a fault of ours would have it
+
+        assert (await world.pipeline.ask(bad)).verdict.is_empty
+        assert (await world.pipeline.ask(world.down("compute-1"))).verdict.faults
