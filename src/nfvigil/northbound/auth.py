@@ -11,13 +11,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
+from ipaddress import ip_address
 from secrets import token_urlsafe
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.requests import Request
 
-from nfvigil.errors import UnknownCallerError
+from nfvigil.errors import ForbiddenError, UnknownCallerError
 from nfvigil.model.identity import Identity, Role
 from nfvigil.model.times import SECOND
 
@@ -68,7 +70,7 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Guard:
-    """Finds out who sent a request; ``dev`` lets those without a token in as administrators."""
+    """Finds out who sent a request; ``dev`` lets programs without a token in as administrators."""
 
     def __init__(
         self,
@@ -95,6 +97,8 @@ class Guard:
         token = token_of(request)
         if token is None:
             if self._dev:
+                if not is_from_here(request):
+                    raise ForbiddenError("without a token only programs on this machine are let in, not web pages")
                 return DEVELOPER
             raise UnknownCallerError("send a token in the header X-Auth-Token, or as Authorization: Bearer")
         identity = await self.identify(token)
@@ -143,6 +147,27 @@ class Guard:
         self._asking.pop(hashed, None)
         if not done.cancelled():
             done.exception()  # Seen by whoever waits; if all of them have gone, nobody needs it.
+
+
+def is_from_here(request: Request) -> bool:
+    """Whether no web page of others sent it. A browser on this machine reaches us for any page that is open in it: it
+    then names the page's origin or, where the page's own name was made to lead to us, that name as the host.
+    """
+    host = request.headers.get("host")
+    if host is not None and not _is_loopback(host):
+        return False
+    origin = request.headers.get("origin")
+    if origin is not None and origin != f"{request.url.scheme}://{host}":
+        return False
+    return request.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def token_of(request: Request) -> str | None:

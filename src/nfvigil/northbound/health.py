@@ -59,7 +59,7 @@ def _headline(reason: str) -> str:
 async def _is_administrator(parts: Parts, request: Request) -> bool:
     try:
         return (await parts.guard(request)).is_admin
-    except (UnknownCallerError, UnavailableError):
+    except (ForbiddenError, UnknownCallerError, UnavailableError):
         return False
 
 
