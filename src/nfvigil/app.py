@@ -237,6 +237,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             state=state,
             ids=ids,
             clock=clock,
+            forget=lambda *names: intake.forget(*names),
             observe=metrics.stage,
         )
         plugins = action_plugins()
@@ -278,7 +279,6 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             safety=safety,
             channels=channels,
             composer=composer,
-            forget=intake.forget,
             health=_health(store, inventory, pipeline, dispatcher, controller),
             simulation=next((vim for vim in vims.values() if isinstance(vim, SimulatedVim)), None),
             clock=clock,

@@ -19,7 +19,7 @@ from nfvigil.model.alarm import Alarm, Audience
 from nfvigil.model.answers import Difference, DryRun, Health, Replay, ResourceDetail
 from nfvigil.model.event import Event, Status
 from nfvigil.model.notification import Notification
-from nfvigil.model.resource import Host, split_key
+from nfvigil.model.resource import split_key
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision, News
 from nfvigil.notifier.admission import check_subscription
@@ -62,7 +62,6 @@ class Desk:
         safety: Safety,
         channels: Mapping[str, Channel],
         composer: Composer,
-        forget: Callable[..., None],
         health: Callable[[], Awaitable[Health]],
         simulation: SimulatedVim | None,
         clock: Callable[[], int],
@@ -76,7 +75,6 @@ class Desk:
         self._safety = safety
         self._channels = channels
         self._composer = composer
-        self._forget = forget
         self._health = health
         self._simulation = simulation
         self._clock = clock
@@ -100,16 +98,8 @@ class Desk:
                 "the alarm only follows from others: clear its root cause",
                 [FieldError("root_cause_id", alarm.root)],
             )
-        fault = self._pipeline.state.faults.get(alarm.fault)
         event = self._pipeline.event(internal.ALARM_CLEARED, alarm.resource, Status.UP, alarm_id=alarm_id, by=by)
-        decision = await self._pipeline.ask(event)
-        names = {alarm.resource, *(word.resource for word in (fault.assertions if fault else ()))}
-        for name in tuple(names):
-            record = self._pipeline.map.get(name)
-            if isinstance(record, Host):
-                names.update(f"host/{other}" for other in (record.name, *record.aliases) if other)
-        self._forget(*names)
-        return _changed(decision, alarm_id)
+        return _changed(await self._pipeline.ask(event), alarm_id)
 
     def _open_alarm(self, alarm_id: str, project: str | None) -> Alarm:
         alarm = self._pipeline.state.alarms.get(alarm_id)

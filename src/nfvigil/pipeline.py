@@ -29,6 +29,7 @@ from nfvigil.model.action import Action, ActionState
 from nfvigil.model.alarm import Alarm, AlarmState, HistoryEntry
 from nfvigil.model.change import Change
 from nfvigil.model.event import Event, Status
+from nfvigil.model.fault import Fault
 from nfvigil.model.ids import EventIds
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.resource import Host, MapChange, Snapshot
@@ -103,6 +104,7 @@ class Pipeline:
         state: State,
         ids: EventIds,
         clock: Callable[[], int],
+        forget: Callable[..., None] = lambda *_names: None,
         observe: Observe = lambda _stage, _seconds: None,
     ) -> None:
         self.policy = policy
@@ -114,6 +116,7 @@ class Pipeline:
         self._act = act
         self._ids = ids
         self._clock = clock
+        self._forget = forget
         self._observe = observe
         self._slots: deque[_Slot] = deque()
         self._waiting = 0
@@ -208,12 +211,26 @@ class Pipeline:
         await asyncio.sleep(0)  # the messages leave first: taking on a rack's 4,000 actions takes 30 ms
         self._waiting -= len(decisions)
         self._take_on(change.actions)
+        for fault in change.faults:
+            if fault.cleared_us is not None:
+                self._forget(*self._names_of(fault))
         first = 0
         for slot in batch:
             last = first + len(slot.events)
             if slot.waits is not None and not slot.waits.done():
                 slot.waits.set_result(decisions[first:last])
             first = last
+
+    def _names_of(self, fault: Fault) -> set[str]:
+        """What monitors may have called what was ill: cleared by any of them, the same report counts again."""
+        names = {fault.resource}
+        for word in fault.assertions:
+            names.update((word.resource, word.named or word.resource))
+        for key in tuple(names):
+            record = self.map.get(key)
+            if isinstance(record, Host):
+                names.update(f"host/{other}" for other in (record.name, *record.aliases) if other)
+        return names
 
     def _decided(self, event: Event) -> Decision:
         """The decision; none where it fails, which leaves the state as it was. It stays in the log, and would end

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC
 
+import msgspec
 import pytest
 
 from nfvigil.controller.vims.simulated import SimulatedVim
@@ -21,6 +23,9 @@ from nfvigil.model.change import Change
 from nfvigil.model.event import Event
 from nfvigil.model.ids import EventIds
 from nfvigil.pipeline import WAITING_MAX, Pipeline
+from nfvigil.southbound.formats.nfvigil import NfvigilFormat
+from nfvigil.southbound.intake import Intake
+from nfvigil.southbound.limits import Limits
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +76,7 @@ class World:
     def __init__(self, policy: str = POLICY) -> None:
         self.parts = Parts()
         self.ids = EventIds(clock)
+        self.forget: Callable[..., None] = lambda *_names: None
         self.pipeline = Pipeline(
             keeper=self.parts,
             writer=self.parts,  # type: ignore[arg-type]  # it composes nothing
@@ -81,6 +87,7 @@ class World:
             state=State(),
             ids=self.ids,
             clock=clock,
+            forget=lambda *names: self.forget(*names),
         )
 
     def down(self, host: str, kind: str = "compute.host.down") -> Event:
@@ -154,3 +161,24 @@ async def test_an_event_that_cannot_be_decided_is_passed_by_and_the_next_one_cou
 
         assert (await world.pipeline.ask(bad)).verdict.is_empty
         assert (await world.pipeline.ask(world.down("compute-1"))).verdict.faults
+
+
+async def test_a_fault_that_was_cleared_under_another_name_may_be_reported_again() -> None:
+    world = World()
+    intake = Intake(keep=world.pipeline.keep, ids=world.ids, clock=clock, zone=UTC, limits=Limits(), recent=())
+    world.forget = intake.forget
+
+    async def send(status: str, name: str, **more: str) -> None:
+        event = {"type": "compute.host.down", "resource": f"host/{name}", "status": status, **more}
+        await intake.take(NfvigilFormat().decode(msgspec.json.encode(event)), "v1")
+        await until(lambda: world.pipeline.waiting == 0)
+
+    async with world.running():
+        await send("down", "compute-1.example.net", monitor="m", monitor_event_id="1")
+        assert len(world.pipeline.state.alarms) == 1
+        await send("up", "compute-1")
+        assert not world.pipeline.state.alarms
+
+        await send("down", "compute-1.example.net", monitor="m", monitor_event_id="1")
+
+        assert len(world.pipeline.state.alarms) == 1

@@ -91,7 +91,7 @@ class Intake:
         raise RefusedError("the event has errors", [FieldError(field, reason) for field, reason in event])
 
     def forget(self, *resources: str) -> None:
-        """An alarm was cleared by hand: the next event about it counts, even if its monitor repeats itself.
+        """What was ill is well again: the next event about it counts, even if its monitor repeats itself.
 
         Name every name of the resource that monitors may use: what was seen is remembered by theirs.
         """
