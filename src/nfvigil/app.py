@@ -231,6 +231,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             keeper=store,
             writer=composer,
             tell=dispatcher.offer,
+            sent=dispatcher.sent,
             act=lambda actions: controller.offer(actions),
             policy=policy,
             resource_map=ResourceMap(topology),

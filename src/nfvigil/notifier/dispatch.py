@@ -186,6 +186,12 @@ class Dispatcher:
             if not lane.is_active and not lane.is_ready and lane.timer is None:
                 self._kick(lane)
 
+    async def sent(self, seconds: float = 0.05) -> None:
+        """Wait until every message that can be sent at once is on its way, but no longer than that."""
+        end = self._clock() + int(seconds * SECOND)
+        while self._ready and self._clock() < end:  # noqa: ASYNC110 - an event would be set for every message
+            await asyncio.sleep(0.001)
+
     async def flush(self) -> None:
         """Write down every result there is. Raises UnavailableError where the store is away."""
         await self._results.flush()
