@@ -30,8 +30,9 @@ from nfvigil.errors import NfvigilError, SettingsError, UnavailableError
 from nfvigil.inspector.policy import CompiledPolicy, Policy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
-from nfvigil.inspector.state import State
+from nfvigil.inspector.state import RESTORING, State
 from nfvigil.model.action import Action, ActionState
+from nfvigil.model.alarm import AlarmState
 from nfvigil.model.answers import Health
 from nfvigil.model.event import Event
 from nfvigil.model.ids import EventIds
@@ -61,6 +62,8 @@ from nfvigil.southbound.inventory import Inventory
 from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
+from nfvigil.store.alarm_query import LIMIT_MAX
+from nfvigil.store.event_records import action_marker
 
 _log = structlog.get_logger("nfvigil")
 
@@ -135,9 +138,7 @@ class Service:
         actions: list[Action] = []
         while some := await store.claim_actions(PAGE, after=actions[-1] if actions else None):
             actions.extend(some)
-        failed: dict[int, set[str]] = {}
-        for action in await _failed_actions(store, self.pipeline.state):
-            failed.setdefault(action.event_id, set()).add(action.target)
+        failed = await failed_actions(store, self.pipeline.state)
         deliveries: list[tuple[Notification, Delivery]] = []
         while more := await store.claim_deliveries(PAGE, after=deliveries[-1][1] if deliveries else None):
             deliveries.extend(more)
@@ -175,10 +176,19 @@ async def _keep_leases(store: Store) -> None:
             _log.warning("leases not renewed", reason=str(error))
 
 
-async def _failed_actions(store: Store, state: State) -> list[Action]:
-    found: list[Action] = []
-    for event_id in {alarm.event_id for alarm in state.alarms.values()}:
-        found.extend(await store.actions(project=None, event_id=event_id, state=ActionState.FAILED, limit=1000))
+async def failed_actions(store: Store, state: State) -> dict[int, set[str]]:
+    """The targets of actions that were given up, by event, of the events of which not everything may be over."""
+    events = {alarm.event_id for alarm in state.alarms.values() if alarm.state is AlarmState.RAISED}
+    events.update(mark.event_id for alarm in state.alarms.values() for mark in alarm.marks)
+    events.update(int(name.removeprefix(RESTORING)) for name in state.memory if name.startswith(RESTORING))
+    found: dict[int, set[str]] = {}
+    for event_id in sorted(events):
+        marker = None
+        while page := await store.actions(
+            project=None, event_id=event_id, state=ActionState.FAILED, marker=marker, limit=LIMIT_MAX
+        ):
+            found.setdefault(event_id, set()).update(action.target for action in page)
+            marker = action_marker(page[-1])
     return found
 
 
