@@ -486,11 +486,13 @@ class Dispatcher:
         lane.stats.failed += 1
         lane.stats.last_status = tried.status
         lane.stats.last_error = tried.error
+        since_us = lane.failing_since_us or now_us
+        made_us = notification.created_us if notification.created_us <= now_us else 0  # our clock jumped back
         if self._retry.is_over(
             status=tried.status,
             is_refusal=refused,
             refusals=lane.refusals,
-            failing_us=now_us - (lane.failing_since_us or now_us),
+            failing_us=now_us - max(since_us, made_us),
         ):
             return self._bury(lane, notification, replace(tried, state=DeliveryState.DEAD, next_us=0), epoch)
         pause = self._retry.delay_seconds(lane.tries, self._jitter(), retry_after_seconds(retry_after, now_us))

@@ -20,7 +20,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     first_seconds: float = 0.5
     max_seconds: float = 60.0
     give_up_seconds: float = 86400.0
-    """A message is given up when its endpoint has failed for that long."""
+    """A message is given up when its endpoint has failed for that long since there is the message."""
     refusals_max: int = 5
     """Tries for a message that the endpoint says is wrong: it may be in the middle of an upgrade."""
     retry_after_max_seconds: float = 3600.0
@@ -35,7 +35,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
         return delay
 
     def is_over(self, *, status: int, is_refusal: bool, refusals: int, failing_us: int) -> bool:
-        """Whether to give up, ``failing_us`` after the endpoint began to fail."""
+        """Whether to give up, when the endpoint has failed for ``failing_us`` while there was the message."""
         if status == _GONE or failing_us >= self.give_up_seconds * SECOND:
             return True
         return is_refusal and refusals >= self.refusals_max
