@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -79,6 +81,8 @@ class Desk:
         self._simulation = simulation
         self._clock = clock
         self._extra_actions = extra_actions
+        self._changing = asyncio.Lock()
+        """Held while the store and what we remember of it differ: two changes at once must end the same in both."""
 
     # Alarms
 
@@ -125,19 +129,23 @@ class Desk:
         return self._matcher.covered(subscription, self._pipeline.state.alarms.values())
 
     async def unsubscribe(self, subscription_id: str) -> None:
-        self._known(subscription_id)
-        self._matcher.remove(subscription_id)
-        self._heartbeats.remove(subscription_id)
-        self._dispatcher.remove_subscription(subscription_id)
-        await self._store.delete_subscription(subscription_id)
-        self._composer.forget(subscription_id)
+        """First in the store: where that is away the subscription is as it was, and hears of everything."""
+        async with self._changing:
+            self._known(subscription_id)
+            with suppress(NotFoundError):  # an earlier try got as far as the store
+                await self._store.delete_subscription(subscription_id)
+            self._matcher.remove(subscription_id)
+            self._heartbeats.remove(subscription_id)
+            self._dispatcher.remove_subscription(subscription_id)
+            self._composer.forget(subscription_id)
 
     async def pause(self, subscription_id: str, paused: bool) -> None:
-        subscription = msgspec.structs.replace(self._known(subscription_id), paused=paused)
-        await self._store.put_subscription(subscription)
-        self._matcher.put(subscription)
-        self._heartbeats.put(subscription)
-        self._dispatcher.pause(subscription_id, paused)
+        async with self._changing:
+            subscription = msgspec.structs.replace(self._known(subscription_id), paused=paused)
+            await self._store.put_subscription(subscription)
+            self._matcher.put(subscription)
+            self._heartbeats.put(subscription)
+            self._dispatcher.pause(subscription_id, paused)
 
     async def test(self, subscription_id: str) -> Notification:
         return (await self._pipeline.notify(self._known(subscription_id), News.TEST))[0]
@@ -193,8 +201,9 @@ class Desk:
 
     async def _put_in_force(self, record: PolicyRecord, by: str) -> Policy:
         policy = read_policy(record.text, version=record.version, extra_actions=self._extra_actions)
-        await put_in_force(self._store, record)
-        self._pipeline.policy = CompiledPolicy(policy)
+        async with self._changing:
+            await put_in_force(self._store, record)
+            self._pipeline.policy = CompiledPolicy(policy)
         await self._store.audit(by, "policy put in force", policy.label)
         return policy
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import ColumnElement, delete, literal_column, select, tuple_, update
 
-from nfvigil.errors import NotFoundError, RefusedError
+from nfvigil.errors import NotFoundError, RefusedError, UnavailableError
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.subscription import Subscription
 from nfvigil.store import rows
@@ -42,13 +44,14 @@ class DeliveryRecords(Access):
         await self._writer.write([Insert(table=subscriptions, rows=[row], conflict=Conflict.REPLACE)])
 
     async def delete_subscription(self, subscription_id: str) -> None:
-        """Remove it with all that was ever to be sent for it. What a crash leaves of that, ``purge`` removes."""
+        """Remove it with all that was ever to be sent for it. What a failure leaves of that, ``purge`` removes."""
         result = await self._writer.write(
             [Execute(statement=delete(subscriptions).where(subscriptions.c.id == subscription_id))]
         )
         if not result[0].count:
             raise NotFoundError(f"there is no subscription {subscription_id}")
-        await self.delete_rows_of(subscription_id)
+        with suppress(UnavailableError):  # It is gone, whatever becomes of these.
+            await self.delete_rows_of(subscription_id)
 
     async def delete_rows_of(self, subscription_id: str) -> int:
         """Remove the notifications and deliveries of a subscription that is gone; returns how many."""
