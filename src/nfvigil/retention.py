@@ -66,3 +66,6 @@ class Retention:
                 _log.info("purged", **msgspec.structs.asdict(removed))
             except UnavailableError as error:
                 _log.warning("purge put off", reason=str(error))
+            except Exception:
+                # A record that it cannot read is no reason to end the service, at this hour and at every one after it.
+                _log.exception("purge failed")
