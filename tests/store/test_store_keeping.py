@@ -25,7 +25,6 @@ from nfvigil.errors import ConflictError, NotFoundError
 from nfvigil.model.action import ActionState
 from nfvigil.model.change import Change
 from nfvigil.model.notification import DeliveryState
-from nfvigil.store import AlarmQuery
 
 pytestmark = pytest.mark.anyio
 
@@ -161,22 +160,6 @@ async def test_a_cleared_alarm_is_open_no_more_even_where_it_lacks_its_time(stor
     await store.commit(Change(alarms=(timeless, alarm("b"))))
 
     assert await store.open_alarms() == [alarm("b")]
-
-
-async def test_an_acknowledgement_is_refused_where_the_alarm_was_changed_meanwhile(store):
-    await store.commit(Change(alarms=(alarm("a"),), history=(entry(alarm("a")),)))
-    acked = msgspec.structs.replace(alarm("a"), acked_us=START_US + 5, acked_by="ann")
-    note = entry(alarm("a"), "acknowledged", at_us=START_US + 5, by="ann")
-    seen = await store.alarm_changes(AlarmQuery(project=None))
-
-    await store.save_alarm(acked, note, None)
-    with pytest.raises(ConflictError):
-        await store.save_alarm(alarm("a"), entry(alarm("a"), "unacknowledged", at_us=START_US + 6), START_US + 1)
-
-    assert await store.alarm("a", None) == acked
-    assert await store.history("a") == [entry(alarm("a")), note]
-    again = await store.alarm_changes(AlarmQuery(project=None, since_change=seen.next_change))
-    assert again.alarms == (acked,)
 
 
 async def test_history_may_come_without_its_alarm(store):

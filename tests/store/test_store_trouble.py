@@ -14,18 +14,18 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
-from store_sample import EVENT, START_US, action, alarm, event
+from store_sample import EVENT, action, alarm, event
 
 from nfvigil.errors import ConflictError, OverloadedError, SettingsError, StoreUnavailableError
 from nfvigil.model.change import Change
 from nfvigil.model.event import Event
 from nfvigil.store import Store, open_store, upgrade
 from nfvigil.store.migrating import run_revisions
-from nfvigil.store.ops import Insert
+from nfvigil.store.ops import Execute, Insert
 from nfvigil.store.rows import event_rows
-from nfvigil.store.schema import REVISIONS, events, metadata
+from nfvigil.store.schema import REVISIONS, cursors, events, metadata
 from nfvigil.store.writer_sqlite import SqliteWriter
 
 pytestmark = pytest.mark.anyio
@@ -337,15 +337,13 @@ async def test_somebody_elses_database_is_refused(tmp_path, clock):
 async def test_a_guard_that_finds_nothing_fails_its_own_unit_only(store):
     await store.commit(Change(actions=(action("x"),)))
 
+    nobody = update(cursors).where(cursors.c.name == "none").values(value=1)
+
     outcomes = await asyncio.gather(
-        store.save_alarm(alarm("none"), _entry(), None), store.add_events([event()]), return_exceptions=True
+        store._writer.write([Execute(statement=nobody, must_hit=True)]),
+        store.add_events([event()]),
+        return_exceptions=True,
     )
 
     assert [type(outcome) for outcome in outcomes] == [ConflictError, type(None)]
     assert await store.event(EVENT) == event()
-
-
-def _entry():
-    from store_sample import entry
-
-    return entry(alarm("none"), "acknowledged", at_us=START_US)

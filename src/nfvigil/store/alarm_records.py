@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 
 from nfvigil.errors import NotFoundError, RefusedError
 from nfvigil.model.alarm import Alarm, Audience, HistoryEntry
@@ -15,7 +15,6 @@ from nfvigil.model.resource import Kind, key_of, split_key
 from nfvigil.store import rows
 from nfvigil.store.access import Access, in_scope, like_any
 from nfvigil.store.alarm_query import LIMIT_MAX, AlarmQuery
-from nfvigil.store.ops import Conflict, Execute, Insert
 from nfvigil.store.reading import page_limit
 from nfvigil.store.schema import ALARM_CHANGE, IS_OPEN, IS_STANDING, alarms, cursors, faults, history
 
@@ -77,42 +76,6 @@ class AlarmRecords(Access):
             .limit(LIMIT_MAX * 10)
         )
         return [rows.to_history(body) for body in bodies]
-
-    async def save_alarm(
-        self,
-        alarm: Alarm,
-        history_entry: HistoryEntry,
-        expected_changed_us: int | None,
-        *,
-        expected: Alarm | None = None,
-    ) -> None:
-        """Keep what a person did to an alarm. Raises ConflictError where it is not as it was when it was read.
-
-        ``expected`` asks for more: that nothing at all of the record has changed.
-        """
-        row = rows.alarm_rows([alarm])[0]
-        values = {column.name: value for column, value in zip(alarms.columns, row, strict=True)}
-        values["change"] = select(cursors.c.value).where(cursors.c.name == ALARM_CHANGE).scalar_subquery()
-        guard = alarms.c.changed_us.is_not_distinct_from(expected_changed_us)
-        if expected is not None:
-            guard = alarms.c.body == rows.encode(expected)
-        await self._writer.write(
-            [
-                Execute(
-                    statement=update(cursors).where(cursors.c.name == ALARM_CHANGE).values(value=cursors.c.value + 1)
-                ),
-                Execute(
-                    statement=update(alarms).where(alarms.c.id == alarm.id, guard).values(**values),
-                    must_hit=True,
-                    complaint=f"the alarm {alarm.id} was changed meanwhile",
-                ),
-                Insert(
-                    table=history,
-                    rows=rows.history_rows([history_entry], {alarm.id: alarm.event_id}),
-                    conflict=Conflict.IGNORE,
-                ),
-            ]
-        )
 
     async def faults(
         self,
