@@ -281,7 +281,7 @@ def statuses(answer: bytes) -> list[bytes]:
 
 def test_garbage_on_the_wire_ends_that_connection_only(doors: Service) -> None:
     body = json.dumps(GOOD).encode()
-    head = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head = b"POST /v1/events HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n"
     good = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
     wire = {
         "noise": bytes(range(256)) * 10,
@@ -305,7 +305,7 @@ def test_garbage_on_the_wire_ends_that_connection_only(doors: Service) -> None:
 def test_pipelined_requests_are_answered_in_turn(doors: Service) -> None:
     bodies = [json.dumps(GOOD).encode(), b"nonsense", json.dumps(GOOD).encode()]
     sent = b"".join(
-        b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s"
+        b"POST /v1/events HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s"
         % (len(body), b"Connection: close\r\n" if number == 2 else b"", body)
         for number, body in enumerate(bodies)
     )
@@ -316,7 +316,7 @@ def test_pipelined_requests_are_answered_in_turn(doors: Service) -> None:
 
 
 def test_a_body_that_does_not_come_costs_one_connection_and_no_time_of_others(doors: Service) -> None:
-    head = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    head = b"POST /v1/events HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
     slow = [socket.create_connection(("127.0.0.1", doors.port), timeout=15) for _ in range(50)]
     try:
         for connection in slow:
