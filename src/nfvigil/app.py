@@ -347,11 +347,18 @@ async def policy_in_force(store: Store, settings: Settings) -> CompiledPolicy:
             raise SettingsError(f"cannot read the policy {settings.policy}: {error}") from error
     elif active is None:
         text = default_policy()
-    if text is not None and (active is None or active.text != text):
+    if text is not None and (active is None or text not in (active.text, await _last_of_settings(store))):
         policy = read_policy(text, extra_actions=extra)
         active = await put_in_force(store, await store.add_policy(policy.name, text, by="settings"))
     assert active is not None
     return CompiledPolicy(_read_again(active.text, active.version, extra))
+
+
+async def _last_of_settings(store: Store) -> str | None:
+    """The text that a start took from the settings' file last: what was applied since then is not undone by it."""
+    records = [record for record in await store.policies() if record.created_by == "settings"]
+    last = max(records, key=lambda record: (record.created_us, record.version), default=None)
+    return None if last is None else last.text
 
 
 def _read_again(text: str, version: int, extra: frozenset[str]) -> Policy:

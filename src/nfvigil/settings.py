@@ -88,7 +88,7 @@ class Settings(Section):
     database_url: str = "sqlite:///nfvigil.db"
     topology: Path | None = None
     policy: Path | None = None
-    """Applied at the start if it differs from the one in force."""
+    """Applied at the start if the file is another than at the start before; what was applied since stays in force."""
     source: str = "nfvigil"
     """Who notifications come from (CloudEvents ``source``)."""
     vims: tuple[VimSettings, ...] = ()
