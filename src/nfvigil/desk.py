@@ -126,7 +126,9 @@ class Desk:
         self._matcher.put(subscription)
         self._dispatcher.put_subscription(subscription)
         self._heartbeats.put(subscription)
-        return self._matcher.covered(subscription, self._pipeline.state.alarms.values())
+        covered = self._matcher.covered(subscription, self._pipeline.state.alarms.values())
+        self._composer.inform(subscription, covered)
+        return covered
 
     async def unsubscribe(self, subscription_id: str) -> None:
         """First in the store: where that is away the subscription is as it was, and hears of everything."""

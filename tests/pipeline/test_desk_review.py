@@ -6,12 +6,20 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from nfvigil.desk import Desk
 from nfvigil.errors import NotFoundError, StoreUnavailableError
-from nfvigil.model.subscription import Endpoint, Subscription
+from nfvigil.inspector.state import State
+from nfvigil.model.alarm import Alarm, AlarmState
+from nfvigil.model.resource import ResourceState
+from nfvigil.model.subscription import Endpoint, Filter, Subscription
+from nfvigil.model.verdict import News
+from nfvigil.notifier.channel import load_channels
+from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.matcher import Matcher
+from nfvigil.notifier.safety import Safety
 from nfvigil.store.records import PolicyRecord
 
 pytestmark = pytest.mark.anyio
@@ -60,7 +68,8 @@ class Shelf:
 def desk_over(shelf: Shelf) -> tuple[Desk, Matcher, Any]:
     subscription = Subscription(id="s", endpoints=(Endpoint(id="e", url="http://192.0.2.1/"),))
     matcher = Matcher([subscription])
-    idle = SimpleNamespace(put=_nothing, remove=_nothing, remove_subscription=_nothing, pause=_nothing, forget=_nothing)
+    methods = ("put", "put_subscription", "remove", "remove_subscription", "pause", "forget")
+    idle = SimpleNamespace(**dict.fromkeys(methods, _nothing))
     pipeline = SimpleNamespace(policy=None)
     parts: dict[str, Any] = dict.fromkeys(
         ("dispatcher", "heartbeats", "safety", "channels", "composer", "health"), idle
@@ -116,3 +125,25 @@ async def test_of_two_policies_applied_at_once_the_one_in_force_is_the_one_that_
     await asyncio.gather(*(desk.apply_policy(POLICY.format(name=name), by="me") for name in ("a", "b")))
 
     assert pipeline.policy.policy.name == shelf.active[-1]
+
+
+async def test_who_is_given_an_alarm_when_it_subscribes_hears_that_it_is_over() -> None:
+    shelf = Shelf()
+    desk, matcher, pipeline = desk_over(shelf)
+    composer = Composer(matcher=matcher, seqs={}, channels=load_channels())
+    desk._composer = composer
+    desk._channels, desk._safety = load_channels(), Safety(allow_loopback=False)
+    alarm = Alarm(id="a", fault_type="x", resource="server/1", project="p", event_id=1, event_us=0, raised_us=0)
+    pipeline.state = State(alarms=[alarm])
+    late = Subscription(
+        id="late",
+        project="p",
+        filter=Filter(resource_states=(ResourceState.DOWN,)),
+        endpoints=(Endpoint(id="l", url="http://192.0.2.1/"),),
+    )
+
+    assert await desk.subscribe(late) == [alarm]
+    over = msgspec.structs.replace(alarm, state=AlarmState.CLEARED, cleared_us=2, resource_state=ResourceState.NORMAL)
+    told, _ = composer.compose([(News.CLEARED, over)], 2, 2)
+
+    assert "late" in {notification.subscription for notification in told}

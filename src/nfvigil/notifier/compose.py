@@ -66,6 +66,11 @@ class Composer:
             if told and alarm.is_open:
                 self._told[alarm.id] = told
 
+    def inform(self, subscription: Subscription, alarms: Iterable[Alarm]) -> None:
+        """It was given these when it was made: it hears how they end."""
+        for alarm in alarms:
+            self._tell(alarm, [subscription.id])
+
     def forget(self, subscription_id: str) -> None:
         """The subscription is gone: its number need not be kept."""
         self._seqs.pop(subscription_id, None)
@@ -100,8 +105,7 @@ class Composer:
         deliveries: list[Delivery] = []
         self._write(subscription, news, alarms, 0, now_us, notifications, deliveries)
         if news is News.SUMMARY:
-            for alarm in alarms:
-                self._tell(alarm, [subscription.id])
+            self.inform(subscription, alarms)
         return notifications, deliveries
 
     def _hearers(self, news: News, alarm: Alarm) -> list[Subscription]:
