@@ -337,7 +337,7 @@ class Pipeline:
         await self._keeper.save_actions(actions)
         for action in actions:
             if action.state.is_over:
-                if action.state is ActionState.FAILED:
+                if action.state is ActionState.FAILED and action.event_id in self._unfinished:
                     self._failed.setdefault(action.event_id, set()).add(action.target)
                 left = self._unfinished.get(action.event_id)
                 if left is not None:
