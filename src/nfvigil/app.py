@@ -10,10 +10,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -43,7 +43,7 @@ from nfvigil.northbound.api import create_api
 from nfvigil.northbound.auth import Guard
 from nfvigil.northbound.event_doors import event_paths
 from nfvigil.northbound.metrics import Metrics
-from nfvigil.notifier.channel import load_channels
+from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.dispatch import Dispatcher, Limits
 from nfvigil.notifier.heartbeat import Heartbeats
@@ -196,85 +196,34 @@ async def failed_actions(store: Store, state: State) -> dict[int, set[str]]:
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Put the parts together; nothing runs yet. Closes the store and the VIMs at the end."""
     topology = _topology(settings)
-    store = await open_store(settings.database_url, node=settings.node, clock=clock)
-    vims: dict[str, Vim] = {}
-    poster: HttpPoster | None = None
-    try:
-        for chosen in settings.vims:
-            vims[chosen.name] = open_vim(driver=chosen.driver, name=chosen.name, options=chosen.options, clock=clock)
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.database_url, node=settings.node, clock=clock)
+        stack.push_async_callback(store.close)
+        vims: dict[str, Vim] = {}
+        for one in settings.vims:
+            vims[one.name] = open_vim(driver=one.driver, name=one.name, options=one.options, clock=clock)
+            stack.push_async_callback(vims[one.name].close)
         metrics = Metrics()
-        memory = await store.memory()
-        memory.pop(BASE, None)
-        state = State(faults=await store.open_faults(), alarms=await store.open_alarms(), memory=memory)
         policy = await policy_in_force(store, settings)
-        recent = await store.recent_events(
-            clock() - int(settings.intake.repeat_window_seconds * SECOND), IntakeLimits().repeats_max
-        )
-        undecided = await _undecided(store)
-        last = undecided[-1].id if undecided else await store.cursor()
-        ids = EventIds(clock, settings.node_number, last=last)
-        matcher = Matcher(await store.subscriptions())
-        channels = load_channels()
-        seqs = await store.last_seqs()
-        composer = Composer(matcher=matcher, seqs=seqs, channels=channels)
-        composer.remember(state.alarms.values())
-        safety = Safety(
-            allow_loopback=settings.dev or settings.notifier.allow_loopback,
-            allow=settings.notifier.allow_networks,
-            deny=settings.notifier.deny_networks,
-        )
-        poster = HttpPoster(resolver=Resolver(safety=safety))
-        dispatcher = Dispatcher(
-            channels=channels,
-            outbox=store,
-            poster=poster,
-            clock=clock,
-            source=settings.source,
-            agent=f"nfvigil/{__version__}",
-            limits=Limits(timeout_seconds=settings.notifier.timeout_seconds),
-            retry=Retry(give_up_seconds=settings.notifier.give_up_seconds),
-            observe=_observe_delivery(metrics),
-        )
-        for subscription in await store.subscriptions():
-            dispatcher.put_subscription(subscription, seqs.get(subscription.id, 0))
+        left = await _what_was_left(store, settings)
+        tellers = await _tellers(store, settings, metrics, left.state)
+        stack.push_async_callback(tellers.poster.close)
         pipeline = Pipeline(
             keeper=store,
-            writer=composer,
-            tell=dispatcher.offer,
-            sent=dispatcher.sent,
+            writer=tellers.composer,
+            tell=tellers.dispatcher.offer,
+            sent=tellers.dispatcher.sent,
             act=lambda actions: controller.offer(actions),
             policy=policy,
             resource_map=ResourceMap(topology),
-            state=state,
-            ids=ids,
+            state=left.state,
+            ids=left.ids,
             clock=clock,
             forget=lambda *names: intake.forget(*names),
             observe=metrics.stage,
         )
-        plugins = action_plugins()
-        controller = Controller(
-            vims=vims,
-            report=pipeline.report,
-            clock=clock,
-            limit=settings.controller.limit,
-            timeout_seconds=settings.controller.timeout_seconds,
-            attempts_max=settings.controller.attempts_max,
-            deadline_seconds=settings.controller.deadline_seconds,
-            plugins=plugins,
-            observe=lambda kind, seconds, outcome: metrics.action(kind, outcome, seconds),
-        )
-        intake = Intake(
-            keep=pipeline.keep,
-            ids=ids,
-            clock=clock,
-            zone=zone_of(settings.intake.zone),
-            limits=IntakeLimits(
-                future_seconds=settings.intake.future_seconds,
-                stale_seconds=settings.intake.stale_seconds,
-                repeat_window_seconds=settings.intake.repeat_window_seconds,
-            ),
-            recent=recent,
-        )
+        controller = _controller(vims, settings, metrics, pipeline)
+        intake = _intake(settings, pipeline, left)
         inventory = Inventory(
             vims=vims, apply=pipeline.take_map, interval_seconds=_interval(settings.vims), clock=clock
         )
@@ -284,25 +233,19 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         desk = Desk(
             pipeline=pipeline,
             store=store,
-            matcher=matcher,
-            dispatcher=dispatcher,
+            matcher=tellers.matcher,
+            dispatcher=tellers.dispatcher,
             heartbeats=heartbeats,
-            safety=safety,
-            channels=channels,
-            composer=composer,
-            health=_health(store, inventory, pipeline, dispatcher, controller),
+            safety=tellers.safety,
+            channels=tellers.channels,
+            composer=tellers.composer,
+            health=_health(store, inventory, pipeline, tellers.dispatcher, controller),
             simulation=next((vim for vim in vims.values() if isinstance(vim, SimulatedVim)), None),
             clock=clock,
-            extra_actions=frozenset(plugins),
+            extra_actions=frozenset(action_plugins()),
         )
+        _show_depths(metrics, pipeline, tellers.dispatcher, controller)
         guard = Guard(store=store, clock=clock, dev=settings.dev)
-        for name, gauge in {
-            "events_undecided": lambda: float(pipeline.waiting),
-            "deliveries_queued": lambda: float(dispatcher.queued),
-            "actions_waiting": lambda: float(sum(controller.depth().values())),
-            "alarms_open": lambda: float(len(state.alarms)),
-        }.items():
-            metrics.gauge(name, gauge)
         app = create_api(
             desk=desk,
             store=store,
@@ -318,19 +261,116 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             store=store,
             pipeline=pipeline,
             controller=controller,
-            dispatcher=dispatcher,
+            dispatcher=tellers.dispatcher,
             heartbeats=heartbeats,
             inventory=inventory,
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             app=app,
-            undecided=undecided,
+            undecided=left.undecided,
         )
-    finally:
-        if poster is not None:
-            await poster.close()
-        for vim in vims.values():
-            await vim.close()
-        await store.close()
+
+
+class _Left(NamedTuple):
+    """What an earlier process left in the store."""
+
+    state: State
+    undecided: list[Event]
+    recent: list[Event]
+    ids: EventIds
+
+
+async def _what_was_left(store: Store, settings: Settings) -> _Left:
+    memory = await store.memory()
+    memory.pop(BASE, None)
+    since_us = clock() - int(settings.intake.repeat_window_seconds * SECOND)
+    undecided = await _undecided(store)
+    last = undecided[-1].id if undecided else await store.cursor()
+    return _Left(
+        state=State(faults=await store.open_faults(), alarms=await store.open_alarms(), memory=memory),
+        undecided=undecided,
+        recent=await store.recent_events(since_us, IntakeLimits().repeats_max),
+        ids=EventIds(clock, settings.node_number, last=last),
+    )
+
+
+class _Tellers(NamedTuple):
+    """The parts that find who wants to hear, write it and bring it there."""
+
+    matcher: Matcher
+    channels: Mapping[str, Channel]
+    composer: Composer
+    safety: Safety
+    poster: HttpPoster
+    dispatcher: Dispatcher
+
+
+async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: State) -> _Tellers:
+    subscriptions = await store.subscriptions()
+    seqs = await store.last_seqs()
+    matcher = Matcher(subscriptions)
+    channels = load_channels()
+    composer = Composer(matcher=matcher, seqs=seqs, channels=channels)
+    composer.remember(state.alarms.values())
+    safety = Safety(
+        allow_loopback=settings.dev or settings.notifier.allow_loopback,
+        allow=settings.notifier.allow_networks,
+        deny=settings.notifier.deny_networks,
+    )
+    poster = HttpPoster(resolver=Resolver(safety=safety))
+    dispatcher = Dispatcher(
+        channels=channels,
+        outbox=store,
+        poster=poster,
+        clock=clock,
+        source=settings.source,
+        agent=f"nfvigil/{__version__}",
+        limits=Limits(timeout_seconds=settings.notifier.timeout_seconds),
+        retry=Retry(give_up_seconds=settings.notifier.give_up_seconds),
+        observe=_observe_delivery(metrics),
+    )
+    for subscription in subscriptions:
+        dispatcher.put_subscription(subscription, seqs.get(subscription.id, 0))
+    return _Tellers(matcher, channels, composer, safety, poster, dispatcher)
+
+
+def _controller(vims: Mapping[str, Vim], settings: Settings, metrics: Metrics, pipeline: Pipeline) -> Controller:
+    return Controller(
+        vims=vims,
+        report=pipeline.report,
+        clock=clock,
+        limit=settings.controller.limit,
+        timeout_seconds=settings.controller.timeout_seconds,
+        attempts_max=settings.controller.attempts_max,
+        deadline_seconds=settings.controller.deadline_seconds,
+        plugins=action_plugins(),
+        observe=lambda kind, seconds, outcome: metrics.action(kind, outcome, seconds),
+    )
+
+
+def _intake(settings: Settings, pipeline: Pipeline, left: _Left) -> Intake:
+    return Intake(
+        keep=pipeline.keep,
+        ids=left.ids,
+        clock=clock,
+        zone=zone_of(settings.intake.zone),
+        limits=IntakeLimits(
+            future_seconds=settings.intake.future_seconds,
+            stale_seconds=settings.intake.stale_seconds,
+            repeat_window_seconds=settings.intake.repeat_window_seconds,
+        ),
+        recent=left.recent,
+    )
+
+
+def _show_depths(metrics: Metrics, pipeline: Pipeline, dispatcher: Dispatcher, controller: Controller) -> None:
+    """How much waits at each stage, asked for when somebody looks."""
+    for name, depth in {
+        "events_undecided": lambda: float(pipeline.waiting),
+        "deliveries_queued": lambda: float(dispatcher.queued),
+        "actions_waiting": lambda: float(sum(controller.depth().values())),
+        "alarms_open": lambda: float(len(pipeline.state.alarms)),
+    }.items():
+        metrics.gauge(name, depth)
 
 
 async def policy_in_force(store: Store, settings: Settings) -> CompiledPolicy:
