@@ -384,7 +384,7 @@ def test_doctors_sample_monitor_is_understood_byte_for_byte(server: tuple[Site, 
 def test_a_client_that_goes_away_in_the_middle_leaves_the_server_well(server: tuple[Site, int]) -> None:
     site, port = server
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
-        client.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n[{")
+        client.sendall(b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n[{")
 
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     for _ in range(2):  # one connection serves many requests
