@@ -197,7 +197,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Put the parts together; nothing runs yet. Closes the store and the VIMs at the end."""
     topology = _topology(settings)
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.database_url, node=settings.node, clock=clock)
+        store = await open_store(settings.database_url, node=settings.node, clock=clock, alone=True)
         stack.push_async_callback(store.close)
         vims: dict[str, Vim] = {}
         for one in settings.vims:

@@ -57,6 +57,7 @@ async def open_store(
     upgrade: bool = True,
     read_only: bool = False,
     beside: bool = False,
+    alone: bool = False,
     lease_seconds: float = LEASE_SECONDS,
     lock_wait_seconds: float = WAIT_SECONDS,
 ) -> Store:
@@ -64,8 +65,9 @@ async def open_store(
 
     With ``read_only`` it may be in use by another process, and every write is refused. With ``beside`` it may be in
     use too, and small writes of what that process does not keep in memory (tokens) are taken. ``node`` is our
-    name in leases and must stay the same over restarts. Raises SettingsError where the address, the schema or another
-    process is in the way, StoreUnavailableError where the database does not answer.
+    name in leases and must stay the same over restarts. ``alone`` refuses to share a PostgreSQL database with another
+    process that asked for the same; an SQLite file is never shared. Raises SettingsError where the address, the
+    schema or another process is in the way, StoreUnavailableError where the database does not answer.
     """
     address = parse(url)
     async with AsyncExitStack() as stack:
@@ -74,6 +76,12 @@ async def open_store(
             is_alone = await _make_ready(
                 address, stack, read_only=read_only, beside=beside, lock_wait_seconds=lock_wait_seconds
             )
+        elif alone:
+            from nfvigil.store.server_lock import ServerLock  # the driver is only loaded where it is used
+
+            lock = ServerLock(dsn=address.dsn)
+            await lock.acquire(lock_wait_seconds)
+            stack.push_async_callback(lock.release)
         engine = _engine(address, read_only=read_only)
         stack.push_async_callback(engine.dispose)
         await _upgrade_or_refuse(engine, address, upgrade=upgrade and is_alone and not read_only)
