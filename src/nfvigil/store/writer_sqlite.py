@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nfvigil.errors import ConflictError, OverloadedError, StoreUnavailableError
+from nfvigil.store.checkpointer import Checkpointer
 from nfvigil.store.ops import (
     Conflict,
     Delete,
@@ -39,8 +40,8 @@ QUEUE_LIMIT = 10_000
 GROUP_LIMIT = 1_000
 BUSY_TIMEOUT_SECONDS = 5.0
 CACHE_KIB = 16_000
-CHECKPOINT_PAGES = 4_000
-"""16 MB of log, then the database itself is brought up to date: pages that changed often are written once."""
+CHECKPOINT_PAGES = 40_000
+"""At 160 MB of log a commit brings the database up to date itself: the checkpointer could not keep up."""
 
 _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError, ConflictError)
 """Errors that lie in a unit itself and not in the database."""
@@ -71,6 +72,7 @@ class SqliteWriter:
         self._connection: sqlite3.Connection | None = None
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
+        self._checkpointer = Checkpointer(path=path)
 
     async def write(self, ops: Sequence[Op]) -> list[Result]:
         if self._closing:
@@ -87,6 +89,7 @@ class SqliteWriter:
         self._wake.set()
         await asyncio.shield(self._stopped)
         self._thread.join()
+        await asyncio.to_thread(self._checkpointer.close)
 
     @property
     def waiting(self) -> int:
