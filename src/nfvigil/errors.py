@@ -10,7 +10,8 @@ NfvigilError
 ├── UnavailableError        the other side is away: retry later, nothing is lost
 │   ├── StoreUnavailableError  the database is full, locked or gone
 │   ├── OverloadedError       a queue has reached its bound
-│   └── VimUnavailableError   the cloud did not answer, or answered 5xx
+│   ├── VimUnavailableError   the cloud did not answer, or answered 5xx
+│   └── FenceUnavailableError a BMC did not answer: the power state of its host is unknown
 └── UnsafeError             going on could harm a workload: stop and call a person
 """
 
@@ -91,6 +92,10 @@ class OverloadedError(UnavailableError):
 
 class VimUnavailableError(UnavailableError):
     """The cloud did not answer in time, or answered that it cannot at the moment."""
+
+
+class FenceUnavailableError(UnavailableError):
+    """What switches a host off (its BMC) cannot be reached: whether the host is off is unknown, not "yes"."""
 
 
 class UnsafeError(NfvigilError):

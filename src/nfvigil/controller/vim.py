@@ -34,6 +34,11 @@ class Vim(Protocol):
 
         An undo (``action.undo_of``) sets ``action.before`` again, but only if the present state is the one that
         the deed had set; otherwise somebody else has changed it meanwhile, and it is theirs.
+
+        A deed that the cloud does asynchronously is over when the cloud says so, or when ``action.params["seconds"]``
+        are (then VimUnavailableError: nobody knows). ``params["source"]`` is the host that a server is moved away
+        from: one that is elsewhere by now was moved already. An evacuation carries ``params["proof_us"]``, the time
+        at which its host was proven off: it is refused without one, and where the host has reported since.
         """
 
     async def show(self, key: str) -> dict[str, Any]:

@@ -19,9 +19,13 @@ class ActionKind(StrEnum):
     PORT_ADMIN_DOWN = "port_admin_down"
     VOLUME_ERROR = "volume_error"
     # Deeds that are done once
+    FENCE = "fence"
+    """Switch the host off, and read it back: what the proof rests on without which nothing is evacuated."""
     EVACUATE = "evacuate"
     LIVE_MIGRATE = "live_migrate"
     MIGRATE = "migrate"
+    CONFIRM_RESIZE = "confirm_resize"
+    REVERT_RESIZE = "revert_resize"
     REBOOT = "reboot"
     START = "start"
     STOP = "stop"

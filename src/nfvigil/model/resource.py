@@ -69,7 +69,12 @@ class Host(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag=
     aliases: tuple[str, ...] = ()
     """Other names for it: FQDN, short name, hypervisor host name, BMC."""
     zone: str = ""
+    aggregates: tuple[str, ...] = ()
+    """Names of the host aggregates that it is in."""
     service_up: bool = True
+    is_reporting: bool = True
+    """Whether its compute service has sent its heartbeat in time. Unlike ``service_up`` it does not follow
+    ``forced_down``: a host that we forced down and that lives on still reports."""
     service_enabled: bool = True
     disabled_reason: str = ""
     forced_down: bool = False
@@ -88,6 +93,10 @@ class Server(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, ta
     """Id of its server group, or ""."""
     vnf: str = ""
     """The VNF it belongs to (metadata ``vnf``), or ""."""
+    host_status: str = ""
+    """Nova's word on its host: UP, UNKNOWN, DOWN, MAINTENANCE, or "" where there is none or we may not see it."""
+    vcpus: int = 0
+    memory_mb: int = 0
     volumes: tuple[str, ...] = ()
 
 
