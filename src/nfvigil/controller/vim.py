@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 from nfvigil.model.action import Action, Outcome
-from nfvigil.model.resource import MapChange, Snapshot
+from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 
 
 class Vim(Protocol):
@@ -43,6 +43,11 @@ class Vim(Protocol):
 
     async def show(self, key: str) -> dict[str, Any]:
         """One resource as the cloud says it now. NotFoundError if there is no such thing."""
+
+    async def read(self, key: str) -> CloudRecord:
+        """One resource (host, server, port, volume, network) asked for by itself: the second look before anything
+        is believed to be gone. NotFoundError only where the cloud says that there is no such thing.
+        """
 
     async def close(self) -> None:
         """Let go of connections and files."""

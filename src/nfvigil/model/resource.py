@@ -133,6 +133,10 @@ class Device(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, ta
     attributes: dict[str, Any] = {}
 
 
+CloudRecord = Host | Server | Port | Volume | Network
+"""What a cloud has, as against what the topology file says of its hardware."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one VIM has, read in one go. It exists only if every listing was read to its end."""
 
@@ -149,5 +153,5 @@ class MapChange(msgspec.Struct, frozen=True, kw_only=True):
     """What became different in a VIM: new or changed records whole, removed ones by key."""
 
     vim: str
-    put: tuple[Host | Server | Port | Volume | Network, ...] = ()
+    put: tuple[CloudRecord, ...] = ()
     gone: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from nfvigil.controller.plugins import open_vim
 from nfvigil.controller.vim import Vim
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.action import Action, Outcome
-from nfvigil.model.resource import MapChange, Snapshot
+from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 
 RECORDED_MAX = 10_000
 _OPTIONS = {"driver", "options"}
@@ -55,6 +55,9 @@ class DryRunVim:
 
     async def show(self, key: str) -> dict[str, Any]:
         return await self.inner.show(key)
+
+    async def read(self, key: str) -> CloudRecord:
+        return await self.inner.read(key)
 
     async def close(self) -> None:
         await self.inner.close()

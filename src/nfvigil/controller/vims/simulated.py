@@ -17,7 +17,7 @@ from nfvigil.controller.vims.journal import LINES_MAX, Journal
 from nfvigil.controller.vims.layout import SimulatedOptions, Thing, everything, project_ids
 from nfvigil.errors import FieldError, RefusedError, VimUnavailableError
 from nfvigil.model.action import Action, Outcome
-from nfvigil.model.resource import Snapshot
+from nfvigil.model.resource import CloudRecord, Snapshot
 
 
 class SimulatedVim:
@@ -78,6 +78,10 @@ class SimulatedVim:
             shown["powered"] = thing.id not in self._cloud.off
             shown["servers"] = [server.id for server in self._cloud.servers_on(thing.id)]
         return shown
+
+    async def read(self, key: str) -> CloudRecord:
+        await self._call("show")
+        return self._cloud.find(key)
 
     async def close(self) -> None:
         if self._journal is not None:
