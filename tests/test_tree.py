@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("model",),
+    ("model", "yaml_nodes"),
     ("inspector", "controller", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
     ("settings", "desk"),

@@ -32,7 +32,7 @@ same kind; where only some of its dependants do, it is not, and whoever needs to
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,9 @@ import yaml
 from nfvigil.errors import FieldError, SettingsError
 from nfvigil.model.resource import Device, Kind, key_of, split_key
 from nfvigil.model.topology import Topology
+from nfvigil.yaml_nodes import NodeReader, compose, is_a, line_of
 
 SIZE_MAX = 16 << 20
-_ERRORS_MAX = 200
-_DEPTH_MAX = 20
 
 _SECTIONS = {"hosts": Kind.HOST, "racks": Kind.RACK, "switches": Kind.SWITCH, "pdus": Kind.PDU}
 _FIELDS = {
@@ -59,8 +58,6 @@ _LINKS |= {"switch": Kind.SWITCH, "hosts": Kind.HOST}
 _DOWNWARD = {"hosts", "racks"}
 """Fields that name what depends on this one; the others name what this one depends on."""
 
-Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 
 def load_topology(path: Path) -> Topology:
     """Read the file; raises SettingsError with every error in it and its line."""
@@ -74,43 +71,17 @@ def load_topology(path: Path) -> Topology:
 
 def read_topology(text: str | bytes, *, source: str = "topology") -> Topology:
     """Read the text of a topology file; ``source`` is named in the error."""
-    if len(text) > SIZE_MAX:
-        raise SettingsError(f"{source} is larger than {SIZE_MAX} bytes")
-    try:
-        _check_depth(text, source)
-        root = yaml.compose(text, Loader=Loader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise SettingsError(f"{source} is not YAML", [FieldError("", str(error.problem), line)]) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SettingsError(f"{source} is not YAML", [FieldError("", reason)]) from error
     reader = _Reader()
-    topology = reader.read(root)
-    if reader.errors:
-        found = sorted(reader.errors, key=lambda error: error.line)
-        raise SettingsError(f"{source} has {len(found)} error{'s'[: len(found) > 1]}", found[:_ERRORS_MAX])
+    topology = reader.read(compose(text, source=source, what="topology", size_max=SIZE_MAX))
+    reader.raise_errors(source)
     return topology
 
 
-def _check_depth(text: str | bytes, source: str) -> None:
-    """The fast composer recurses in C without a bound: a file of brackets would end the process."""
-    depth = 0
-    for event in yaml.parse(text, Loader=Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _DEPTH_MAX:
-                error = FieldError("", f"is nested more than {_DEPTH_MAX} levels deep", _line(event))
-                raise SettingsError(f"{source} is no topology", [error])
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-
-
-class _Reader:
+class _Reader(NodeReader):
     """Walks the nodes of one file and collects what it says, and everything that is wrong with it."""
 
     def __init__(self) -> None:
-        self.errors: list[FieldError] = []
+        super().__init__()
         self._devices: dict[str, Device] = {}
         self._explicit: set[str] = set()
         self._links: dict[tuple[str, str], tuple[str, int]] = {}
@@ -188,7 +159,7 @@ class _Reader:
         for name, key_node, value in self._named_items(node, path):
             where = f"{path}.{name}"
             nic = self._add(Kind.NIC, f"{host}:{name}", where, key_node, host=host, label=name)
-            self._links.setdefault((nic, host_key), (where, _line(key_node)))
+            self._links.setdefault((nic, host_key), (where, line_of(key_node)))
             for field, _, item in self._items(value, where, _FIELDS[Kind.NIC]):
                 if field == "switch":
                     switch = self._text(item, f"{where}.switch")
@@ -209,7 +180,7 @@ class _Reader:
         """``zone``, ``redundant`` or ``attributes`` of a device."""
         value: Any
         if field == "redundant":
-            if not _is(node, "bool"):
+            if not is_a(node, "bool"):
                 self._wrong(node, path, "must be true or false")
                 return
             value = node.value.lower() in ("true", "yes", "on")
@@ -239,7 +210,7 @@ class _Reader:
             if host.startswith("host/") and self._racks.setdefault(host, rack) != rack:
                 self._wrong(node, path, f"{split_key(host)[1]!r} stands in {split_key(self._racks[host])[1]} already")
                 return
-        self._links.setdefault(link, (path, _line(node)))
+        self._links.setdefault(link, (path, line_of(node)))
 
     def _find_cycles(self) -> None:
         """Only switches can depend on each other in a circle; each circle is told once, by its links."""
@@ -292,92 +263,3 @@ class _Reader:
         for upper, lower in self._links:
             counts[lower, split_key(upper)[0]] += 1
         return counts
-
-    # The nodes themselves
-
-    def _items(self, node: yaml.Node, path: str, known: tuple[str, ...]) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-        """The fields of a mapping; unknown and repeated ones are errors. Nothing (``spine-1:``) is an empty one."""
-        prefix = f"{path}." if path else ""
-        for name, key, value in self._pairs(node, path):
-            if name not in known:
-                self._wrong(key, f"{prefix}{name}", f"is not known here; known are {', '.join(known)}")
-            else:
-                yield name, key, value
-
-    def _named_items(self, node: yaml.Node, path: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-        """The entries of a section by their names."""
-        for name, key, value in self._pairs(node, path):
-            if self._text(key, path) is not None:
-                yield name, key, value
-
-    def _scalars(self, node: yaml.Node, path: str) -> Iterator[tuple[str, yaml.ScalarNode]]:
-        for name, _, value in self._pairs(node, path):
-            if isinstance(value, yaml.ScalarNode) and len(value.value) <= 1024:
-                yield name, value
-            else:
-                self._wrong(value, f"{path}.{name}", "must be one value of at most 1024 characters")
-
-    def _pairs(self, node: yaml.Node, path: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-        if _is(node, "null"):
-            return
-        if not isinstance(node, yaml.MappingNode):
-            self._wrong(node, path, f"must be a mapping (name: ...), not {_kind(node)}")
-            return
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                self._wrong(key, path, "has a name that is no text")
-            elif key.value in seen:
-                self._wrong(key, path, f"{key.value!r} is there twice, first in line {seen[key.value]}")
-            else:
-                seen[key.value] = _line(key)
-                yield key.value, key, value
-
-    def _texts(self, node: yaml.Node, path: str) -> Iterator[tuple[str, yaml.Node]]:
-        if _is(node, "null"):
-            return
-        if not isinstance(node, yaml.SequenceNode):
-            self._wrong(node, path, f"must be a list, not {_kind(node)}")
-            return
-        seen: set[str] = set()
-        for item in node.value:
-            text = self._text(item, path)
-            if text is not None and text in seen:
-                self._wrong(item, path, f"{text!r} is there twice")
-            elif text is not None:
-                seen.add(text)
-                yield text, item
-
-    def _text(self, node: yaml.Node, path: str) -> str | None:
-        if not isinstance(node, yaml.ScalarNode) or not _is(node, "str"):
-            value = f"; write '{node.value}'" if isinstance(node, yaml.ScalarNode) and node.value else ""
-            self._wrong(node, path, f"must be text, not {_kind(node)}{value}")
-            return None
-        text: str = node.value
-        if not 0 < len(text) <= 255 or any(letter <= " " or letter == "\x7f" for letter in text):
-            self._wrong(node, path, "must be 1 to 255 characters without spaces")
-            return None
-        return text
-
-    def _wrong(self, node: yaml.Node, path: str, reason: str) -> None:
-        self.errors.append(FieldError(path, reason, _line(node)))
-
-
-def _line(node: yaml.Node | yaml.CollectionStartEvent) -> int:
-    mark = node.start_mark
-    return mark.line + 1 if mark else 0
-
-
-def _is(node: yaml.Node, tag: str) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.tag == f"tag:yaml.org,2002:{tag}"
-
-
-def _kind(node: yaml.Node) -> str:
-    if isinstance(node, yaml.MappingNode):
-        return "a mapping"
-    if isinstance(node, yaml.SequenceNode):
-        return "a list"
-    name = str(node.tag).rpartition(":")[2]
-    return {"int": "a number", "float": "a number", "bool": "true or false", "null": "nothing", "str": "text"}.get(
-        name, name
-    )
