@@ -24,6 +24,14 @@ class Fence(Protocol):
     """
 
     @property
+    def host(self) -> str:
+        """Whose switch it is. A proof takes the name from here, so that it cannot name another host."""
+
+    @property
+    def driver(self) -> str:
+        """How it is switched: redfish, ipmi, manual, ..."""
+
+    @property
     def is_manual(self) -> bool:
         """Whether an operator switches, and says so, instead of a machine that can be asked."""
 
@@ -44,4 +52,7 @@ class FenceDriver(Protocol):
     """What an entry point of ``nfvigil.fences`` leads to: usually a class."""
 
     def from_options(self, host: str, options: Mapping[str, Any], clock: Callable[[], int]) -> Fence:
-        """RefusedError names every option that is unknown or wrong. Nothing is connected to yet."""
+        """RefusedError names every option that is unknown or wrong. Nothing is connected to yet.
+
+        It is also called to check a file of fences, and what it returns is thrown away then.
+        """
