@@ -11,6 +11,7 @@ NfvigilError
 │   ├── StoreUnavailableError  the database is full, locked or gone
 │   ├── OverloadedError       a queue has reached its bound
 │   ├── VimUnavailableError   the cloud did not answer, or answered 5xx
+│   ├── NotYetError           it is somebody else's turn: asked again, and no failed try
 │   └── FenceUnavailableError a BMC did not answer: the power state of its host is unknown
 └── UnsafeError             going on could harm a workload: stop and call a person
 """
@@ -92,6 +93,12 @@ class OverloadedError(UnavailableError):
 
 class VimUnavailableError(UnavailableError):
     """The cloud did not answer in time, or answered that it cannot at the moment."""
+
+
+class NotYetError(UnavailableError):
+    """It cannot be done before somebody else has done something (an operator's word): ask again, for as long as it
+    takes. It is no failed try.
+    """
 
 
 class FenceUnavailableError(UnavailableError):

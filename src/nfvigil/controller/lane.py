@@ -30,6 +30,10 @@ class Job:
     """An earlier try may have taken effect, although no answer says so."""
     waits: int = 0
     """For how many things it still waits before it may begin."""
+    timer: asyncio.TimerHandle | None = None
+    """Until when it pauses, where it does."""
+    is_superseded: bool = False
+    """Somebody asks for the state again that it was to restore."""
     tries: int = 0
     first_try_at: float = 0.0
 
@@ -58,7 +62,14 @@ class Lane:
         self._wake()
 
     def push_later(self, job: Job, delay_seconds: float) -> None:
-        asyncio.get_running_loop().call_later(delay_seconds, self.push, job)
+        job.timer = asyncio.get_running_loop().call_later(delay_seconds, self.push_now, job)
+
+    def push_now(self, job: Job) -> None:
+        """It need not pause any longer."""
+        if job.timer is not None:
+            job.timer.cancel()
+            job.timer = None
+            self.push(job)
 
     async def take(self) -> Job | None:
         """The next one, when there is one and the limit allows it; None when the lane is closed.

@@ -49,6 +49,10 @@ class Order:
         self._marks: dict[tuple[str, str], deque[Job]] = {}
         self._events: dict[tuple[str, int], _Event] = {}
 
+    def first_of(self, job: Job) -> Job:
+        """The one of its mark that all others of it wait for."""
+        return self._marks[job.vim, job.action.mark][0]
+
     def add(self, jobs: Sequence[Job]) -> list[Job]:
         """Those of them that may begin at once."""
         # All are counted before one is held back: in one event, they may come in any order.

@@ -24,11 +24,14 @@ import structlog
 from nfvigil.controller.lane import Job, Lane
 from nfvigil.controller.order import Order
 from nfvigil.controller.vim import ActionPlugin, Vim
-from nfvigil.errors import OverloadedError, RefusedError, UnavailableError
+from nfvigil.errors import NotYetError, OverloadedError, RefusedError, UnavailableError
 from nfvigil.model.action import Action, ActionState, Outcome, is_state
+from nfvigil.model.permit import Go, Permit, Refuse
 
 replace = msgspec.structs.replace
 
+GATE_SECONDS = 1.0
+"""How long an action that may not begin yet waits until it is asked about again, if nobody says so before."""
 REPORT_MAX = 2_000
 """Results in one call of ``report``."""
 REFUSED_REMEMBERED_MAX = 100_000
@@ -36,6 +39,8 @@ RETRY_REPORT_MAX_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
 
+Gate = Callable[[Action], Permit]
+"""Whether an action may begin now, and in which form."""
 Observe = Callable[[str, float, str], None]
 """Told of every try: the kind of action, its seconds, and ``done``, ``skipped``, ``failed`` or ``retried``."""
 
@@ -55,26 +60,36 @@ class Controller:
         deadline_seconds: float = 120.0,
         backoff_seconds: float = 0.25,
         backoff_max_seconds: float = 15.0,
+        deed_limit: int = 16,
+        deed_timeout_seconds: float = 900.0,
+        undo_patience_seconds: float = 86_400.0,
+        gate: Gate = Go,
         waiting_max: int = 200_000,
         plugins: Mapping[str, ActionPlugin] | None = None,
         observe: Observe | None = None,
     ) -> None:
-        self._vims = dict(vims)
+        self._vims: dict[str, Vim] = {}
         self._report = report
         self._clock = clock
         self._timeout = timeout_seconds
         self._attempts_max = attempts_max
         self._deadline = deadline_seconds
+        self._limits = {False: deed_limit, True: limit}
+        self._deed_timeout = deed_timeout_seconds
+        self._patience = undo_patience_seconds
+        self._gate = gate
         self._backoff = backoff_seconds
         self._backoff_max = backoff_max_seconds
         self._waiting_max = waiting_max
         self._plugins = dict(plugins or {})
         self._observe = observe or (lambda _kind, _seconds, _outcome: None)
         self._chance = Random()  # noqa: S311 - jitter is no secret
-        self._lanes = {
-            name: Lane(limit=limit, pause_seconds=backoff_seconds, pause_max_seconds=backoff_max_seconds)
-            for name in self._vims
-        }
+        self._lanes: dict[str, dict[bool, Lane]] = {}
+        """By VIM: one lane for states (True), one for deeds, so that evacuations of minutes do not hold up alarms."""
+        self._workers: dict[str, list[asyncio.Task[None]]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._held: dict[str, Job] = {}
+        """Those that the gate does not let begin yet."""
         self._jobs: dict[str, Job] = {}
         self._order = Order()
         self._refused: dict[str, str] = {}
@@ -86,6 +101,44 @@ class Controller:
         self._stop = asyncio.Event()
         self._stopped: asyncio.Event | None = None
         self._grace_seconds = 0.0
+        for name, vim in vims.items():
+            self.add_vim(name, vim)
+
+    # Which clouds there are
+
+    def add_vim(self, name: str, vim: Vim) -> None:
+        """From now on actions for it are taken; another one of its name gives way, with the actions under way there."""
+        self._vims[name] = vim
+        if name not in self._lanes:
+            self._lanes[name] = {
+                of_states: Lane(limit=limit, pause_seconds=self._backoff, pause_max_seconds=self._backoff_max)
+                for of_states, limit in self._limits.items()
+            }
+            self._staff(name)
+
+    async def remove_vim(self, name: str) -> None:
+        """Nothing more is done there. What waits or is under way is given up: nobody can know how it would end."""
+        self._vims.pop(name, None)
+        for lane in self._lanes.pop(name, {}).values():
+            lane.close()
+        workers = self._workers.pop(name, [])
+        for worker in workers:
+            worker.cancel()
+        if workers:
+            await asyncio.wait(workers)
+        for job in [job for job in self._jobs.values() if job.vim == name]:
+            if job.timer is not None:
+                job.timer.cancel()
+            if job.action.id in self._jobs:
+                self._finish(job, ActionState.FAILED, f"given up: the VIM {name} was removed")
+
+    def _staff(self, name: str) -> None:
+        if self._group is not None:
+            self._workers[name] = [
+                self._group.create_task(self._work(name, lane), name=f"controller {name} {number}")
+                for lane in self._lanes[name].values()
+                for number in range(lane.limit)
+            ]
 
     # What goes in, and how much of it is left
 
@@ -110,7 +163,7 @@ class Controller:
                 continue
             job = Job(
                 action=action,
-                lane=self._lanes[vim],
+                lane=self._lanes[vim][is_state(action.kind)],
                 vim=vim,
                 offered_at=now,
                 may_have_changed=again or action.attempts > 0,
@@ -120,6 +173,26 @@ class Controller:
             jobs.append(job)
         for job in self._order.add(jobs):
             job.lane.push(job)
+        for job in jobs:
+            if is_state(job.action.kind) and not job.action.undo_of:
+                self._supersede(self._order.first_of(job))
+
+    def _supersede(self, job: Job) -> None:
+        """What is on its way back and waits (for a host to report) need not be restored: it is wanted again."""
+        if job.action.undo_of and job.timer is not None:
+            job.is_superseded = True
+            job.lane.push_now(job)
+
+    def reconsider(self) -> None:
+        """Something has changed that the gate looks at: those that it holds back are asked about again, now."""
+        held, self._held = self._held, {}
+        for job in held.values():
+            job.lane.push_now(job)
+
+    @property
+    def held(self) -> int:
+        """Actions that the gate does not let begin yet."""
+        return len(self._held)
 
     def _is_known(self, action: Action) -> bool:
         result = self._results.get(action.id)
@@ -127,11 +200,11 @@ class Controller:
 
     def depth(self) -> dict[str, int]:
         """Actions that are not over, per VIM."""
-        return {name: lane.jobs for name, lane in self._lanes.items()}
+        return {name: sum(lane.jobs for lane in lanes.values()) for name, lanes in self._lanes.items()}
 
     def in_flight(self) -> dict[str, int]:
         """Calls that wait for an answer right now, per VIM."""
-        return {name: lane.active for name, lane in self._lanes.items()}
+        return {name: sum(lane.active for lane in lanes.values()) for name, lanes in self._lanes.items()}
 
     @property
     def unreported(self) -> int:
@@ -145,13 +218,13 @@ class Controller:
         self._stopped = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as group:
-                workers = [
-                    group.create_task(self._work(name, lane), name=f"controller {name} {number}")
-                    for name, lane in self._lanes.items()
-                    for number in range(lane.limit)
-                ]
+                self._group = group
+                for name in self._lanes:
+                    self._staff(name)
                 reporter = group.create_task(self._report_all(), name="controller report")
                 await self._stop.wait()
+                self._group = None
+                workers = [worker for staff in self._workers.values() for worker in staff]
                 # What does not end in time is cut off, and done again at the next start.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._grace_seconds):
@@ -167,16 +240,16 @@ class Controller:
         """Begin nothing new, let what is under way end and be reported; ``run`` has returned afterwards."""
         self._grace_seconds = grace_seconds
         self._stop.set()
-        for lane in self._lanes.values():
-            lane.close()
+        for lanes in self._lanes.values():
+            for lane in lanes.values():
+                lane.close()
         if self._stopped is not None:
             await self._stopped.wait()
 
     async def _work(self, name: str, lane: Lane) -> None:
-        vim = self._vims[name]
         while (job := await lane.take()) is not None:
             try:
-                await self._try(vim, job)
+                await self._try(self._vims[name], job)
             finally:
                 lane.give_back()
             # A VIM that answers without waiting must not keep everybody else from their turn.
@@ -189,6 +262,12 @@ class Controller:
         if action.undo_of in self._refused:
             self._finish(job, ActionState.SKIPPED, f"there is nothing to undo: {self._refused.pop(action.undo_of)}")
             return
+        if job.is_superseded:
+            self._finish(job, ActionState.SKIPPED, "not restored: it was asked for again meanwhile")
+            return
+        if not self._may_begin(job):
+            return
+        action = job.action
         begun = _monotonic()
         job.tries += 1
         if job.tries == 1:
@@ -202,13 +281,17 @@ class Controller:
         plugin = self._plugins.get(action.kind)
         word = "failed"
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout if is_state(action.kind) else self._deed_timeout):
                 outcome = await (vim.perform(job.action) if plugin is None else plugin(vim, job.action))
         except RefusedError as error:
             job.lane.answered()
             if not job.may_have_changed and is_state(action.kind) and not action.undo_of:
                 self._remember_refused(action.id, str(error))
             self._finish(job, ActionState.FAILED, f"refused: {error}")
+        except NotYetError as error:
+            job.tries -= 1
+            word = "waits"
+            self._hold(job, str(error))
         except (UnavailableError, OSError) as error:
             word = self._unavailable(job, error)
         except Exception as error:
@@ -219,6 +302,29 @@ class Controller:
             job.lane.answered()
             word = self._done(job, outcome)
         self._observe(action.kind, _monotonic() - begun, word)
+
+    def _may_begin(self, job: Job) -> bool:
+        """Whether the gate lets it; else it is held back and asked about again, or over."""
+        self._held.pop(job.action.id, None)
+        permit = self._gate(job.action)
+        if isinstance(permit, Go):
+            job.action = permit.action
+            return True
+        if isinstance(permit, Refuse):
+            self._finish(job, ActionState.FAILED if permit.failed else ActionState.SKIPPED, permit.reason)
+            if is_state(job.action.kind) and not job.may_have_changed:
+                self._remember_refused(job.action.id, permit.reason)
+            return False
+        self._hold(job, permit.reason)
+        return False
+
+    def _hold(self, job: Job, reason: str) -> None:
+        if job.action.result != reason:
+            job.action = replace(job.action, result=reason)
+            self._keep(job.action)  # so that whoever asks why nothing happens finds the reason
+        self._held[job.action.id] = job
+        # Asked about every second as long as they are few; a thousand that are held cost no more than that.
+        job.lane.push_later(job, GATE_SECONDS * (1 + len(self._held) / 1000))
 
     def _done(self, job: Job, outcome: Outcome) -> str:
         state = ActionState.DONE if outcome.changed else ActionState.SKIPPED
@@ -232,7 +338,7 @@ class Controller:
         reason = str(error) or f"no answer within {self._timeout:g} s"
         at_least = error.retry_after_seconds if isinstance(error, UnavailableError) else 0.0
         now = _monotonic()
-        if job.tries >= self._attempts_max or now - job.first_try_at >= self._deadline:
+        if self._has_tried_enough(job, now):
             self._finish(job, ActionState.FAILED, f"given up after {job.action.attempts} tries: {reason}")
             return "failed"
         job.action = replace(job.action, result=f"try {job.action.attempts}: {reason}")
@@ -243,6 +349,13 @@ class Controller:
         job.lane.push_later(job, delay)
         return "retried"
 
+    def _has_tried_enough(self, job: Job, now: float) -> bool:
+        if job.action.undo_of:
+            # A host that is repaired over the weekend reports then, and a cloud that is away comes back: what we set
+            # must not stay set for ever because of it.
+            return now - job.first_try_at >= self._patience
+        return job.tries >= self._attempts_max or now - job.first_try_at >= self._deadline
+
     def _is_hopeless(self, job: Job) -> bool:
         """Gives it up where the VIM has shown no sign of life for as long as one action may take.
 
@@ -250,7 +363,7 @@ class Controller:
         untried.
         """
         silent_since = max(job.offered_at, job.lane.answered_at)
-        if not job.lane.is_silent or _monotonic() - silent_since < self._deadline:
+        if job.action.undo_of or not job.lane.is_silent or _monotonic() - silent_since < self._deadline:
             return False
         self._finish(job, ActionState.FAILED, f"given up: {job.vim} has not answered for {self._deadline:g} s")
         return True
@@ -258,6 +371,7 @@ class Controller:
     def _finish(self, job: Job, state: ActionState, result: str) -> None:
         self._keep(self._over(job.action, state, result))
         del self._jobs[job.action.id]
+        self._held.pop(job.action.id, None)
         job.lane.jobs -= 1
         for freed in self._order.over(job):
             freed.lane.push(freed)

@@ -1,0 +1,1 @@
+"""Hold back: what must be true before anything destructive begins."""
