@@ -14,16 +14,18 @@ SOURCE = Path(__file__).parents[1] / "src"
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("model", "yaml_nodes"),
-    ("inspector", "controller", "notifier", "store", "maintenance", "vnf", "cluster"),
+    ("inspector", "controller", "brakes", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
-    ("settings", "desk"),
-    ("retention",),
+    ("settings", "desk", "recovery_desk", "situation"),
+    ("retention", "lookout"),
     ("app",),
     ("cli", "openstack_plugin"),
 )
 """From the ground up. A part may import those below it; those on one line do not know each other.
 
 The desk answers what is asked for beside events: it needs the pipeline, and northbound knows only its shape.
+So does the recovery desk, for what is done in the cloud. The situation is what the brakes look at: the inspector's
+state and the map, which they do not know themselves; the look-out tells them what was decided.
 Retention forgets with its help, by the settings.
 
 A new part of the package gets its place here in the change that adds it.

@@ -21,6 +21,13 @@ import uvicorn
 import uvloop
 
 from nfvigil import __version__
+from nfvigil.brakes.gate import Gate
+from nfvigil.brakes.limits import Limits
+from nfvigil.brakes.watch import OutageWatch
+from nfvigil.controller.fencing.fence import FenceDriver
+from nfvigil.controller.fencing.fencer import Fencer
+from nfvigil.controller.fencing.registry import Fences, read_fences
+from nfvigil.controller.fencing.simulated import SimulatedFences
 from nfvigil.controller.plugins import action_plugins, open_vim
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
@@ -31,7 +38,8 @@ from nfvigil.inspector.policy import CompiledPolicy, Policy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import RESTORING, State
-from nfvigil.model.action import Action, ActionState
+from nfvigil.lookout import LookOut
+from nfvigil.model.action import Action, ActionKind, ActionState, is_state
 from nfvigil.model.alarm import AlarmState
 from nfvigil.model.answers import Health
 from nfvigil.model.event import Event
@@ -45,7 +53,8 @@ from nfvigil.northbound.event_doors import event_paths
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
-from nfvigil.notifier.dispatch import Dispatcher, Limits
+from nfvigil.notifier.dispatch import Dispatcher
+from nfvigil.notifier.dispatch import Limits as DeliveryLimits
 from nfvigil.notifier.heartbeat import Heartbeats
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.notifier.poster import HttpPoster
@@ -53,8 +62,10 @@ from nfvigil.notifier.resolver import Resolver
 from nfvigil.notifier.retry import Retry
 from nfvigil.notifier.safety import Safety
 from nfvigil.pipeline import Pipeline
+from nfvigil.recovery_desk import RecoveryDesk
 from nfvigil.retention import Retention
 from nfvigil.settings import Settings, VimSettings, zone_of
+from nfvigil.situation import LiveSituation
 from nfvigil.southbound.doors import routes
 from nfvigil.southbound.formats import load_formats
 from nfvigil.southbound.intake import Intake
@@ -94,6 +105,7 @@ class Service:
         dispatcher: Dispatcher,
         heartbeats: Heartbeats,
         inventory: Inventory,
+        outages: OutageWatch,
         retention: Retention,
         app: Any,
         undecided: list[Event],
@@ -105,6 +117,7 @@ class Service:
         self.dispatcher = dispatcher
         self.heartbeats = heartbeats
         self.inventory = inventory
+        self.outages = outages
         self.retention = retention
         self.app = app
         self.undecided = undecided
@@ -122,6 +135,7 @@ class Service:
             # What is left comes first: what is decided now is for the same endpoints and VIM states, and after it.
             await self._resume()
             rest.append(group.create_task(self.pipeline.run(), name="pipeline"))
+            rest.append(group.create_task(self.outages.run(), name="outages"))
             rest.append(group.create_task(self.heartbeats.run(), name="heartbeats"))
             rest.append(group.create_task(_keep_leases(self.store), name="leases"))
             rest.append(group.create_task(self.retention.run(), name="retention"))
@@ -187,7 +201,7 @@ async def failed_actions(store: Store, state: State) -> dict[int, set[str]]:
         while page := await store.actions(
             project=None, event_id=event_id, state=ActionState.FAILED, marker=marker, limit=LIMIT_MAX
         ):
-            found.setdefault(event_id, set()).update(action.target for action in page)
+            found.setdefault(event_id, set()).update(action.target for action in page if is_state(action.kind))
             marker = action_marker(page[-1])
     return found
 
@@ -220,9 +234,13 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             ids=left.ids,
             clock=clock,
             forget=lambda *names: intake.forget(*names),
+            decided=lambda decisions: recovery.look_out(decisions),
             observe=metrics.stage,
         )
-        controller = _controller(vims, settings, metrics, pipeline)
+        fences = _fences(settings, vims)
+        stack.push_async_callback(fences.close)
+        recovery = _recovery(settings, pipeline, store, fences, controller=lambda: controller)
+        controller = _controller(vims, settings, metrics, pipeline, recovery)
         intake = _intake(settings, pipeline, left)
         inventory = Inventory(
             vims=vims, apply=pipeline.take_map, interval_seconds=_interval(settings.vims), clock=clock
@@ -230,6 +248,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
         for subscription in await store.subscriptions():
             heartbeats.put(subscription)
+        recovery.look_out.resume(left.state)
         desk = Desk(
             pipeline=pipeline,
             store=store,
@@ -248,6 +267,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         guard = Guard(store=store, clock=clock, dev=settings.dev)
         app = create_api(
             desk=desk,
+            recovery=recovery.desk,
             store=store,
             guard=guard,
             clock=clock,
@@ -264,6 +284,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             dispatcher=tellers.dispatcher,
             heartbeats=heartbeats,
             inventory=inventory,
+            outages=recovery.watch,
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             app=app,
             undecided=left.undecided,
@@ -324,7 +345,7 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
         clock=clock,
         source=settings.source,
         agent=f"nfvigil/{__version__}",
-        limits=Limits(timeout_seconds=settings.notifier.timeout_seconds),
+        limits=DeliveryLimits(timeout_seconds=settings.notifier.timeout_seconds),
         retry=Retry(give_up_seconds=settings.notifier.give_up_seconds),
         observe=_observe_delivery(metrics),
     )
@@ -333,7 +354,64 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
     return _Tellers(matcher, channels, composer, safety, poster, dispatcher)
 
 
-def _controller(vims: Mapping[str, Vim], settings: Settings, metrics: Metrics, pipeline: Pipeline) -> Controller:
+class _Recovery(NamedTuple):
+    """The parts that decide whether what is planned may begin, and prove that a host is off."""
+
+    desk: RecoveryDesk
+    gate: Gate
+    watch: OutageWatch
+    look_out: LookOut
+    fencer: Fencer
+
+
+def _recovery(
+    settings: Settings, pipeline: Pipeline, store: Store, fences: Fences, *, controller: Callable[[], Controller]
+) -> _Recovery:
+    limits = Limits(**settings.brakes.model_dump())
+    desk = RecoveryDesk(
+        pipeline=pipeline,
+        store=store,
+        allowed=settings.instructions.model_dump(),
+        fence_for=fences.fence_for,
+        waiting=lambda: controller().held,
+    )
+    watch = OutageWatch(domains=lambda vim: situation.domains(vim), keep=desk.call_hold, limits=limits)
+    situation = LiveSituation(
+        state=pipeline.state, resource_map=pipeline.map, clock=clock, unconfirmed_hold=watch.reason
+    )
+    gate = Gate(situation=situation, limits=limits, clock=clock)
+    fencer = Fencer(fence_for=fences.fence_for, proof=situation.proof, record=desk.prove, void=desk.void, clock=clock)
+    return _Recovery(desk, gate, watch, LookOut(watch=watch, gate=gate, controller=controller), fencer)
+
+
+def _fences(settings: Settings, vims: Mapping[str, Vim]) -> Fences:
+    """Those of the file; where there is none, the simulated clouds' own switches."""
+    simulated = [vim for vim in vims.values() if isinstance(vim, SimulatedVim)]
+    drivers: dict[str, FenceDriver] = {}
+
+    def switch(host: str) -> None:
+        for vim in simulated:
+            if vim.has_host(host):
+                vim.power(host, False)
+
+    if simulated:
+        drivers["simulated"] = SimulatedFences(
+            power=lambda host: any(vim.is_powered(host) for vim in simulated),
+            switch=switch,
+        )
+    if settings.fences is None:
+        text = "fences: {'*': {driver: simulated}}\n" if simulated else "fences: {}\n"
+        return read_fences(text, clock=clock, drivers=drivers)
+    try:
+        text = settings.fences.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the fences {settings.fences}: {error}") from error
+    return read_fences(text, clock=clock, source=str(settings.fences), drivers=drivers)
+
+
+def _controller(
+    vims: Mapping[str, Vim], settings: Settings, metrics: Metrics, pipeline: Pipeline, recovery: _Recovery
+) -> Controller:
     return Controller(
         vims=vims,
         report=pipeline.report,
@@ -342,7 +420,14 @@ def _controller(vims: Mapping[str, Vim], settings: Settings, metrics: Metrics, p
         timeout_seconds=settings.controller.timeout_seconds,
         attempts_max=settings.controller.attempts_max,
         deadline_seconds=settings.controller.deadline_seconds,
-        plugins=action_plugins(),
+        deed_limit=settings.controller.deed_limit,
+        deed_timeout_seconds=settings.controller.deed_timeout_seconds,
+        gate=recovery.gate,
+        plugins={
+            **action_plugins(),
+            ActionKind.FENCE: recovery.fencer.fence,
+            ActionKind.EVACUATE: recovery.fencer.evacuate,
+        },
         observe=lambda kind, seconds, outcome: metrics.action(kind, outcome, seconds),
     )
 

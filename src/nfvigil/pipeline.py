@@ -25,14 +25,14 @@ from nfvigil.inspector.decide import decide
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import RESTORING, State
-from nfvigil.model.action import Action, ActionState
+from nfvigil.model.action import Action, ActionState, is_state
 from nfvigil.model.alarm import Alarm, AlarmState, HistoryEntry
 from nfvigil.model.change import Change
 from nfvigil.model.event import Event, Status
 from nfvigil.model.fault import Fault
 from nfvigil.model.ids import EventIds
 from nfvigil.model.notification import Delivery, Notification
-from nfvigil.model.resource import Host, MapChange, Snapshot
+from nfvigil.model.resource import Host, Kind, MapChange, Snapshot, key_of
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision, News, Verdict
 
@@ -42,6 +42,8 @@ BATCH_MAX = 256
 """Events decided in one transaction: enough to amortise it, few enough that the first need not wait for the last."""
 WAITING_MAX = 100_000
 """Events kept and not decided; beyond that senders are told to come back later."""
+DEEDS_MAX = 200
+"""Deeds whose end is told with one event."""
 KEYS_MAX = 500
 """Resources named in one event about a changed map."""
 
@@ -97,7 +99,7 @@ class Pipeline:
     """Moves events along the way.
 
     ``state`` and ``map`` change in here and nowhere else. ``sent`` waits, for a moment at most, until what was told is
-    on its way.
+    on its way. ``decided`` sees every decision when it is durable and told, before anything of it is done.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Pipeline:
         ids: EventIds,
         clock: Callable[[], int],
         forget: Callable[..., None] = lambda *_names: None,
+        decided: Callable[[Sequence[Decision]], None] = lambda _decisions: None,
         observe: Observe = lambda _stage, _seconds: None,
     ) -> None:
         self.policy = policy
@@ -127,6 +130,7 @@ class Pipeline:
         self._ids = ids
         self._clock = clock
         self._forget = forget
+        self._after = decided
         self._observe = observe
         self._slots: deque[_Slot] = deque()
         self._waiting = 0
@@ -137,6 +141,7 @@ class Pipeline:
         self._unfinished: dict[int, set[str]] = {}
         self._failed: dict[int, set[str]] = {}
         self._touched: dict[str, None] = {}
+        self._returned: dict[str, None] = {}
         self._is_touched = asyncio.Event()
 
     @property
@@ -163,6 +168,13 @@ class Pipeline:
     def event(self, kind: str, resource: str, status: Status = Status.DOWN, **details: Any) -> Event:
         """An event of our own; hand it to ``keep`` or ``ask`` at once, for its id counts from now."""
         return internal.internal_event(self._ids(), kind, resource, self._clock(), status, details)
+
+    def preview(self, event: Event) -> Decision:
+        """What would be decided about an event now; nothing is kept."""
+        return decide(event, self.policy, self.map, self.state)
+
+    def now(self) -> int:
+        return self._clock()
 
     async def _keep(self, slot: _Slot) -> None:
         self._slots.append(slot)
@@ -219,6 +231,7 @@ class Pipeline:
             self._observe("commit", (self._clock() - decided_us) / 1e6)
             self._tell(news)
         self._waiting -= len(decisions)
+        self._after(decisions)  # before anything of it begins: the brakes must know of a mass failure by then
         self._take_on(change.actions)
         for fault in change.faults:
             if fault.cleared_us is not None:
@@ -307,10 +320,15 @@ class Pipeline:
 
     def _take_on(self, actions: Sequence[Action]) -> None:
         if actions:
-            for action in actions:
-                self._unfinished.setdefault(action.event_id, set()).add(action.id)
+            self._await_states(actions)
             self._untaken.append(actions)
             self._is_untaken.set()
+
+    def _await_states(self, actions: Sequence[Action]) -> None:
+        """An event's alarms are confirmed when its states are set; what is done once may take much longer."""
+        for action in actions:
+            if is_state(action.kind):
+                self._unfinished.setdefault(action.event_id, set()).add(action.id)
 
     def _hand_over(self) -> None:
         """Actions go to the controller in their order, as far as it takes them: news must not wait for a dead VIM."""
@@ -334,16 +352,26 @@ class Pipeline:
 
     async def report(self, actions: Sequence[Action]) -> None:
         """The controller says how actions went. When an event's last one is over, its alarms are confirmed."""
+        # How a deed ended is in the log before its row says so: killed in between, it is told twice rather than never.
+        await self._tell_of_deeds([action for action in actions if action.state.is_over and not is_state(action.kind)])
         await self._keeper.save_actions(actions)
         for action in actions:
             if action.state.is_over:
-                if action.state is ActionState.FAILED and action.event_id in self._unfinished:
+                if action.state is ActionState.FAILED and is_state(action.kind) and action.event_id in self._unfinished:
                     self._failed.setdefault(action.event_id, set()).add(action.target)
                 left = self._unfinished.get(action.event_id)
                 if left is not None:
                     left.discard(action.id)
                     if not left:
                         await self._settled(action.event_id)
+
+    async def _tell_of_deeds(self, deeds: Sequence[Action]) -> None:
+        for first in range(0, len(deeds), DEEDS_MAX):
+            told = [
+                [deed.id, deed.kind, deed.target, deed.vim, deed.project, deed.state.value, deed.result]
+                for deed in deeds[first : first + DEEDS_MAX]
+            ]
+            await self._keep(_Slot([self.event(internal.DEEDS_OVER, "", deeds=told)], None))
 
     async def _settled(self, event_id: int) -> None:
         failed = sorted(self._failed.get(event_id, ()))
@@ -356,15 +384,27 @@ class Pipeline:
 
     async def take_map(self, news: Snapshot | MapChange) -> None:
         """The VIM's resources have changed. Whom it concerns is worked out anew where alarms stand."""
+        self._returned.update(dict.fromkeys(self._returning(news)))
         touched = self.map.load(news) if isinstance(news, Snapshot) else self.map.apply(news)
         concerned = [key for key in touched if key in self.state.alarms_on or key in self.state.faults_on]
         if isinstance(news, Snapshot) or any(isinstance(record, Host) for record in news.put):
             # Names that monitors used and the map did not know may be known now.
             unknown = {fault.resource for fault in self.state.faults.values() if self.map.get(fault.resource) is None}
             concerned.extend(key for key in unknown if self.map.resolve(key))
-        if concerned:
-            self._touched.update(dict.fromkeys(sorted(concerned)))
+        self._touched.update(dict.fromkeys(sorted(concerned)))
+        if self._touched or self._returned:
             self._is_touched.set()
+
+    def _returning(self, news: Snapshot | MapChange) -> list[str]:
+        """Hosts that were proven off, were silent, and report again: the proof is void."""
+        hosts = news.hosts if isinstance(news, Snapshot) else [one for one in news.put if isinstance(one, Host)]
+        found = []
+        for host in hosts if self.state.proofs else ():
+            key = key_of(Kind.HOST, host.id)
+            before = self.map.get(key)
+            if key in self.state.proofs and isinstance(before, Host) and host.is_reporting > before.is_reporting:
+                found.append(key)
+        return found
 
     async def _watch_map(self) -> None:
         """Gather for a moment what changes together: an evacuation moves a hundred servers."""
@@ -373,14 +413,16 @@ class Pipeline:
             await asyncio.sleep(0.02)
             self._is_touched.clear()
             keys, self._touched = list(self._touched), {}
-            for first in range(0, len(keys), KEYS_MAX):
+            returned, self._returned = list(self._returned), {}
+            for first in range(0, max(1, len(keys)), KEYS_MAX):
                 some = keys[first : first + KEYS_MAX]
                 gone = [key for key in some if self.map.get(key) is None]
-                event = self.event(internal.MAP_CHANGED, "", keys=some, gone=gone)
+                event = self.event(internal.MAP_CHANGED, "", keys=some, gone=gone, returned=returned)
                 try:
                     await self.keep([event])
                 except UnavailableError:
                     self._touched.update(dict.fromkeys(event.details["keys"]))
+                    self._returned.update(dict.fromkeys(returned))
                     self._is_touched.set()
                     await asyncio.sleep(1.0)
 
@@ -411,8 +453,7 @@ class Pipeline:
             self._slots.append(slot)
             self._waiting += len(slot.events)
         self._wake.set()
-        for action in actions:
-            self._unfinished.setdefault(action.event_id, set()).add(action.id)
+        self._await_states(actions)
         self._failed = {event_id: set(targets) for event_id, targets in failed.items()}
         open_events = {alarm.event_id for alarm in self.state.alarms.values() if alarm.state is AlarmState.RAISED}
         open_events.update(

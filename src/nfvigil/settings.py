@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nfvigil.errors import FieldError, SettingsError
+from nfvigil.model.action import OWNERS_DEEDS, ActionKind
 
 PREFIX = "NFVIGIL_"
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
@@ -68,6 +69,56 @@ class ControllerSettings(Section):
     timeout_seconds: Seconds = 30
     attempts_max: Annotated[int, Field(ge=1, le=100)] = 8
     deadline_seconds: Seconds = 120
+    deed_limit: Annotated[int, Field(ge=1, le=1000)] = 16
+    """Deeds (evacuations, migrations, fences) under way at once, per VIM, beside the calls that set states."""
+    deed_timeout_seconds: Seconds = 900
+    """How long one deed may take until the cloud says that it has ended."""
+
+
+class BrakesSettings(Section):
+    """What keeps automatic recovery from doing harm: see the how-to on brakes."""
+
+    witnesses: Annotated[int, Field(ge=1, le=10)] = 2
+    """Independent channels that must agree before anything destructive."""
+    channels: dict[str, list[str]] = {}
+    """Channel -> globs of the monitors that look through it. All that no channel names are one."""
+    share: Annotated[float, Field(ge=0, le=1)] = 0.10
+    """Of an aggregate's hosts, so many may be fenced or evacuated at a time; one always may."""
+    host_every_seconds: Annotated[float, Field(ge=0, le=86400)] = 10
+    outage_hosts: Annotated[int, Field(ge=2, le=100_000)] = 3
+    """So many hosts of a VIM that fail within ``outage_seconds`` mean HOLD."""
+    outage_share: Annotated[float, Field(gt=0, le=1)] = 0.30
+    """So does this share of a failure domain: zone, aggregate, rack."""
+    outage_seconds: Seconds = 60
+    wait_max_seconds: Seconds = 86400
+    """What has waited longer under the brakes is given up."""
+    hold_states: bool = False
+    """Whether a HOLD also holds back states that are restored later: force-down, error, data plane."""
+
+
+class InstructionSettings(Section):
+    """Which deeds an owner may ask for, by role; an administrator may ask for all."""
+
+    member: list[ActionKind] = [
+        ActionKind.REBOOT,
+        ActionKind.START,
+        ActionKind.STOP,
+        ActionKind.LIVE_MIGRATE,
+        ActionKind.MIGRATE,
+        ActionKind.CONFIRM_RESIZE,
+        ActionKind.REVERT_RESIZE,
+        ActionKind.EVACUATE,
+        ActionKind.REBUILD,
+    ]
+    manager: list[ActionKind] = [*OWNERS_DEEDS]
+
+    @field_validator("member", "manager")
+    @classmethod
+    def _are_deeds(cls, kinds: list[ActionKind]) -> list[ActionKind]:
+        wrong = [kind for kind in kinds if kind not in OWNERS_DEEDS]
+        if wrong:
+            raise ValueError(f"not for owners: {', '.join(wrong)}")
+        return kinds
 
 
 class RetentionSettings(Section):
@@ -95,6 +146,10 @@ class Settings(Section):
     intake: IntakeSettings = IntakeSettings()
     notifier: NotifierSettings = NotifierSettings()
     controller: ControllerSettings = ControllerSettings()
+    brakes: BrakesSettings = BrakesSettings()
+    instructions: InstructionSettings = InstructionSettings()
+    fences: Path | None = None
+    """Which host is fenced by what: a YAML file."""
     retention: RetentionSettings = RetentionSettings()
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_format: Annotated[str, Field(pattern="^(json|text)$")] = "text"

@@ -263,12 +263,12 @@ def test_a_million_brackets_are_refused_at_once() -> None:
 
 
 def test_actions_of_plugins_are_known() -> None:
-    text = RULES + "- {name: a, when: {type: x}, do: [fence]}\n"
+    text = RULES + "- {name: a, when: {type: x}, do: [respawn]}\n"
 
     assert errors(text)
-    policy = read_policy(text, version=3, extra_actions=frozenset({"fence"}))
+    policy = read_policy(text, version=3, extra_actions=frozenset({"respawn"}))
     assert policy.label == "p@3"
-    assert policy.event_rules[0].do == ["fence"]
+    assert policy.event_rules[0].do == ["respawn"]
 
 
 def test_what_the_topology_says_of_devices_can_be_asked_for() -> None:

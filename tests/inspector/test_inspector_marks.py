@@ -165,7 +165,7 @@ def test_a_deed_is_done_once_and_not_undone() -> None:
 def test_a_deed_on_what_stands_in_a_relation() -> None:
     desk = Desk(ruled({"when": {"type": "a"}, "do": [{"evacuate": "servers"}]}), with_states())
 
-    assert planned(desk.say("a", "host/h0")) == [("evacuate", "server/s0-0", None)]
+    assert planned(desk.say("a", "host/h0")) == [("evacuate", "server/s0-0", None), ("fence", "host/h0", None)]
 
 
 def test_a_rule_that_fires_on_an_alarm_that_stands_sets_and_does_what_it_says() -> None:

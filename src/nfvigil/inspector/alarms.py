@@ -7,6 +7,7 @@ from collections import deque
 import msgspec
 
 from nfvigil.inspector.cascade import adopt, by_age, cone, is_supported, settle
+from nfvigil.inspector.deeds import recover
 from nfvigil.inspector.marks import plan_deeds, restore, with_marks
 from nfvigil.inspector.policy import CascadeRule, Needs, Rule, has, identity_of
 from nfvigil.inspector.resource_map import INVERSE
@@ -145,6 +146,7 @@ def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, cause
         if rule.do:
             plan_deeds(turn, alarm, rule)
     turn.say(Reason.RAISED, rule.name, key, kind)
+    recover(turn, alarm)
     return turn.put_alarm(alarm)
 
 
@@ -168,6 +170,8 @@ def _strengthen(turn: Turn, old: Alarm, rule: Rule, fault: Fault | None, causes:
         acted = {old.rule if old.fault else "", *(cause.rule for cause in old.causes)}
         if is_real or rule.name not in acted:
             plan_deeds(turn, alarm, rule)
+        if is_real:
+            recover(turn, alarm)
     if alarm == old:
         return old
     turn.say(Reason.CHANGED, rule.name, old.resource, "reported itself as well" if fault else "has another cause")

@@ -6,6 +6,7 @@ event -> which fault, on what -> alarm there -> what follows from it -> what to 
 from __future__ import annotations
 
 from nfvigil.inspector import internal, ours
+from nfvigil.inspector.brakes import void_proof
 from nfvigil.inspector.faults import take_back, take_word
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.resource_map import Lookup, Recorder
@@ -28,6 +29,7 @@ def decide(event: Event, policy: CompiledPolicy, lookup: Lookup, state: State) -
                 ours.maintenance(turn, key)
             elif event.is_clear:
                 take_back(turn, key)
+                void_proof(turn, key, f"{event.monitor or 'somebody'} reports {key} as up")
             else:
                 take_word(turn, key)
         turn.finish()

@@ -8,9 +8,10 @@ import msgspec
 
 from nfvigil.inspector.alarms import raise_alarm, settle_after
 from nfvigil.inspector.marks import places
-from nfvigil.inspector.policy import EventRule, Rule, selects, zone_of
+from nfvigil.inspector.policy import EventRule, Rule, When, selects, zone_of
 from nfvigil.inspector.state import WINDOW
 from nfvigil.inspector.turn import Turn
+from nfvigil.model.alarm import Audience
 from nfvigil.model.fault import Assertion, Fault
 from nfvigil.model.ids import stable_id
 from nfvigil.model.resource import Kind, key_of
@@ -93,6 +94,14 @@ def end_fault(turn: Turn, fault: Fault) -> None:
     settle_after(turn, [alarm_id])
     if alarm_id in turn.state.alarms:
         turn.say(Reason.STILL_ASSERTED, fault.rule, fault.resource, "the alarm stands: it follows from another")
+
+
+def assert_own(turn: Turn, key: str) -> None:
+    """Something is wrong with our own footing: no rule of a policy has to say so."""
+    event = turn.event
+    rule = EventRule(name="nfvigil", when=When(type=event.type), notify=Audience.ADMIN)
+    word = Assertion(event_id=event.id, event_type=event.type, resource=key, monitor="nfvigil", time_us=event.time_us)
+    _assert(turn, rule, key, (word,))
 
 
 def awaken(turn: Turn, fault: Fault) -> None:

@@ -12,13 +12,37 @@ MAINTENANCE = "maintenance.host"
 """A host goes into maintenance (down) or comes out of it (up). May come from outside too."""
 MAP_CHANGED = "nfvigil.map.changed"
 """The surroundings of resources that have open alarms changed: ``details.keys``, and ``details.gone``, those of them
-that the map did not have any more."""
+that the map did not have any more, and ``details.returned``, the hosts whose compute service reports again."""
 VIM_SETTLED = "nfvigil.vim.settled"
 """All actions of an event are over: ``details.event_id``, ``details.failed`` (targets)."""
 ALARM_ACKED = "nfvigil.alarm.acknowledged"
 """Somebody acknowledged an alarm (down) or took that back (up): ``details.alarm_id``, ``details.by``."""
 ALARM_CLEARED = "nfvigil.alarm.cleared"
 """An administrator cleared an alarm's own fault by hand: ``details.alarm_id``, ``details.by``."""
+
+VIM_UNREACHABLE = "nfvigil.vim.unreachable"
+"""A VIM cannot be listed (down), or can again (up): ``details.text``."""
+VIM_CLIFF = "nfvigil.vim.cliff"
+"""Much is missing from a VIM's listing at once and is being looked for (down), or that is settled (up)."""
+HOLD = "nfvigil.hold"
+"""Nothing destructive happens in a VIM any more (down), until an operator releases it (up): ``details.text``,
+``details.by``, ``details.hosts``."""
+AUTOMATION_OFF = "nfvigil.automation.off"
+"""Somebody has switched all automatic actions off (down) or on again (up): ``details.by``, ``details.text``."""
+FENCE_PROOF = "nfvigil.fence.proof"
+"""A host was proven off (down), or that does not hold any more (up): ``details.at_us``, ``details.driver``,
+``details.by``."""
+RECOVERY = "nfvigil.recovery"
+"""An owner has said what to do when a resource of its is hit (down), or takes that back (up): ``details.project``,
+``details.by``, ``details.do`` (see ``recovery``)."""
+INSTRUCTION = "nfvigil.instruction"
+"""Somebody asks for a deed: ``details.deed``, ``details.by``, ``details.origin``, ``details.project`` (None for an
+operator), ``details.params``, ``details.key`` ("" or what makes a repeat known)."""
+DEEDS_OVER = "nfvigil.deeds.over"
+"""Deeds have come to their end: ``details.deeds``, a list of ``[id, kind, target, vim, project, state, result]``."""
+
+CONDITIONS = frozenset({VIM_UNREACHABLE, VIM_CLIFF, HOLD, AUTOMATION_OFF})
+"""What is wrong with our own footing; each is an alarm for the administrator."""
 
 OURS = "nfvigil."
 """Prefix of the types that nobody may send from outside."""
@@ -36,5 +60,6 @@ def internal_event(
         status=status,
         source="nfvigil",
         door=DOOR,
+        cause=str(details.get("text", "")),
         details=details,
     )

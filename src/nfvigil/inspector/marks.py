@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from nfvigil.inspector.policy import Rule
 from nfvigil.inspector.resource_map import AnyRecord
-from nfvigil.inspector.state import RESTORING
+from nfvigil.inspector.state import PROOF, RESTORING
 from nfvigil.inspector.turn import Turn
-from nfvigil.model.action import Action, ActionKind
+from nfvigil.model.action import Action, ActionKind, Origin
 from nfvigil.model.alarm import Alarm, Mark
 from nfvigil.model.cloud_state import UNTOUCHED, state_now
 from nfvigil.model.ids import stable_id
+from nfvigil.model.resource import Kind, Server, key_of
+
+MOVES = frozenset({ActionKind.EVACUATE, ActionKind.LIVE_MIGRATE, ActionKind.MIGRATE})
+"""Deeds that take a server from one host to another."""
 
 
 def with_marks(turn: Turn, alarm: Alarm, rule: Rule) -> Alarm:
@@ -40,7 +47,42 @@ def with_marks(turn: Turn, alarm: Alarm, rule: Rule) -> Alarm:
 def plan_deeds(turn: Turn, alarm: Alarm, rule: Rule) -> None:
     """Plan what the rule wants done once."""
     for kind, target in _wants(turn, rule.do, alarm.resource):
-        _plan(turn, kind, target, alarm, turn.map_now.get(target))
+        plan_deed(turn, kind, target, alarm)
+
+
+def plan_deed(
+    turn: Turn,
+    kind: str,
+    target: str,
+    alarm: Alarm | None,
+    *,
+    origin: Origin = Origin.POLICY,
+    by: str = "",
+    params: Mapping[str, Any] | None = None,
+) -> None:
+    """Plan one deed; before an evacuation also the fencing of its host, unless that is proven off."""
+    record = turn.map_now.get(target)
+    params = dict(params or {})
+    if kind in MOVES and isinstance(record, Server) and record.host:
+        params["source"] = record.host
+    _plan(turn, kind, target, alarm, record, origin=origin, by=by, params=params)
+    if kind == ActionKind.EVACUATE and isinstance(record, Server) and record.host:
+        host = key_of(Kind.HOST, record.host)
+        if f"{PROOF}{host}" not in turn.state.memory:
+            wanted = sorted(turn.state.wanted.get(f"{ActionKind.FORCE_DOWN} {host}", ()))
+            # The fence goes with the host's alarm: a host that is well again is not switched off for a late wish.
+            its_alarm = turn.state.alarms[wanted[0]] if wanted else alarm
+            _plan(turn, ActionKind.FENCE, host, its_alarm, turn.map_now.get(host), origin=_for_fence(origin), by=by)
+
+
+def _for_fence(origin: Origin) -> Origin:
+    """An owner may have its server evacuated; switching the host off for it stays our decision, with all its brakes."""
+    return Origin.OPERATOR if origin is Origin.OPERATOR else Origin.POLICY
+
+
+def is_failed_host(turn: Turn, host: str) -> bool:
+    """Whether an alarm stands for which the host is to be forced down."""
+    return f"{ActionKind.FORCE_DOWN} {host}" in turn.state.wanted
 
 
 def restore(turn: Turn, closed: list[Alarm]) -> None:
@@ -83,22 +125,29 @@ def _plan(
     turn: Turn,
     kind: str,
     target: str,
-    alarm: Alarm,
+    alarm: Alarm | None,
     record: AnyRecord | None,
     *,
     before: str | None = None,
     undo_of: str = "",
+    origin: Origin = Origin.POLICY,
+    by: str = "",
+    params: Mapping[str, Any] | None = None,
 ) -> str:
+    known = record if record is not None else alarm
     action = Action(
         id=stable_id("undo" if undo_of else "do", turn.event.id, kind, target),
         kind=kind,
         target=target,
-        vim=record.vim if record is not None else alarm.vim,  # gone: the driver is asked, and says so
-        project=record.project if record is not None else alarm.project,
+        vim=known.vim if known is not None else "",  # of what is gone the alarm's: the driver is asked, and says so
+        project=known.project if known is not None else "",
         event_id=turn.event.id,
-        alarm_id=alarm.id,
+        alarm_id=alarm.id if alarm is not None else "",
         before=before,
         undo_of=undo_of,
+        origin=origin,
+        by=by,
+        params=dict(params or {}),
         planned_us=turn.now,
     )
     turn.actions[action.id] = action

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from nfvigil.inspector import internal
+from nfvigil.inspector import brakes, deeds, internal
 from nfvigil.inspector.alarms import refresh
 from nfvigil.inspector.faults import awaken, end_fault, recognise
 from nfvigil.inspector.state import MAINTENANCE, RESTORING
@@ -24,11 +24,23 @@ def handle(turn: Turn) -> None:
     if event.type == internal.VIM_SETTLED:
         vim_settled(turn, int(details["event_id"]), set(details.get("failed", ())))
     elif event.type == internal.MAP_CHANGED:
+        for host in details.get("returned", ()):
+            brakes.void_proof(turn, host, "its compute service reports again")
         map_changed(turn, details["keys"], set(details.get("gone", details["keys"])))
     elif event.type == internal.ALARM_ACKED:
         acknowledge(turn, details["alarm_id"], details.get("by", ""))
     elif event.type == internal.ALARM_CLEARED:
         clear_by_hand(turn, details["alarm_id"])
+    elif event.type in internal.CONDITIONS:
+        brakes.condition(turn)
+    elif event.type == internal.FENCE_PROOF:
+        brakes.proof(turn)
+    elif event.type == internal.RECOVERY:
+        deeds.define(turn)
+    elif event.type == internal.INSTRUCTION:
+        deeds.instruct(turn)
+    elif event.type == internal.DEEDS_OVER:
+        deeds.over(turn)
 
 
 def vim_settled(turn: Turn, event_id: int, failed: set[str]) -> None:

@@ -163,6 +163,10 @@ class ResourceMap:
         )
         return [(key, self.records[key]) for key in sorted(keys)[:limit]]
 
+    def hosts(self) -> list[str]:
+        """The keys of all hosts, by their own index: a look through all records would hold up news."""
+        return sorted({key for keys in self._names.values() for key in keys})
+
     # Changing
 
     def load(self, snapshot: Snapshot) -> set[str]:

@@ -21,6 +21,19 @@ on their way back, and to what.
 """
 MAINTENANCE = "maintenance "
 """Memory keys of this prefix name the hosts that are in maintenance."""
+HOLD = "hold "
+"""Memory keys of this prefix name the VIMs in which nothing destructive may happen: ``{"since_us", "text", ...}``."""
+RELEASED = "released "
+"""Memory keys of this prefix say until when faults in a VIM are no reason for a new hold."""
+AUTOMATION_OFF = "automation off"
+"""Memory key: there while no automatic action may begin."""
+PROOF = "fenced "
+"""Memory keys of this prefix name the hosts that were proven off: ``{"epoch", "at_us", "driver", "by"}``. ``epoch`` is
+the event's number: a host that returns and is fenced again has another one."""
+ASKED = "asked "
+"""Memory keys of this prefix stand for instructions that carried a key: ``{"event_id", "what", "at_us"}``."""
+RECOVERY = "recovery "
+"""Memory keys of this prefix hold what owners want done for a server, a group or all of a project."""
 WINDOW = "window "
 """Memory keys of this prefix hold what a rule has counted: ``{"until_us": when it is over, "seen": [...]}``."""
 
@@ -58,6 +71,12 @@ class State:
         """VIM state -> by memory key, what it is on its way back to"""
         self.in_maintenance: set[str] = set()
         """Keys of hosts"""
+        self.proofs: set[str] = set()
+        """Keys of the hosts that are proven off"""
+        self.asked: dict[str, int] = {}
+        """Memory keys of instructions -> when they were asked for, oldest first"""
+        self.has_recovery = 0
+        """How many recoveries owners have defined"""
         self.windows: list[tuple[int, str]] = []
         """(when it is over, memory key) of every window, sorted"""
         self._undo: list[Callable[[], None]] | None = None
@@ -134,6 +153,14 @@ class State:
                 del self.windows[bisect_left(self.windows, (self.memory[key]["until_us"], key))]
             if value is not None:
                 insort(self.windows, (value["until_us"], key))
+        elif key.startswith(PROOF):
+            (self.proofs.discard if value is None else self.proofs.add)(key.removeprefix(PROOF))
+        elif key.startswith(ASKED):
+            self.asked.pop(key, None)
+            if value is not None:
+                self.asked[key] = value["at_us"]
+        elif key.startswith(RECOVERY):
+            self.has_recovery += (value is not None) - (key in self.memory)
         elif key.startswith(MAINTENANCE):
             host = key.removeprefix(MAINTENANCE)
             (self.in_maintenance.discard if value is None else self.in_maintenance.add)(host)

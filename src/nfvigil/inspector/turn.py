@@ -10,7 +10,7 @@ import msgspec
 from nfvigil.inspector.policy import CompiledPolicy, OnMaintenance, Rule, host_key
 from nfvigil.inspector.resource_map import AnyRecord, Lookup
 from nfvigil.inspector.state import RESTORING, State
-from nfvigil.model.action import RANK, Action, ActionKind
+from nfvigil.model.action import RANK, Action, ActionKind, is_state
 from nfvigil.model.alarm import LIFE, Alarm, AlarmState, Mark, Sign, VimState
 from nfvigil.model.cloud_state import WANTED, state_now
 from nfvigil.model.event import Event
@@ -73,6 +73,7 @@ class Turn:
         self._confirmed: dict[str, None] = {}
         self._told: dict[str, None] = {}
         self._memory: dict[str, Any] = {}
+        self._reported: list[tuple[News, Alarm]] = []
 
     def put_fault(self, fault: Fault) -> None:
         self._faults[fault.id] = fault
@@ -118,10 +119,16 @@ class Turn:
             return False
         return host_key(key, self.map) in self.state.in_maintenance
 
+    def report(self, alarm: Alarm) -> None:
+        """News of something that is over already: told and kept, and no alarm that stands."""
+        self._reported.append((News.ACTION, alarm))
+
     def finish(self) -> None:
-        """Alarms that this event raised and for which nothing need be set are as true as they will get."""
+        """Alarms that this event raised and for which nothing need be set are as true as they will get. What is
+        done once is not waited for: an evacuation may take minutes, or wait for an operator.
+        """
         name = f"{RESTORING}{self.event.id}"
-        if not self.actions:
+        if not any(is_state(action.kind) for action in self.actions.values()):
             self.settle(self.event.id, frozenset())
         elif name not in self.state.memory:
             self.remember(name, {})
@@ -174,7 +181,7 @@ class Turn:
             policy=self.policy.label,
             steps=tuple(self._steps),
             faults=tuple(self._faults.values()),
-            alarms=tuple(alarms + confirmed),
+            alarms=tuple(alarms + confirmed + self._reported),
             silent=tuple(silent),
             actions=tuple(self.actions.values()),
             memory=self._memory,

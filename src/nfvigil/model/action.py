@@ -45,6 +45,21 @@ RANK: dict[str, int] = {
 A deed that is done once has rank 0 and waits until every state of its event is set."""
 
 
+OWNERS_DEEDS: tuple[ActionKind, ...] = (
+    ActionKind.REBOOT,
+    ActionKind.START,
+    ActionKind.STOP,
+    ActionKind.LIVE_MIGRATE,
+    ActionKind.MIGRATE,
+    ActionKind.CONFIRM_RESIZE,
+    ActionKind.REVERT_RESIZE,
+    ActionKind.EVACUATE,
+    ActionKind.REBUILD,
+    ActionKind.DELETE,
+)
+"""What the owner of a server may ask for, at most."""
+
+
 def is_state(kind: str) -> bool:
     """Whether the action sets a state that can be restored, rather than doing something once."""
     return kind in RANK
@@ -61,6 +76,23 @@ class ActionState(StrEnum):
     @property
     def is_over(self) -> bool:
         return self in (ActionState.DONE, ActionState.SKIPPED, ActionState.FAILED)
+
+
+class Origin(StrEnum):
+    """Who wanted it."""
+
+    POLICY = "policy"
+    """A rule of the policy."""
+    RECOVERY = "recovery"
+    """What the owner has defined beforehand for the case."""
+    OWNER = "owner"
+    """The owner's instruction."""
+    OPERATOR = "operator"
+    """An administrator's instruction."""
+
+    @property
+    def is_automatic(self) -> bool:
+        return self in (Origin.POLICY, Origin.RECOVERY)
 
 
 class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -81,6 +113,9 @@ class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     alarm_id: str = ""
     before: str | None = None
     undo_of: str = ""
+    origin: Origin = Origin.POLICY
+    by: str = ""
+    """Who instructed it; "" where nobody did."""
     params: dict[str, Any] = {}
     planned_us: int = 0
     state: ActionState = ActionState.PLANNED

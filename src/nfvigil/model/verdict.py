@@ -20,6 +20,8 @@ class News(StrEnum):
     CHANGED = "changed"
     CONFIRMED = "confirmed"
     CLEARED = "cleared"
+    ACTION = "action"
+    """Something that was done to a resource has ended: as its owner instructed, or beforehand defined."""
     SUMMARY = "summary"
     """The open alarms that a subscription covers, as of now."""
     HEARTBEAT = "heartbeat"
@@ -39,6 +41,8 @@ class Reason(StrEnum):
     RAISED = "raised"
     CLEARED = "cleared"
     CHANGED = "changed"
+    REFUSED = "refused"
+    """An instruction that cannot be followed."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,11 +16,14 @@ from nfvigil.model.identity import Identity
 from nfvigil.northbound import (
     actions,
     alarms,
+    brakes,
     events,
     faults,
     health,
+    instructions,
     policies,
     problems,
+    recovery,
     resources,
     simulation,
     subscriptions,
@@ -31,6 +34,7 @@ from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.openapi import description_route
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
+from nfvigil.northbound.recovery_desk import Recovery
 
 ROUTERS = (
     events.administer,
@@ -44,6 +48,11 @@ ROUTERS = (
     faults.administer,
     faults.read,
     actions.read,
+    instructions.read,
+    instructions.write,
+    recovery.read,
+    recovery.write,
+    brakes.administer,
     policies.administer,
     simulation.administer,
     health.public,
@@ -58,6 +67,7 @@ def new_id() -> str:
 def create_api(
     *,
     desk: Desk,
+    recovery: Recovery,
     store: Records,
     guard: Callable[[Request], Awaitable[Identity]],
     clock: Callable[[], int],
@@ -82,6 +92,7 @@ def create_api(
     )
     app.state.parts = Parts(
         desk=desk,
+        recovery=recovery,
         store=store,
         guard=guard,
         clock=clock,

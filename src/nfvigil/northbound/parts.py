@@ -16,11 +16,13 @@ from nfvigil.model.identity import Identity
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.records import Records
+from nfvigil.northbound.recovery_desk import Recovery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     desk: Desk
+    recovery: Recovery
     store: Records
     guard: Callable[[Request], Awaitable[Identity]]
     clock: Callable[[], int]

@@ -19,7 +19,7 @@ from nfvigil.notifier.matcher import Matcher
 ALARMS_MAX = 500
 """Alarms in one notification; more make several."""
 
-ORDER = (News.RAISED, News.CHANGED, News.CONFIRMED, News.CLEARED)
+ORDER = (News.RAISED, News.CHANGED, News.CONFIRMED, News.CLEARED, News.ACTION)
 
 _TAKES: dict[Mode, frozenset[News]] = {
     Mode.RAISED: frozenset({News.RAISED, News.CHANGED, News.CLEARED}),
@@ -109,6 +109,8 @@ class Composer:
         return notifications, deliveries
 
     def _hearers(self, news: News, alarm: Alarm) -> list[Subscription]:
+        if news is News.ACTION:
+            return list(self._matcher.match_resource(alarm))
         hearers = [s for s in self._matcher.match(alarm) if _takes(s, news, alarm)]
         told = self._told.get(alarm.id, ())
         if told and news is not News.RAISED:

@@ -203,6 +203,27 @@ class Matcher:
             found.extend(bucket.match(kind, name, alarm))
         return found
 
+    def match_resource(self, alarm: Alarm) -> Sequence[Subscription]:
+        """Those that ask for the resource, whatever else they filter: how a deed on it ended is no fault of a type or
+        a severity. It looks at every subscription of the project: deeds are few.
+        """
+        kind, name = split_key(alarm.resource)
+        return [
+            subscription
+            for project in {alarm.project, _ADMIN}
+            for subscription in self._all_of(project)
+            if _may_hear(subscription, alarm)
+            and (not subscription.filter.resource_types or kind in subscription.filter.resource_types)
+            and _names(subscription.filter, name, alarm)
+        ]
+
+    def _all_of(self, project: str) -> list[Subscription]:
+        bucket = self._buckets.get(project)
+        if bucket is None:
+            return []
+        every = (*bucket.by_resource.values(), *bucket.by_shape.values())
+        return list({id: subscription for members in every for id, subscription in members.items()}.values())
+
     def match_for_good(self, alarm: Alarm) -> Sequence[Subscription]:
         """Those that the alarm may have reached at some time of its life, whatever its severity and state were then.
 

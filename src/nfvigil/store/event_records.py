@@ -74,6 +74,7 @@ class EventRecords(Access):
         event_id: int | None = None,
         alarm_id: str | None = None,
         state: ActionState | None = None,
+        instructed: bool = False,
         marker: str | None = None,
         limit: int = 100,
     ) -> list[Action]:
@@ -86,6 +87,8 @@ class EventRecords(Access):
             statement = statement.where(
                 actions.c.event_id.in_(await self._events_of(alarm_id)), actions.c.alarm_id == alarm_id
             )
+        if instructed:  # What people asked for is done for no alarm.
+            statement = statement.where(actions.c.alarm_id == "")
         if state is not None:
             statement = statement.where(actions.c.state == state.value)
             if not state.is_over:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from nfvigil.controller.vims.layout import Thing
-from nfvigil.errors import ConflictError, NotFoundError, RefusedError
+from nfvigil.errors import ConflictError, NotFoundError, RefusedError, VimUnavailableError
 from nfvigil.model.action import Action, ActionKind, Outcome, is_state
 from nfvigil.model.cloud_state import UNTOUCHED, WANTED, state_now
 from nfvigil.model.resource import Host, Kind, MapChange, Network, Port, Record, Server, Snapshot, Volume, split_key
@@ -165,7 +165,7 @@ class Cloud:
         record = self.host(host)
         if on == (record.id not in self.off):
             return NOTHING
-        record = replace(record, service_up=on and not record.forced_down)
+        record = replace(record, service_up=on and not record.forced_down, is_reporting=on)
         return Delta(put=(record,), on=(record.id,)) if on else Delta(put=(record,), off=(record.id,))
 
     def _set(self, action: Action) -> tuple[Delta, Outcome]:
@@ -194,6 +194,9 @@ class Cloud:
         theirs = isinstance(thing, Host) and action.kind == ActionKind.SERVICE_DISABLE and reason is not None
         if now != set_by_us or (theirs and isinstance(thing, Host) and thing.disabled_reason != reason):
             return NOTHING, Outcome(changed=False, text=f"{action.target} was changed by somebody else: it is {now}")
+        if action.kind == ActionKind.FORCE_DOWN and thing.id in self.off:
+            # Up again by our word alone it would be given servers that it cannot run.
+            raise VimUnavailableError(f"the compute service of {thing.id} has not reported yet")
         put = self._with_state(thing, action, before)
         return Delta(put=(put,)), Outcome(changed=True, text=f"{action.target}: {now} -> {before or 'unset'}")
 

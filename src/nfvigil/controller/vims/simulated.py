@@ -15,7 +15,7 @@ from nfvigil.controller.vims.cloud import Cloud, Delta
 from nfvigil.controller.vims.failure import HEALTHY, Failure
 from nfvigil.controller.vims.journal import LINES_MAX, Journal
 from nfvigil.controller.vims.layout import SimulatedOptions, Thing, everything, project_ids
-from nfvigil.errors import FieldError, RefusedError, VimUnavailableError
+from nfvigil.errors import FieldError, NotFoundError, RefusedError, VimUnavailableError
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.resource import CloudRecord, Snapshot
 
@@ -106,6 +106,17 @@ class SimulatedVim:
 
     def heal(self) -> None:
         self.failure = HEALTHY
+
+    def has_host(self, host: str) -> bool:
+        try:
+            self._cloud.host(host)
+        except NotFoundError:
+            return False
+        return True
+
+    def is_powered(self, host: str) -> bool:
+        """Whether it is a host here that is switched on."""
+        return self.has_host(host) and self._cloud.host(host).id not in self._cloud.off
 
     def power(self, host: str, on: bool) -> bool:
         """Switch a host off or on, by any of its names; whether that was a change."""

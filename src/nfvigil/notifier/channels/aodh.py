@@ -52,6 +52,7 @@ _TURN: dict[News, tuple[str, str]] = {
     News.CONFIRMED: ("alarm", "alarm"),
     News.SUMMARY: ("alarm", "alarm"),
     News.CLEARED: ("alarm", "ok"),
+    News.ACTION: ("ok", "ok"),
 }
 """The Aodh alarm's state before and after."""
 

@@ -1,0 +1,134 @@
+"""What the brakes want to know, read from the inspector's state and the resource map as they are at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from nfvigil.brakes.gate import Witnesses
+from nfvigil.inspector import internal
+from nfvigil.inspector.resource_map import ResourceMap
+from nfvigil.inspector.state import AUTOMATION_OFF, HOLD, PROOF, State
+from nfvigil.model.action import Action, ActionKind
+from nfvigil.model.resource import Host, Kind, Server, key_of
+from nfvigil.model.times import SECOND
+
+GROUPS_KEPT_SECONDS = 1.0
+"""For so long the aggregates' members are remembered: they change by hand, and are asked for by every host."""
+
+
+class LiveSituation:
+    """Reads only. ``unconfirmed_hold`` says of a VIM why it holds where that is not in the log yet."""
+
+    def __init__(
+        self,
+        *,
+        state: State,
+        resource_map: ResourceMap,
+        clock: Callable[[], int],
+        unconfirmed_hold: Callable[[str], str],
+    ) -> None:
+        self._state = state
+        self._map = resource_map
+        self._clock = clock
+        self._unconfirmed_hold = unconfirmed_hold
+        self._groups: dict[str, dict[str, list[str]]] = {}
+        self._groups_us = 0
+
+    def is_automation_off(self) -> str:
+        off = self._state.memory.get(AUTOMATION_OFF)
+        return "" if off is None else off["by"] or "somebody"
+
+    def hold(self, vim: str) -> str:
+        held = self._state.memory.get(f"{HOLD}{vim}")
+        if held is not None:
+            return held["text"] or "by an operator"
+        return self._unconfirmed_hold(vim) or self._unreachable(vim)
+
+    def _unreachable(self, vim: str) -> str:
+        """What we do to a cloud that we cannot see, we cannot see either."""
+        is_open = (internal.VIM_UNREACHABLE, key_of(Kind.VIM, vim)) in self._state.alarm_at
+        return f"the VIM {vim} cannot be reached" if is_open else ""
+
+    def is_open(self, alarm_id: str) -> bool:
+        return alarm_id in self._state.alarms
+
+    def is_failed(self, host: str) -> bool:
+        return f"{ActionKind.FORCE_DOWN} {host}" in self._state.wanted
+
+    def host_of(self, action: Action) -> str:
+        if action.target.startswith("host/"):
+            return action.target
+        source = action.params.get("source")
+        if source:
+            return key_of(Kind.HOST, source)
+        record = self._map.get(action.target)
+        return key_of(Kind.HOST, record.host) if isinstance(record, Server) else ""
+
+    def proof(self, host: str) -> Mapping[str, Any] | None:
+        return self._state.memory.get(f"{PROOF}{host}")
+
+    def fenced(self, vim: str) -> Collection[str]:
+        return [key for key in self._state.proofs if getattr(self._map.get(key), "vim", vim) == vim]
+
+    def witnesses(self, key: str) -> Witnesses:
+        """Whose word holds up the alarms there: those of the resource itself, and of all that they follow from."""
+        state = self._state
+        monitors: set[str] = set()
+        todo = list(state.alarms_on.get(key, ()))
+        seen: set[str] = set()
+        while todo:
+            alarm_id = todo.pop()
+            alarm = state.alarms.get(alarm_id)
+            if alarm is None or alarm_id in seen:
+                continue
+            seen.add(alarm_id)
+            fault = state.faults.get(alarm.fault)
+            if fault is not None and not fault.predicted:
+                monitors.update(word.monitor for word in fault.assertions)
+            todo.extend(cause.alarm for cause in alarm.causes)
+        return Witnesses(monitors=frozenset(monitors), vim_agrees=self._vim_agrees(key))
+
+    def _vim_agrees(self, key: str) -> bool:
+        record = self._map.get(key)
+        if isinstance(record, Host):
+            return not record.is_reporting
+        if isinstance(record, Server):
+            is_ours = self._state.before(f"{ActionKind.SERVER_ERROR} {key}") is not None
+            host = self._map.get(key_of(Kind.HOST, record.host))
+            return (record.status == "ERROR" and not is_ours) or (isinstance(host, Host) and not host.is_reporting)
+        return False
+
+    def groups(self, host: str) -> Mapping[str, Collection[str]]:
+        record = self._map.get(host)
+        if not isinstance(record, Host):
+            return {}
+        members = self.domains(record.vim)
+        return {name: members[name] for name in _groups_of(record) if name in members}
+
+    def domains(self, vim: str) -> Mapping[str, Collection[str]]:
+        """Every failure domain of a VIM (aggregates, zones, racks, the VIM itself) with the keys of its hosts."""
+        now_us = self._clock()
+        if now_us - self._groups_us > GROUPS_KEPT_SECONDS * SECOND:
+            self._groups, self._groups_us = {}, now_us
+        found = self._groups.get(vim)
+        if found is None:
+            found = self._groups[vim] = self._domains(vim)
+        return found
+
+    def _domains(self, vim: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for key in self._map.hosts():
+            record = self._map.get(key)
+            if isinstance(record, Host) and record.vim == vim:
+                racks = [f"rack {rack.removeprefix('rack/')}" for rack in self._map.related(key, "rack")]
+                zone = [f"zone {record.zone}"] if record.zone else []
+                for name in {*_groups_of(record), *zone, *racks, f"VIM {vim}"}:
+                    found.setdefault(name, []).append(key)
+        return found
+
+
+def _groups_of(host: Host) -> list[str]:
+    if host.aggregates:
+        return [f"aggregate {name}" for name in host.aggregates]
+    return [f"zone {host.zone}"] if host.zone else [f"VIM {host.vim}"]
