@@ -18,6 +18,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("pipeline", "southbound", "northbound"),
     ("settings", "desk", "recovery_desk", "situation"),
     ("retention", "lookout"),
+    ("recovery_parts",),
     ("app",),
     ("cli", "openstack_plugin"),
 )

@@ -21,13 +21,7 @@ import uvicorn
 import uvloop
 
 from nfvigil import __version__
-from nfvigil.brakes.gate import Gate
-from nfvigil.brakes.limits import Limits
 from nfvigil.brakes.watch import OutageWatch
-from nfvigil.controller.fencing.fence import FenceDriver
-from nfvigil.controller.fencing.fencer import Fencer
-from nfvigil.controller.fencing.registry import Fences, read_fences
-from nfvigil.controller.fencing.simulated import SimulatedFences
 from nfvigil.controller.plugins import action_plugins, open_vim
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
@@ -38,7 +32,6 @@ from nfvigil.inspector.policy import CompiledPolicy, Policy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import RESTORING, State
-from nfvigil.lookout import LookOut
 from nfvigil.model.action import Action, ActionKind, ActionState, is_state
 from nfvigil.model.alarm import AlarmState
 from nfvigil.model.answers import Health
@@ -62,10 +55,9 @@ from nfvigil.notifier.resolver import Resolver
 from nfvigil.notifier.retry import Retry
 from nfvigil.notifier.safety import Safety
 from nfvigil.pipeline import Pipeline
-from nfvigil.recovery_desk import RecoveryDesk
+from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
 from nfvigil.retention import Retention
 from nfvigil.settings import Settings, VimSettings, zone_of
-from nfvigil.situation import LiveSituation
 from nfvigil.southbound.doors import routes
 from nfvigil.southbound.formats import load_formats
 from nfvigil.southbound.intake import Intake
@@ -237,9 +229,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             decided=lambda decisions: recovery.look_out(decisions),
             observe=metrics.stage,
         )
-        fences = _fences(settings, vims)
+        fences = fences_of(settings, vims, clock)
         stack.push_async_callback(fences.close)
-        recovery = _recovery(settings, pipeline, store, fences, controller=lambda: controller)
+        recovery = put_recovery_together(settings, pipeline, store, fences, controller=lambda: controller, clock=clock)
         controller = _controller(vims, settings, metrics, pipeline, recovery)
         intake = _intake(settings, pipeline, left)
         inventory = Inventory(
@@ -354,63 +346,8 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
     return _Tellers(matcher, channels, composer, safety, poster, dispatcher)
 
 
-class _Recovery(NamedTuple):
-    """The parts that decide whether what is planned may begin, and prove that a host is off."""
-
-    desk: RecoveryDesk
-    gate: Gate
-    watch: OutageWatch
-    look_out: LookOut
-    fencer: Fencer
-
-
-def _recovery(
-    settings: Settings, pipeline: Pipeline, store: Store, fences: Fences, *, controller: Callable[[], Controller]
-) -> _Recovery:
-    limits = Limits(**settings.brakes.model_dump())
-    desk = RecoveryDesk(
-        pipeline=pipeline,
-        store=store,
-        allowed=settings.instructions.model_dump(),
-        fence_for=fences.fence_for,
-        waiting=lambda: controller().held,
-    )
-    watch = OutageWatch(domains=lambda vim: situation.domains(vim), keep=desk.call_hold, limits=limits)
-    situation = LiveSituation(
-        state=pipeline.state, resource_map=pipeline.map, clock=clock, unconfirmed_hold=watch.reason
-    )
-    gate = Gate(situation=situation, limits=limits, clock=clock)
-    fencer = Fencer(fence_for=fences.fence_for, proof=situation.proof, record=desk.prove, void=desk.void, clock=clock)
-    return _Recovery(desk, gate, watch, LookOut(watch=watch, gate=gate, controller=controller), fencer)
-
-
-def _fences(settings: Settings, vims: Mapping[str, Vim]) -> Fences:
-    """Those of the file; where there is none, the simulated clouds' own switches."""
-    simulated = [vim for vim in vims.values() if isinstance(vim, SimulatedVim)]
-    drivers: dict[str, FenceDriver] = {}
-
-    def switch(host: str) -> None:
-        for vim in simulated:
-            if vim.has_host(host):
-                vim.power(host, False)
-
-    if simulated:
-        drivers["simulated"] = SimulatedFences(
-            power=lambda host: any(vim.is_powered(host) for vim in simulated),
-            switch=switch,
-        )
-    if settings.fences is None:
-        text = "fences: {'*': {driver: simulated}}\n" if simulated else "fences: {}\n"
-        return read_fences(text, clock=clock, drivers=drivers)
-    try:
-        text = settings.fences.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the fences {settings.fences}: {error}") from error
-    return read_fences(text, clock=clock, source=str(settings.fences), drivers=drivers)
-
-
 def _controller(
-    vims: Mapping[str, Vim], settings: Settings, metrics: Metrics, pipeline: Pipeline, recovery: _Recovery
+    vims: Mapping[str, Vim], settings: Settings, metrics: Metrics, pipeline: Pipeline, recovery: Recovery
 ) -> Controller:
     return Controller(
         vims=vims,

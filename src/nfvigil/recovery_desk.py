@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from nfvigil.controller.fencing.fence import Fence
 from nfvigil.controller.fencing.fencer import OPERATOR
@@ -20,7 +20,6 @@ from nfvigil.model.recovery import BrakesView, HoldView, ProofView, RecoveryView
 from nfvigil.model.resource import Host, Kind, Server, key_of, split_key
 from nfvigil.model.verdict import Reason
 from nfvigil.pipeline import Pipeline
-from nfvigil.store import Store
 
 PARAMS: Mapping[str, tuple[type, ...]] = {
     "host": (str,),
@@ -37,6 +36,22 @@ AFTER_SECONDS_MAX = 86_400
 TEXT_MAX = 500
 
 
+class Records(Protocol):
+    """What it needs of the store."""
+
+    async def actions(
+        self,
+        *,
+        project: str | None,
+        event_id: int | None = None,
+        instructed: bool = False,
+        marker: str | None = None,
+        limit: int = 100,
+    ) -> list[Action]: ...
+
+    async def audit(self, who: str, what: str, target: str = "", text: str = "") -> None: ...
+
+
 class RecoveryDesk:
     """One method a wish. Each is durable when it returns, and raises a RefusedError that says what is wrong."""
 
@@ -44,7 +59,7 @@ class RecoveryDesk:
         self,
         *,
         pipeline: Pipeline,
-        store: Store,
+        store: Records,
         allowed: Mapping[str, Sequence[str]],
         fence_for: Callable[[str, str], Fence],
         waiting: Callable[[], int],

@@ -37,6 +37,8 @@ def with_(cloud: Cloud, thing: Any, **fields: Any) -> Any:
 
 
 def do(cloud: Cloud, kind: str, target: str, **fields: Any) -> Outcome:
+    if kind == "evacuate":
+        fields["params"] = {"proof_us": 1, **fields.get("params", {})}
     action = Action(**{"id": f"{kind} {target} {fields}", "kind": kind, "target": target, "event_id": 1} | fields)
     delta, outcome = cloud.decide(action)
     cloud.apply(delta)
@@ -194,7 +196,7 @@ def test_a_deed_takes_its_ports_along() -> None:
     cloud = new_cloud()
     server = first_server(cloud)
 
-    do(cloud, "live_migrate", f"server/{server.id}", params={"target": "compute-4.example.net"})
+    do(cloud, "live_migrate", f"server/{server.id}", params={"host": "compute-4.example.net"})
 
     after = cloud.snapshot(0)
     assert next(s.host for s in after.servers if s.id == server.id) == "compute-4"
@@ -215,6 +217,28 @@ def test_a_deleted_server_is_gone_with_its_ports_and_frees_its_volumes() -> None
     assert volume.status == "available"
     undone = do(cloud, "server_error", f"server/{server.id}", before="ACTIVE", undo_of="x")
     assert not undone.changed
+
+
+def test_nothing_is_evacuated_without_a_proof_that_its_host_is_off() -> None:
+    cloud = new_cloud()
+    server = first_server(cloud)
+    do(cloud, "force_down", "host/compute-1")
+
+    with pytest.raises(RefusedError, match="no proof that compute-1 is off"):
+        cloud.decide(Action(id="x", kind="evacuate", target=f"server/{server.id}", event_id=1))
+
+
+@pytest.mark.parametrize(("kind", "host"), [("confirm_resize", "compute-2"), ("revert_resize", "compute-1")])
+def test_a_migration_that_waits_is_confirmed_or_taken_back(kind: str, host: str) -> None:
+    cloud = new_cloud()
+    key = f"server/{first_server(cloud).id}"
+    do(cloud, "migrate", key, params={"confirm": False, "host": "compute-2"})
+
+    do(cloud, kind, key)
+
+    moved = cloud.find(key)
+    assert isinstance(moved, Server)
+    assert (moved.host, moved.status) == (host, "ACTIVE")
 
 
 def test_nothing_is_evacuated_from_a_host_that_may_still_be_running() -> None:
@@ -270,7 +294,7 @@ def test_a_wish_for_a_host_that_cannot_take_the_server_is_refused(unfit: str) ->
     do(cloud, "service_disable", "host/compute-3")
 
     with pytest.raises(RefusedError, match=unfit):
-        do(cloud, "live_migrate", f"server/{first_server(cloud).id}", params={"target": unfit})
+        do(cloud, "live_migrate", f"server/{first_server(cloud).id}", params={"host": unfit})
 
 
 @pytest.mark.parametrize("kind", MOVES)
@@ -278,7 +302,7 @@ def test_a_server_that_has_left_already_is_not_moved_again(kind: str) -> None:
     cloud = new_cloud()
     server = with_(cloud, first_server(cloud), host="compute-3")
 
-    outcome = do(cloud, kind, f"server/{server.id}", before="compute-1")
+    outcome = do(cloud, kind, f"server/{server.id}", params={"source": "compute-1"})
 
     assert not outcome.changed
     assert "has left compute-1" in outcome.text

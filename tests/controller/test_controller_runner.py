@@ -460,7 +460,7 @@ async def test_everything_done_again_after_a_crash_ends_the_same() -> None:
     actions = [
         new_action("force_down", "host/compute-1", before="False"),
         new_action("server_error", f"server/{server.id}", before="ACTIVE"),
-        new_action("evacuate", f"server/{server.id}"),
+        new_action("evacuate", f"server/{server.id}", params={"proof_us": 1}),
     ]
     lost = Reports()
     async with running(vim, lost) as controller:

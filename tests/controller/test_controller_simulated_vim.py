@@ -209,7 +209,7 @@ async def lively(vim: SimulatedVim) -> None:
     servers = (await vim.snapshot()).servers
     vim.power("compute-2", False)
     await vim.perform(new_action("force_down", "host/compute-2"))
-    await vim.perform(new_action("evacuate", f"server/{servers[2].id}", id="once"))
+    await vim.perform(new_action("evacuate", f"server/{servers[2].id}", id="once", params={"proof_us": 1}))
     await vim.perform(new_action("server_error", f"server/{servers[0].id}"))
     await vim.perform(new_action("delete", f"server/{servers[1].id}"))
 
@@ -228,7 +228,9 @@ async def test_the_cloud_is_as_it_was_after_a_restart(tmp_path: Path) -> None:
         assert now.hosts == before.hosts
         assert {thing.id: thing for thing in now.ports} == {thing.id: thing for thing in before.ports}
         assert again.describe() == described
-        done = await again.perform(new_action("evacuate", f"server/{before.servers[1].id}", id="once"))
+        done = await again.perform(
+            new_action("evacuate", f"server/{before.servers[1].id}", id="once", params={"proof_us": 1})
+        )
         assert not done.changed
         await again.close()
 

@@ -250,7 +250,7 @@ async def test_a_server_that_moves_off_the_failed_host_is_well_again(world: Worl
     await world.pipeline.keep([world.event("compute.host.down", "compute-1")])
     await until(lambda: world.news(News.CONFIRMED))
     server = next(key for key in world.news(News.RAISED) if key.startswith("server/"))
-    evacuate = Action(id="x", kind="evacuate", target=server, vim="sim", event_id=1)
+    evacuate = Action(id="x", kind="evacuate", target=server, vim="sim", event_id=1, params={"proof_us": 1})
 
     await world.vim.perform(evacuate)
 

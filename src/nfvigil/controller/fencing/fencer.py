@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -11,12 +12,9 @@ from nfvigil.controller.vim import Vim
 from nfvigil.errors import FenceUnavailableError, NotYetError, RefusedError
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.resource import split_key
-from nfvigil.model.times import SECOND
 
 OPERATOR = "operator"
 """The driver of a proof that a person gave."""
-LOOK_HOLDS_SECONDS = 2.0
-"""A last look at a host's power holds for all its servers' evacuations that begin within this time."""
 
 
 class Fencer:
@@ -43,7 +41,7 @@ class Fencer:
         self._clock = clock
         self._gap = gap_seconds
         self._timeout = timeout_seconds
-        self._looked_us: dict[str, int] = {}
+        self._looks: dict[str, _Look] = {}
 
     async def fence(self, vim: Vim, action: Action) -> Outcome:
         """Switch the host off and prove it; the proof is in the log before this returns."""
@@ -73,15 +71,41 @@ class Fencer:
 
     async def _is_still_off(self, vim: str, host: str, key: str, *, is_own_word: bool) -> bool:
         """Where an operator has confirmed it, a BMC that answers "on" still counts, one that is away does not."""
-        if self._clock() - self._looked_us.get(key, 0) < LOOK_HOLDS_SECONDS * SECOND:
-            return True
         try:
             fence = self._fence_for(vim, host)
-            is_off = fence.is_manual or await still_off(fence)
+            if fence.is_manual:
+                return True
+            look = self._looks.setdefault(key, _Look())
+            try:
+                return await look.at(fence)
+            finally:
+                if not look.waiting:
+                    self._looks.pop(key, None)
         except (FenceUnavailableError, RefusedError):
             if not is_own_word:
                 raise
-            is_off = True
-        if is_off:
-            self._looked_us[key] = self._clock()
-        return is_off
+            return True
+
+
+class _Look:
+    """Looks at one host's power for all who ask: a look counts for those who asked before it began, and no others."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self._turn = asyncio.Lock()
+        self._asked = 0
+        self._answers: tuple[int, bool] = (0, False)
+        """Up to which question the last look answers, and what it saw."""
+
+    async def at(self, fence: Fence) -> bool:
+        self._asked += 1
+        mine = self._asked
+        self.waiting += 1
+        try:
+            async with self._turn:
+                if self._answers[0] < mine:
+                    upto = self._asked
+                    self._answers = (upto, await still_off(fence))
+                return self._answers[1]
+        finally:
+            self.waiting -= 1

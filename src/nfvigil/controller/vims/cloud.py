@@ -57,6 +57,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     ActionKind.START: frozenset({"SHUTOFF"}),
     ActionKind.STOP: frozenset({"ACTIVE", "ERROR"}),
     ActionKind.REBUILD: frozenset({"ACTIVE", "SHUTOFF", "ERROR"}),
+    ActionKind.CONFIRM_RESIZE: frozenset({"VERIFY_RESIZE"}),
+    ActionKind.REVERT_RESIZE: frozenset({"VERIFY_RESIZE"}),
 }
 """The states of a server in which a deed is possible. Deleting is always."""
 
@@ -73,6 +75,8 @@ _PAST: dict[str, str] = {
     ActionKind.STOP: "stopped",
     ActionKind.REBUILD: "rebuilt",
     ActionKind.DELETE: "deleted",
+    ActionKind.CONFIRM_RESIZE: "confirmed where it is",
+    ActionKind.REVERT_RESIZE: "moved back",
 }
 
 
@@ -107,6 +111,8 @@ class Cloud:
         for thing in things:
             self._put(thing)
         self._touched: set[str] = set()
+        self._came_from: dict[str, str] = {}
+        """Where a server was before the migration that is not confirmed; not known any more after a restart."""
 
     # What is there
 
@@ -229,7 +235,7 @@ class Cloud:
             return self._done(action, *self._deleted(server), text=f"{server.name} deleted")
         if server.status == _IDLE.get(action.kind):
             return NOTHING, Outcome(changed=False, text=f"{server.name} is {server.status} already")
-        left = self._host_names.get((action.before or "").removeprefix("host/"), server.host)
+        left = self._host_names.get(str(action.params.get("source", "")), server.host)
         if action.kind in _MOVES and left != server.host:
             return NOTHING, Outcome(changed=False, text=f"{server.name} has left {left} already for {server.host}")
         soft = action.kind == ActionKind.REBOOT and str(action.params.get("type", "HARD")).upper() == "SOFT"
@@ -239,6 +245,8 @@ class Cloud:
         host = self._hosts.get(server.host)
         is_up = host is not None and host.service_up and not host.forced_down
         if action.kind == ActionKind.EVACUATE:
+            if "proof_us" not in action.params:
+                raise RefusedError(f"not evacuated: there is no proof that {server.host} is off")
             if is_up:
                 raise ConflictError(f"the compute service of {server.host} is still in use: force it down first")
         elif not is_up:
@@ -247,6 +255,9 @@ class Cloud:
             target = self._target(action, server)
             text = f"{server.name} {_PAST[action.kind]} from {server.host} to {target}"
             return self._done(action, self._moved(action, server, target), (), text=text)
+        if action.kind == ActionKind.REVERT_RESIZE:
+            back = self._came_from.get(server.id, server.host)
+            return self._done(action, self._moved(action, server, back), (), text=f"{server.name} moved back to {back}")
         changed = replace(server, status=_status_after(action.kind, server.status))
         return self._done(action, (changed,), (), text=f"{server.name} {_PAST[action.kind]}")
 
@@ -269,7 +280,7 @@ class Cloud:
         return (replace(server, host=target, status=status), *(replace(port, host=target) for port in ports))
 
     def _target(self, action: Action, server: Server) -> str:
-        wish = action.params.get("target")
+        wish = action.params.get("host")
         if wish is not None:
             host = self.host(str(wish))
             if host.id == server.host or not _is_usable(host) or not self._has_room(host.id):
@@ -324,7 +335,10 @@ class Cloud:
     def _put(self, thing: Thing) -> None:
         match thing:
             case Server():
-                self._leave(self._servers.get(thing.id))
+                before = self._servers.get(thing.id)
+                if before is not None and before.host != thing.host and thing.status == "VERIFY_RESIZE":
+                    self._came_from[thing.id] = before.host
+                self._leave(before)
                 self._servers[thing.id] = thing
                 self._on_host.setdefault(thing.host, set()).add(thing.id)
                 if thing.group:

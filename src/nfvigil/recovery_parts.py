@@ -1,0 +1,84 @@
+"""Puts the parts of recovery together: what may begin, how a host is proven off, who calls HOLD."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from nfvigil.brakes.gate import Gate
+from nfvigil.brakes.limits import Limits
+from nfvigil.brakes.watch import OutageWatch
+from nfvigil.controller.fencing.fence import FenceDriver
+from nfvigil.controller.fencing.fencer import Fencer
+from nfvigil.controller.fencing.registry import Fences, read_fences
+from nfvigil.controller.fencing.simulated import SimulatedFences
+from nfvigil.controller.runner import Controller
+from nfvigil.controller.vim import Vim
+from nfvigil.controller.vims.simulated import SimulatedVim
+from nfvigil.errors import SettingsError
+from nfvigil.lookout import LookOut
+from nfvigil.pipeline import Pipeline
+from nfvigil.recovery_desk import Records, RecoveryDesk
+from nfvigil.settings import Settings
+from nfvigil.situation import LiveSituation
+
+
+class Recovery(NamedTuple):
+    """The parts that decide whether what is planned may begin, and prove that a host is off."""
+
+    desk: RecoveryDesk
+    gate: Gate
+    watch: OutageWatch
+    look_out: LookOut
+    fencer: Fencer
+
+
+def put_recovery_together(
+    settings: Settings,
+    pipeline: Pipeline,
+    store: Records,
+    fences: Fences,
+    *,
+    controller: Callable[[], Controller],
+    clock: Callable[[], int],
+) -> Recovery:
+    limits = Limits(**settings.brakes.model_dump())
+    desk = RecoveryDesk(
+        pipeline=pipeline,
+        store=store,
+        allowed=settings.instructions.model_dump(),
+        fence_for=fences.fence_for,
+        waiting=lambda: controller().held,
+    )
+    watch = OutageWatch(domains=lambda vim: situation.domains(vim), keep=desk.call_hold, limits=limits)
+    situation = LiveSituation(
+        state=pipeline.state, resource_map=pipeline.map, clock=clock, unconfirmed_hold=watch.reason
+    )
+    gate = Gate(situation=situation, limits=limits, clock=clock)
+    fencer = Fencer(fence_for=fences.fence_for, proof=situation.proof, record=desk.prove, void=desk.void, clock=clock)
+    return Recovery(desk, gate, watch, LookOut(watch=watch, gate=gate, controller=controller), fencer)
+
+
+def fences_of(settings: Settings, vims: Mapping[str, Vim], clock: Callable[[], int]) -> Fences:
+    """Those of the file; where there is none, the simulated clouds' own switches."""
+    simulated = [vim for vim in vims.values() if isinstance(vim, SimulatedVim)]
+    drivers: dict[str, FenceDriver] = {}
+
+    def switch(host: str) -> None:
+        for vim in simulated:
+            if vim.has_host(host):
+                vim.power(host, False)
+
+    if simulated:
+        drivers["simulated"] = SimulatedFences(
+            power=lambda host: any(vim.is_powered(host) for vim in simulated),
+            switch=switch,
+        )
+    if settings.fences is None:
+        text = "fences: {'*': {driver: simulated}}\n" if simulated else "fences: {}\n"
+        return read_fences(text, clock=clock, drivers=drivers)
+    try:
+        text = settings.fences.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the fences {settings.fences}: {error}") from error
+    return read_fences(text, clock=clock, source=str(settings.fences), drivers=drivers)
