@@ -33,8 +33,9 @@ class LookOut:
         for name, held in state.memory.items():
             if name.startswith(HOLD):
                 self._watch.held(name.removeprefix(HOLD), held["text"])
-        for _, resource in (at for at in state.alarm_at if at[0] == internal.VIM_UNREACHABLE):
-            self._watch.unreachable(split_key(resource)[1], True)
+        for (kind, resource), alarm_id in state.alarm_at.items():
+            if kind == internal.VIM_UNREACHABLE:
+                self._watch.unreachable(split_key(resource)[1], True, state.alarms[alarm_id].raised_us)
         for alarm in sorted(state.alarms.values(), key=lambda alarm: alarm.raised_us):
             released = state.memory.get(f"{RELEASED}{alarm.vim}")
             if _is_lost_host(alarm) and (released is None or alarm.raised_us > released["at_us"]):
@@ -69,7 +70,7 @@ class LookOut:
         elif event.type == internal.HOLD:
             self._watch.held(vim, event.cause)
         elif event.type == internal.VIM_UNREACHABLE:
-            self._watch.unreachable(vim, not event.is_clear)
+            self._watch.unreachable(vim, not event.is_clear, event.received_us)
 
 
 def _is_lost_host(alarm: Alarm) -> bool:

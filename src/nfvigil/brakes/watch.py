@@ -46,14 +46,18 @@ class OutageWatch:
         """A host was found to have failed."""
         recent = self._recent.setdefault(vim, deque(maxlen=RECENT_MAX))
         recent.append(Failed(host, at_us))
-        while recent and at_us - recent[0].at_us > 2 * self._limits.outage_seconds * SECOND:
-            recent.popleft()
+        self._forget_old(recent, at_us)
         self._look(vim)
 
-    def unreachable(self, vim: str, is_so: bool) -> None:
+    def _forget_old(self, recent: deque[Failed], at_us: int) -> None:
+        while recent and at_us - recent[0].at_us > self._limits.outage_seconds * SECOND:
+            recent.popleft()
+
+    def unreachable(self, vim: str, is_so: bool, at_us: int) -> None:
         """The VIM cannot be reached, or can again."""
         if is_so:
             self._cut_off.add(vim)
+            self._forget_old(self._recent.setdefault(vim, deque(maxlen=RECENT_MAX)), at_us)
             self._look(vim)
         else:
             self._cut_off.discard(vim)

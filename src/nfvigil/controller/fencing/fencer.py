@@ -52,7 +52,13 @@ class Fencer:
         fence = self._fence_for(vim.name, host)
         if fence.is_manual:
             raise NotYetError(f"waits for an operator: switch {host} off, then: nfvigil host confirm-off {host}")
-        proof = await prove_off(fence, clock=self._clock, gap_seconds=self._gap, timeout_seconds=self._timeout)
+        proof = await prove_off(
+            fence,
+            clock=self._clock,
+            gap_seconds=self._gap,
+            timeout_seconds=self._timeout,
+            now=asyncio.get_running_loop().time,
+        )
         await self._record(action.target, proof)
         how = "was off already" if proof.was_off_already else "was switched off"
         return Outcome(changed=not proof.was_off_already, text=f"{host} {how}; read back {proof.reads} times")

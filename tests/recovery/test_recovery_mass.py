@@ -1,0 +1,55 @@
+"""Mass failure: whatever share of a large cloud dies, the brakes hold and everybody hears."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from recovery_world import BY_ITSELF, POLICY, World
+
+from nfvigil.model.verdict import News
+from virtual_time import run_virtually
+
+HOSTS = 500
+CLOUD = {"hosts": HOSTS, "servers_per_host": 2, "projects": 5, "zones": 5}
+
+
+@pytest.mark.parametrize("is_released", [False, True], ids=["held", "released"])
+@pytest.mark.parametrize("percent", [0.2, 0.4, 1, 2, 5, 10, 25, 50, 75, 100])
+def test_the_brakes_hold_and_everybody_hears(percent: float, is_released: bool) -> None:
+    seed = int(percent * 10)
+    count = max(1, round(HOSTS * percent / 100))
+
+    async def run() -> World:
+        there = World(options=CLOUD, policy=POLICY % BY_ITSELF)
+        await there.start()
+        hosts = [f"compute-{number}" for number in range(1, HOSTS + 1)]
+        dead = random.Random(seed).sample(hosts, count)
+        await there.down(*dead)
+        await there.rest(300)
+        if there.desk.brakes().holds:
+            assert there.vim.evacuated == []
+            if is_released:
+                await there.desk.release("sim", by="ann", text="looked")
+                await there.rest(1800)
+        await there.kill()
+        return there
+
+    there = run_virtually(run())
+
+    assert there.violations == []
+    raised = [key for key in there.heard(News.RAISED) if key.startswith(("host/", "server/"))]
+    assert len(raised) == len(set(raised)) == count * 3, "100 % of the notifications, each once"
+    fenced = {host for _, host in there.evacuations}
+    began = sorted(action.started_us for action in there.actions("fence") if action.started_us is not None)
+    assert all(later - earlier >= 10_000_000 for earlier, later in itertools.pairwise(began)), "one host in 10 s"
+    by_zone: dict[str, int] = {}
+    for host in fenced:
+        zone = there.sim._cloud.host(host).zone
+        by_zone[zone] = by_zone.get(zone, 0) + 1
+    assert all(number <= HOSTS / 5 * 0.10 for number in by_zone.values())
+    if count >= 3 and not is_released:
+        assert not fenced
+    if count < 3 or is_released:
+        assert fenced
