@@ -31,16 +31,20 @@ _TEXT_MAX = 200
 STATUS = {b"Chassis Power is on\n": Power.ON, b"Chassis Power is off\n": Power.OFF}
 ORDER_TAKEN = b"Chassis Power Control: Down/Off\n"
 
-REFUSALS = (
-    ("RAKP 2 HMAC is invalid", "the password is wrong"),
-    ("unauthorized name", "there is no such user"),
-    ("unauthorized role or privilege level", "the user may not have this privilege"),
-    ("Insufficient privilege level", "the user may not do this"),
-    ("Requested privilege level exceeds limit", "the user may not have this privilege"),
-    ("no cipher suite match", "the cipher suite is not taken"),
-    ("invalid authentication algorithm", "the cipher suite is not taken"),
+REFUSALS = tuple(
+    (re.compile(said), meaning)
+    for said, meaning in (
+        (r"RAKP 2 HMAC is invalid", "the password is wrong"),
+        (r"RAKP 2 message indicates an error : unauthorized name", "there is no such user"),
+        (r"RAKP 2 message indicates an error : .*privilege", "the user may not have this privilege"),
+        (r"Set Session Privilege Level to \w+ failed", "the user may not have this privilege"),
+        (r"[GS]et Chassis Power [\w/ ]+ failed: Insufficient privilege", "the user may not do this"),
+        (r"Error in open session response message : (invalid|no cipher suite)", "the cipher suite is not taken"),
+    )
 )
-"""What ipmitool says where trying again leads nowhere, and what it means."""
+"""What ipmitool says where trying again leads nowhere, and what it means. With -v it also says, of questions of its
+own, what was refused without harm: so only the lines that end it are looked for.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +134,8 @@ class IpmiFence:
 
     def _meaning(self, code: int, trouble: str) -> RefusedError | FenceUnavailableError:
         where = f"the BMC of {self.host} at {self._bmc.address}"
-        for said, meaning in REFUSALS:
-            if said in trouble:
+        for pattern, meaning in REFUSALS:
+            if pattern.search(trouble):
                 return RefusedError(f"{where} refuses: {meaning}")
         last = "".join(trouble.strip().splitlines()[-1:])[:_TEXT_MAX]
         return FenceUnavailableError(f"{where} gave no answer that is understood (exit code {code}): {last}")

@@ -217,18 +217,17 @@ class _Reader(NodeReader):
 
     def _check_switch(self, entry: Entry, path: str) -> None:
         """A BMC that is copied from the line above would prove that the wrong host is off."""
-        switch = _switch(entry, entry.options)
-        if not switch:
-            return
         if entry.is_glob:
-            if not any("{host}" in str(value) for value in switch):
+            switch = _switch(entry, entry.options)
+            if switch and not any("{host}" in str(value) for value in switch):
                 reason = "is the same for all hosts that match: {host} is missing"
                 self.errors.append(FieldError(f"{path}.address", reason, entry.line))
-        elif "{host}" not in "".join(map(str, switch)):
-            other = self._switches.setdefault(switch, entry)
-            if other is not entry:
-                reason = f"is the switch of {other.name} (line {other.line}) already"
-                self.errors.append(FieldError(f"{path}.address", reason, entry.line))
+            return
+        switch = _switch(entry, entry.filled(entry.name))
+        other = self._switches.setdefault(switch, entry)
+        if switch and other is not entry:
+            reason = f"is the switch of {other.name} (line {other.line}) already"
+            self.errors.append(FieldError(f"{path}.address", reason, entry.line))
 
     def _check_options(self, entry: Entry, path: str, lines: Mapping[str, int]) -> None:
         """What the driver says. Of a glob only what does not hang on the host's name, which is not known yet."""
