@@ -74,6 +74,21 @@ def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
     assert [fence.host for fence in found] == ["compute-1", "compute-12", "compute-9", "compute-20"]
 
 
+def test_the_example_of_the_how_to_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BMC_7_PASSWORD", "s3cret")
+    for name in ("bmc-password", "bmc-ca.pem"):
+        (tmp_path / name).write_text("s3cret")
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "fence-hosts.md"
+    example = page.read_text().partition("```yaml\n")[2].partition("```")[0]
+
+    fences = read(example.replace("/etc/nfvigil", str(tmp_path)).replace("cipher: 17", "cipher: 17, program: sh"))
+
+    hosts = ("compute-1", "compute-12", "blade-1", "compute-7", "compute-9", "compute-20")
+    assert [fences.fence_for("east", host).driver for host in hosts] == [
+        *("redfish", "redfish", "redfish", "ipmi", "manual", "redfish")
+    ]
+
+
 FILE = """
 defaults: {driver: noted, user: fence, number: 3, shared: yes}
 fences:
