@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import msgspec
 
 from nfvigil.model.resource import (
+    CloudRecord,
+    Comparison,
     Device,
     Host,
     Kind,
@@ -174,8 +176,16 @@ class ResourceMap:
 
         What the snapshot lacks is gone. Other VIMs' records and the static topology stay as they are.
         """
+        found = self.compare(snapshot)
+        gone = sorted(f"{kind_of(record)}/{record.id}" for record in found.missing)
+        return self.apply(MapChange(vim=snapshot.vim, put=(*found.added, *found.changed), gone=tuple(gone)))
+
+    def compare(self, snapshot: Snapshot) -> Comparison:
+        """What ``load`` would change; nothing is changed yet."""
         seen: set[str] = set()
-        changed: list[AnyRecord] = []
+        added: list[CloudRecord] = []
+        changed: list[CloudRecord] = []
+        counts: dict[str, int] = {}
         for group, kind in (
             (snapshot.hosts, Kind.HOST),
             (snapshot.servers, Kind.SERVER),
@@ -183,20 +193,29 @@ class ResourceMap:
             (snapshot.volumes, Kind.VOLUME),
             (snapshot.networks, Kind.NETWORK),
         ):
-            records: Sequence[Host | Server | Port | Volume | Network] = group
+            before = len(seen)
+            records: Sequence[CloudRecord] = group
             for record in records:
                 key = f"{kind}/{record.id}"
                 seen.add(key)
-                if self.records.get(key) != record:
-                    changed.append(record)
+                known = self.records.get(key)
+                if known != record:
+                    if record.vim != snapshot.vim:
+                        record = msgspec.structs.replace(record, vim=snapshot.vim)
+                    if known is None:
+                        added.append(record)
+                    elif known != record:
+                        changed.append(record)
+            counts[kind] = len(seen) - before
         # Looking through the records costs 20 ms for 300,000; a set of each VIM's keys would cost 8 to 16 MB for good.
-        gone = [
-            key
+        missing = tuple(
+            record
             for key, record in self.records.items()
             if key not in seen and record.vim == snapshot.vim and not isinstance(record, Device)
-        ]
-        put = tuple(record for record in changed if not isinstance(record, Device))
-        return self.apply(MapChange(vim=snapshot.vim, put=put, gone=tuple(sorted(gone))))
+        )
+        return Comparison(
+            vim=snapshot.vim, added=tuple(added), changed=tuple(changed), missing=missing, counts=counts
+        )
 
     def apply(self, change: MapChange) -> set[str]:
         """Take in new, changed and removed records; returns the keys whose surroundings changed, old and new.

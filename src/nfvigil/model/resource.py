@@ -136,6 +136,18 @@ class Device(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, ta
 CloudRecord = Host | Server | Port | Volume | Network
 """What a cloud has, as against what the topology file says of its hardware."""
 
+_KINDS: dict[type[Record], Kind] = {
+    Host: Kind.HOST,
+    Server: Kind.SERVER,
+    Port: Kind.PORT,
+    Volume: Kind.VOLUME,
+    Network: Kind.NETWORK,
+}
+
+
+def key_of_record(record: CloudRecord) -> str:
+    return f"{_KINDS[type(record)]}/{record.id}"
+
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one VIM has, read in one go. It exists only if every listing was read to its end."""
@@ -155,3 +167,15 @@ class MapChange(msgspec.Struct, frozen=True, kw_only=True):
     vim: str
     put: tuple[CloudRecord, ...] = ()
     gone: tuple[str, ...] = ()
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot says differently from what is known of its VIM."""
+
+    vim: str
+    added: tuple[CloudRecord, ...] = ()
+    changed: tuple[CloudRecord, ...] = ()
+    missing: tuple[CloudRecord, ...] = ()
+    """What is known and not in the snapshot, as it is known."""
+    counts: dict[str, int] = {}
+    """How many the snapshot has, by kind."""
