@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -57,7 +57,7 @@ from nfvigil.notifier.safety import Safety
 from nfvigil.pipeline import Pipeline
 from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
 from nfvigil.retention import Retention
-from nfvigil.settings import Settings, VimSettings, zone_of
+from nfvigil.settings import Settings, zone_of
 from nfvigil.southbound.doors import routes
 from nfvigil.southbound.formats import load_formats
 from nfvigil.southbound.intake import Intake
@@ -235,7 +235,11 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         controller = _controller(vims, settings, metrics, pipeline, recovery)
         intake = _intake(settings, pipeline, left)
         inventory = Inventory(
-            vims=vims, apply=pipeline.take_map, interval_seconds=_interval(settings.vims), clock=clock
+            vims=vims,
+            known=pipeline.map,
+            apply=pipeline.take_map,
+            intervals={one.name: one.interval_seconds for one in settings.vims},
+            clock=clock,
         )
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
         for subscription in await store.subscriptions():
@@ -441,10 +445,6 @@ def _topology(settings: Settings) -> Topology | None:
         return read_topology(settings.topology.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the topology {settings.topology}: {error}") from error
-
-
-def _interval(vims: Sequence[VimSettings]) -> float:
-    return min((vim.interval_seconds for vim in vims), default=60.0)
 
 
 def _settle_memory() -> None:

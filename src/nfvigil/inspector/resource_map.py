@@ -213,9 +213,7 @@ class ResourceMap:
             for key, record in self.records.items()
             if key not in seen and record.vim == snapshot.vim and not isinstance(record, Device)
         )
-        return Comparison(
-            vim=snapshot.vim, added=tuple(added), changed=tuple(changed), missing=missing, counts=counts
-        )
+        return Comparison(vim=snapshot.vim, added=tuple(added), changed=tuple(changed), missing=missing, counts=counts)
 
     def apply(self, change: MapChange) -> set[str]:
         """Take in new, changed and removed records; returns the keys whose surroundings changed, old and new.

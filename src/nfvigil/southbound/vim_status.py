@@ -1,0 +1,43 @@
+"""How well we know a VIM, for those who look after us."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Differences(msgspec.Struct, frozen=True, kw_only=True):
+    """What snapshots found that no change had told: more than a few say that changes do not arrive."""
+
+    added: int = 0
+    changed: int = 0
+    gone: int = 0
+
+    def plus(self, other: Differences) -> Differences:
+        return Differences(
+            added=self.added + other.added, changed=self.changed + other.changed, gone=self.gone + other.gone
+        )
+
+
+class VimStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How well we know one VIM."""
+
+    taken_us: int | None = None
+    """When the last snapshot that was believed was taken; None before the first."""
+    age_seconds: float | None = None
+    snapshot_seconds: float | None = None
+    """How long the VIM took to list everything."""
+    error: str = ""
+    """Why the last attempt failed; "" where it did not."""
+    servers: int = 0
+    hosts: int = 0
+    differences: Differences = Differences()
+    """Of the last snapshot."""
+    differences_total: Differences = Differences()
+    unconfirmed: int = 0
+    """What the last snapshot lacked and could not be asked for: kept without proof."""
+    put_back: int = 0
+    """What the last snapshot lacked and was there all the same."""
+    put_back_total: int = 0
+    """The same of all snapshots, and of changes that told it to be gone."""
+    conditions: tuple[str, ...] = ()
+    """What is wrong with our view of it now."""
