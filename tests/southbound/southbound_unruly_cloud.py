@@ -37,7 +37,9 @@ class UnrulyCloud:
             clock=now_us,
         )
         # How unruly it is differs from cloud to cloud, so that some fail in one thing only.
-        self._fails, self._lies, self._meddles = (chance.choice((0, 0.1, 0.5)) for _ in range(3))
+        self.is_orderly = chance.random() < 0.15
+        rates = (0.0,) if self.is_orderly else (0.0, 0.1, 0.5)
+        self._fails, self._lies, self._meddles = (chance.choice(rates) for _ in range(3))
         self._slow_seconds = chance.choice((0.0, 0.1, 3.0))
         self._dead_until = 0.0
         self._made = 0
@@ -65,6 +67,8 @@ class UnrulyCloud:
             timer.cancel()
 
     def die(self) -> None:
+        if self.is_orderly:
+            return
         self._dead_until = asyncio.get_running_loop().time() + self._chance.uniform(1, 90)
 
     # As a VIM
@@ -85,7 +89,11 @@ class UnrulyCloud:
         return msgspec.structs.replace(listing, **groups)
 
     async def changes(self) -> AsyncIterator[MapChange | None]:
-        await self._call()
+        self._told = asyncio.Queue()  # what was told while nobody listened is lost
+        if self._slow_seconds:
+            await self._call()
+            self._told = asyncio.Queue()
+            yield None
         while True:
             told = await self._told.get()
             if isinstance(told, Exception):
@@ -196,4 +204,5 @@ class UnrulyCloud:
 
     def _later(self, change: MapChange) -> None:
         loop = asyncio.get_running_loop()
-        self._late.add(loop.call_later(self._chance.uniform(0, LATE_MAX_SECONDS), self._told.put_nowait, change))
+        seconds = self._chance.uniform(0, LATE_MAX_SECONDS)
+        self._late.add(loop.call_later(seconds, lambda: self._told.put_nowait(change)))

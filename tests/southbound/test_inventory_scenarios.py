@@ -30,6 +30,8 @@ BATCH = 100
 INTERVAL_SECONDS = 60.0
 QUIET_SECONDS = 1.1 * INTERVAL_SECONDS + 10.0
 """A period: the longest interval, and what a listing and its second look take."""
+SETTLED_SECONDS = 7.0
+"""What it takes to ask an orderly cloud for something that was told to be gone."""
 TIMING = Timing(timeout_seconds=20.0, retry_max_seconds=INTERVAL_SECONDS, cliff_least=2, confirm_seconds=20.0)
 
 
@@ -39,6 +41,7 @@ class Scenario:
         self.map = ResourceMap()
         self.cloud = UnrulyCloud(self.chance)
         self.false: list[str] = []
+        self.undone: list[str] = []
         self.told: list[tuple[Condition, bool]] = []
         self.is_deaf = False
 
@@ -68,6 +71,8 @@ class Scenario:
         for _ in range(self.chance.randint(1, 25)):
             await asyncio.sleep(self.chance.choice((0.0, 0.5, 5.0, 30.0)))
             await self._something(inventory)
+            if self.cloud.is_orderly and inventory.ready.is_set():
+                await self._see_whether_changes_stay()
         self.is_deaf = False
         self.cloud.behave()
         await asyncio.sleep(2 * QUIET_SECONDS)
@@ -75,6 +80,14 @@ class Scenario:
         self.status = inventory.status()["sim"]
         running.cancel()
         await asyncio.wait([running])
+
+    async def _see_whether_changes_stay(self) -> None:
+        """Where all is told in time, no listing that was begun before may undo it."""
+        for _ in range(3):
+            await asyncio.sleep(SETTLED_SECONDS)
+            truth = self.cloud.truth()
+            self.undone += [key for key, record in truth.items() if self.map.records.get(key) != record]
+            self.undone += self.map.records.keys() - truth.keys()
 
     async def _something(self, inventory: Inventory) -> None:
         match self.chance.randrange(12):
@@ -97,6 +110,7 @@ def check(seed: int) -> None:
     run_virtually(scenario.run())
 
     assert scenario.false == [], f"seed {seed}: taken out of the map although they are there"
+    assert scenario.undone == [], f"seed {seed}: changes undone by an older listing"
     assert scenario.map.records == scenario.cloud.truth(), f"seed {seed}: the map is not what the cloud is"
     status = scenario.status
     counted = len(scenario.cloud._real._cloud.snapshot(0).servers)

@@ -3,49 +3,72 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
 
 import pytest
 
-from nfvigil.errors import VimUnavailableError
-from nfvigil.model.resource import Host, MapChange, Port, Server, Snapshot
-from nfvigil.southbound.inventory import Inventory, Timing
+from nfvigil.errors import ConflictError, NotFoundError, StoreUnavailableError, VimUnavailableError
+from nfvigil.inspector.resource_map import ResourceMap
+from nfvigil.model.condition import Condition
+from nfvigil.model.resource import CloudRecord, Host, MapChange, Port, Server, Snapshot, Volume, key_of_record
+from nfvigil.southbound.inventory import Inventory
+from nfvigil.southbound.timing import Timing
+from nfvigil.southbound.vim_status import Differences, VimStatus
+from virtual_time import now_us, run_virtually
 
-FAST = Timing(
-    timeout_seconds=2, retry_min_seconds=0.001, retry_max_seconds=0.005, gap_seconds=0, second_look_seconds=0.001
-)
+INTERVAL_SECONDS = 60.0
+
+Test = Callable[[], Coroutine[Any, Any, None]]
 
 
-def snapshot(servers: Sequence[int], *, name: str = "a", ports: int = 0, at: int = 1) -> Snapshot:
-    return Snapshot(
-        vim=name,
-        taken_us=at,
-        hosts=(Host(id="h"),),
-        servers=tuple(Server(id=f"s-{number}") for number in servers),
-        ports=tuple(Port(id=f"p-{number}") for number in range(ports)),
-    )
+def virtually(test: Test) -> Callable[[], None]:
+    """Runs a test on a clock that jumps."""
+
+    def run() -> None:
+        run_virtually(test())
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    return run
+
+
+def servers(numbers: Iterable[int], name: str = "a") -> list[CloudRecord]:
+    return [Server(id=f"s-{number}", vim=name) for number in numbers]
 
 
 class Cloud:
-    """Answers with what it is given, one after another; the last one for ever."""
+    """Has ``things``; lists all but ``hidden``; answers with what is in ``errors`` first."""
 
-    def __init__(self, *answers: Snapshot | Exception, name: str = "a") -> None:
+    def __init__(self, things: Sequence[CloudRecord] = (), *, name: str = "a") -> None:
         self.name = name
-        self.answers = list(answers)
+        self.things = {key_of_record(thing): thing for thing in things}
+        self.hidden: set[str] = set()
+        self.errors: list[BaseException] = []
+        self.read_error: Exception | None = None
         self.told: asyncio.Queue[MapChange | Exception | None] = asyncio.Queue()
+        self.listing_seconds = 0.0
+        self.read_seconds = 0.0
         self.snapshots = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
         self.followed = 0
+        self.reads: list[str] = []
+        self.reading = self.reading_most = 0
 
     async def snapshot(self) -> Snapshot:
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         self.snapshots += 1
-        await self.gate.wait()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        shown = [thing for key, thing in self.things.items() if key not in self.hidden]
+        await asyncio.sleep(self.listing_seconds)
+        if self.errors:
+            raise self.errors.pop(0)
+        return Snapshot(
+            vim=self.name,
+            taken_us=now_us(),
+            hosts=tuple(one for one in shown if isinstance(one, Host)),
+            servers=tuple(one for one in shown if isinstance(one, Server)),
+            ports=tuple(one for one in shown if isinstance(one, Port)),
+            volumes=tuple(one for one in shown if isinstance(one, Volume)),
+        )
 
     async def changes(self) -> AsyncIterator[MapChange | None]:
         self.followed += 1
@@ -55,211 +78,722 @@ class Cloud:
                 raise change
             yield change
 
+    async def read(self, key: str) -> CloudRecord:
+        self.reads.append(key)
+        self.reading += 1
+        self.reading_most = max(self.reading, self.reading_most)
+        try:
+            await asyncio.sleep(self.read_seconds)
+        finally:
+            self.reading -= 1
+        if self.read_error:
+            raise self.read_error
+        if key not in self.things:
+            raise NotFoundError(f"{key} is unknown")
+        return self.things[key]
 
-class Map:
-    """What the readers of the inventory have."""
+    def tell(self, *, put: Sequence[CloudRecord] = (), gone: Sequence[str] = ()) -> None:
+        self.told.put_nowait(MapChange(vim=self.name, put=tuple(put), gone=tuple(gone)))
 
-    def __init__(self) -> None:
-        self.seen: list[Snapshot | MapChange] = []
+    def lose(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            del self.things[key]
+
+
+class Watched:
+    """An inventory that runs, its map, and what it said."""
+
+    def __init__(
+        self, *clouds: Cloud, interval_seconds: float = INTERVAL_SECONDS, timing: Timing | None = None
+    ) -> None:
+        self.map = ResourceMap()
+        self.applied: list[MapChange] = []
         self.error: Exception | None = None
+        self.said: list[tuple[str, Condition, bool]] = []
+        self.say_errors: list[Exception] = []
+        self.inventory = Inventory(
+            vims={cloud.name: cloud for cloud in clouds},
+            known=self.map,
+            apply=self.apply,
+            intervals={cloud.name: interval_seconds for cloud in clouds},
+            clock=now_us,
+            say=self.say,
+            timing=timing,
+            chance=Random(0),
+        )
 
-    async def apply(self, change: Snapshot | MapChange) -> None:
+    async def apply(self, change: MapChange) -> None:
         if self.error:
             raise self.error
-        self.seen.append(change)
+        self.applied.append(change)
+        self.map.apply(change)
+
+    async def say(self, vim: str, condition: Condition, is_on: bool, _text: str) -> None:
+        if self.say_errors:
+            raise self.say_errors.pop(0)
+        self.said.append((vim, condition, is_on))
+
+    def said_of(self, condition: Condition) -> list[bool]:
+        return [is_on for _, one, is_on in self.said if one is condition]
+
+    def status(self, name: str = "a") -> VimStatus:
+        return self.inventory.status()[name]
+
+    async def again(self, name: str = "a", seconds: float = 20.0) -> None:
+        self.inventory.refresh(name)
+        await asyncio.sleep(seconds)
 
 
 @asynccontextmanager
-async def watched(map_: Map, *clouds: Cloud, interval_seconds: float = 1000) -> AsyncIterator[Inventory]:
-    inventory = Inventory(
-        vims={cloud.name: cloud for cloud in clouds},
-        apply=map_.apply,
-        interval_seconds=interval_seconds,
-        clock=lambda: 5_000_001,
-        timing=FAST,
-    )
-    running = asyncio.ensure_future(inventory.run())
+async def watched(*clouds: Cloud, **options: Any) -> AsyncIterator[Watched]:
+    one = Watched(*clouds, **options)
+    running = asyncio.create_task(one.inventory.run())
+    await asyncio.sleep(2)
     try:
-        async with asyncio.timeout(5):
-            yield inventory
-            assert not running.done()
+        yield one
+        assert not running.done()
     finally:
         running.cancel()
         await asyncio.wait([running])
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  # many small states are waited for, none of which tells
-            await asyncio.sleep(0.001)
+# Snapshots and changes
 
 
-@pytest.mark.anyio
+@virtually
 async def test_the_map_begins_with_a_snapshot() -> None:
-    map_, first = Map(), snapshot([1, 2])
+    cloud = Cloud([Host(id="h", vim="a"), *servers([1, 2])])
 
-    async with watched(map_, Cloud(first)) as inventory:
-        assert not inventory.ready.is_set()
-        await inventory.ready.wait()
+    async with watched(cloud) as one:
+        assert one.inventory.ready.is_set()
+        assert one.map.records == cloud.things
+        status = one.status()
+        assert (status.taken_us, status.age_seconds, status.error, status.servers, status.hosts) == (0, 2.0, "", 2, 1)
+        assert (status.differences_total, status.snapshot_seconds) == (Differences(), 0.0)
 
-        assert map_.seen == [first]
-        status = inventory.status()["a"]
-        assert (status.taken_us, status.age_seconds, status.error, status.servers, status.hosts) == (1, 5.0, "", 2, 1)
 
-
-@pytest.mark.anyio
+@virtually
 async def test_a_vim_that_is_away_is_asked_again_until_it_is_back() -> None:
-    map_ = Map()
-    away = VimUnavailableError("503 from the cloud")
-    cloud = Cloud(away, KeyError("a bug in a driver"), TimeoutError(), snapshot([1]))
+    cloud = Cloud(servers([1]))
+    cloud.errors = [VimUnavailableError("503"), KeyError("a bug in a driver"), TimeoutError(), asyncio.CancelledError()]
 
-    async with watched(map_, cloud) as inventory:
-        await inventory.ready.wait()
+    async with watched(cloud) as one:
+        await asyncio.sleep(30)
 
-        assert (cloud.snapshots, len(map_.seen), inventory.status()["a"].error) == (4, 1, "")
+        assert (cloud.snapshots, len(one.applied), one.status().error) == (5, 1, "")
 
 
-@pytest.mark.anyio
+@virtually
 async def test_a_dead_vim_does_not_hold_up_another() -> None:
-    map_ = Map()
-    dead, slow, well = Cloud(VimUnavailableError("gone")), Cloud(snapshot([]), name="s"), Cloud(snapshot([1]), name="b")
-    slow.gate.clear()
+    dead, slow, well = Cloud(), Cloud(name="s"), Cloud(servers([1], "b"), name="b")
+    dead.errors = [VimUnavailableError("gone")] * 100
+    slow.listing_seconds = 200
 
-    async with watched(map_, dead, slow, well) as inventory:
-        change = MapChange(vim="b", put=(Server(id="s-2"),))
-        well.told.put_nowait(change)
-        await until(lambda: map_.seen[1:] == [change])
+    async with watched(dead, slow, well) as one:
+        well.tell(put=servers([2], "b"))
+        await asyncio.sleep(0.1)
 
-        status = inventory.status()
-        assert (status["a"].error, status["a"].taken_us, status["a"].age_seconds) == ("gone", None, None)
-        assert (status["b"].error, status["b"].servers) == ("", 2)
-        assert not inventory.ready.is_set()
-
-
-@pytest.mark.anyio
-async def test_changes_are_applied_as_they_come_and_snapshots_from_time_to_time() -> None:
-    map_ = Map()
-    cloud = Cloud(snapshot([1]))
-
-    async with watched(map_, cloud, interval_seconds=0.02) as inventory:
-        await inventory.ready.wait()
-        cloud.told.put_nowait(MapChange(vim="a", gone=("server/s-1",)))
-        await until(lambda: any(isinstance(seen, MapChange) for seen in map_.seen))
-        await until(lambda: cloud.snapshots >= 3)
+        assert sorted(one.map.records) == ["server/s-1", "server/s-2"]
+        assert (one.status().error, one.status().taken_us, one.status().age_seconds) == ("gone", None, None)
+        assert (one.status("b").error, one.status("b").servers) == ("", 2)
+        assert not one.inventory.ready.is_set()
 
 
-@pytest.mark.anyio
-async def test_a_change_while_a_snapshot_is_read_counts_more_than_the_snapshot() -> None:
-    map_ = Map()
-    cloud = Cloud(snapshot([1]))
-    moved = MapChange(vim="a", put=(Server(id="s-1", host="other"),))
-    cloud.gate.clear()
+@virtually
+async def test_a_listing_that_hangs_is_given_up() -> None:
+    cloud = Cloud(servers([1]))
+    cloud.listing_seconds = 1000
 
-    async with watched(map_, cloud) as inventory:
-        await until(lambda: cloud.snapshots == 1)
-        cloud.told.put_nowait(moved)
-        await until(cloud.told.empty)
-        assert map_.seen == []
-        cloud.gate.set()
-        await inventory.ready.wait()
-        assert map_.seen == [snapshot([1]), moved]
+    async with watched(cloud) as one:
+        await asyncio.sleep(299)
 
-        # Later ones are applied at once, and again after the snapshot that may be older than they are.
-        cloud.gate.clear()
-        inventory.refresh("a")
-        await until(lambda: cloud.snapshots == 2)
-        cloud.told.put_nowait(moved)
-        await until(lambda: len(map_.seen) == 3)
-        cloud.gate.set()
-        await until(lambda: len(map_.seen) == 5)
-        assert map_.seen[2:] == [moved, snapshot([1]), moved]
+        assert one.status().error == "it did not answer in time"
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("told", [None, VimUnavailableError("the bus is away")])
-async def test_after_something_was_missed_a_snapshot_is_taken(told: Exception | None) -> None:
-    map_ = Map()
-    cloud = Cloud(snapshot([1]))
+@virtually
+async def test_snapshots_are_taken_from_time_to_time() -> None:
+    cloud = Cloud(servers([1]))
 
-    async with watched(map_, cloud) as inventory:
-        await inventory.ready.wait()
-        cloud.told.put_nowait(told)
-        await until(lambda: len(map_.seen) == 2)
+    async with watched(cloud) as one:
+        await asyncio.sleep(10 * INTERVAL_SECONDS)
 
-        if told is not None:
-            await until(lambda: cloud.followed == 2)
-            cloud.told.put_nowait(MapChange(vim="a"))
-            await until(lambda: inventory.status()["a"].error == "")
+        assert 9 <= cloud.snapshots <= 11
+        assert len(one.applied) == 1  # nothing was different
 
 
-FULL, PORTS = snapshot(range(100)), snapshot(range(100), ports=100)
-FEW = snapshot(range(40))
+@virtually
+async def test_without_polling_there_is_a_snapshot_when_one_is_asked_for() -> None:
+    cloud = Cloud(servers([1]))
 
-CLIFFS: list[tuple[str, Snapshot, list[Snapshot], int | None]] = [
-    ("half of the servers may be gone", FULL, [snapshot(range(50))], 1),
-    ("a few of a few may be gone", snapshot(range(10)), [snapshot([])], 1),
-    ("most are gone, twice", FULL, [FEW, FEW], 2),
-    ("all are gone, twice", FULL, [snapshot([]), snapshot([])], 2),
-    ("all seem gone, and are not", FULL, [snapshot([]), snapshot(range(99))], 2),
-    ("other ones are missing the second time", FULL, [snapshot(range(20)), snapshot(range(80, 100))], None),
-    ("all are others", FULL, [snapshot(range(200, 300)), snapshot(range(200, 300))], 2),
-    ("the ports are gone, twice", PORTS, [FULL, FULL], 2),
-    ("the ports seem gone, and are not", PORTS, [FULL, PORTS], 2),
-]
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize(("known", "answers", "believed"), [row[1:] for row in CLIFFS], ids=[row[0] for row in CLIFFS])
-async def test_a_listing_that_lacks_much_is_believed_only_when_it_says_so_twice(
-    known: Snapshot, answers: list[Snapshot], believed: int | None
-) -> None:
-    map_ = Map()
-    cloud = Cloud(known, *answers, VimUnavailableError("no more"))
-
-    async with watched(map_, cloud) as inventory:
-        await inventory.ready.wait()
-        inventory.refresh("a")
-        if believed is None:
-            await until(lambda: cloud.snapshots > 3)
-            assert map_.seen == [known]
-        else:
-            await until(lambda: len(map_.seen) == 2)
-            assert map_.seen[1] is answers[believed - 1]
-            assert cloud.snapshots == believed + 1
-
-
-@pytest.mark.anyio
-async def test_servers_deleted_one_by_one_are_no_cliff() -> None:
-    map_ = Map()
-    cloud = Cloud(FULL, snapshot([]), VimUnavailableError("no more"))
-
-    async with watched(map_, cloud) as inventory:
-        await inventory.ready.wait()
-        for number in range(100):
-            cloud.told.put_nowait(MapChange(vim="a", gone=(f"server/s-{number}",)))
-        await until(lambda: inventory.status()["a"].servers == 0)
-        inventory.refresh("a")
-        await until(lambda: snapshot([]) in map_.seen)
+    async with watched(cloud, interval_seconds=-1) as one:
+        await asyncio.sleep(1e5)
+        assert cloud.snapshots == 1
+        await one.again()
 
         assert cloud.snapshots == 2
 
 
-@pytest.mark.anyio
+@virtually
+async def test_a_change_while_a_snapshot_is_read_counts_more_than_the_snapshot() -> None:
+    cloud = Cloud(servers([1, 2, 3]))
+    cloud.listing_seconds = 10
+
+    async with watched(cloud) as one:
+        moved, new = Server(id="s-1", vim="a", host="other"), Server(id="s-4", vim="a")
+        cloud.tell(put=[moved, new])
+        cloud.lose(["server/s-2"])
+        cloud.tell(gone=["server/s-2"])
+        await asyncio.sleep(30)
+        assert one.map.records == {"server/s-1": moved, "server/s-3": cloud.things["server/s-3"], "server/s-4": new}
+
+        # The same with a map that knows them already.
+        cloud.things |= {"server/s-1": moved, "server/s-4": new}
+        one.inventory.refresh("a")
+        await asyncio.sleep(1)
+        newer = Server(id="s-1", vim="a", host="third")
+        cloud.tell(put=[newer])
+        cloud.lose(["server/s-4"])
+        cloud.tell(gone=["server/s-4"])
+        await asyncio.sleep(20)
+        assert one.map.records == {"server/s-1": newer, "server/s-3": cloud.things["server/s-3"]}
+        assert one.status().servers == 2
+
+
+@virtually
+async def test_a_listing_during_which_too_much_changed_is_read_again() -> None:
+    cloud = Cloud(servers([1]))
+    cloud.listing_seconds = 10
+
+    async with watched(cloud) as one:
+        cloud.tell(put=servers(range(100_001)))
+        await asyncio.sleep(9)
+        assert "too old" in one.status().error
+        cloud.things = dict(one.map.records)
+        await asyncio.sleep(30)
+
+        assert (one.status().error, one.status().servers) == ("", 100_001)
+
+
+@pytest.mark.parametrize("told", [None, VimUnavailableError("the bus is away"), KeyError("a bug in a driver")])
+def test_after_something_was_missed_a_snapshot_is_taken(told: Exception | None) -> None:
+    async def test() -> None:
+        cloud = Cloud(servers([1]))
+        async with watched(cloud, interval_seconds=-1) as one:
+            cloud.told.put_nowait(told)
+            await asyncio.sleep(2)
+            assert cloud.snapshots == 2
+            if told is None:
+                return
+            assert one.status().error
+            # Silence says that it listens again; what was told to nobody meanwhile is in one more snapshot.
+            await asyncio.sleep(10)
+            assert (one.status().error, cloud.followed, cloud.snapshots) == ("", 2, 3)
+
+    run_virtually(test())
+
+
+@virtually
 async def test_a_map_that_cannot_take_a_snapshot_is_given_it_again() -> None:
-    map_ = Map()
-    map_.error = RuntimeError("the store is away")
+    one = Watched(Cloud(servers([1])))
+    one.error = RuntimeError("the store is away")
+    running = asyncio.create_task(one.inventory.run())
+    await asyncio.sleep(1)
+    assert one.status().error == "the store is away"
 
-    async with watched(map_, Cloud(snapshot([1]))) as inventory:
-        await until(lambda: inventory.status()["a"].error == "the store is away")
-        map_.error = None
-        await inventory.ready.wait()
+    one.error = None
+    await asyncio.sleep(10)
 
-        assert (len(map_.seen), inventory.status()["a"].error) == (1, "")
+    assert (len(one.applied), one.status().error, one.said_of(Condition.UNREACHABLE)) == (1, "", [False])
+    running.cancel()
+    await asyncio.wait([running])
 
 
-@pytest.mark.anyio
+# What a listing lacks
+
+
+@virtually
+async def test_what_a_listing_lacks_is_asked_for_before_it_is_forgotten() -> None:
+    things = [Host(id="h-1", vim="a"), Host(id="h-2", vim="a"), Volume(id="v", vim="a"), *servers(range(4))]
+    cloud = Cloud(things)
+
+    async with watched(cloud) as one:
+        cloud.hidden = {"host/h-1", "host/h-2", "server/s-1", "server/s-2", "volume/v"}
+        cloud.lose(["host/h-2", "server/s-2"])
+        cloud.things["server/s-1"] = Server(id="s-1", vim="a", status="ERROR")
+        await one.again()
+
+        assert sorted(cloud.reads) == sorted(cloud.hidden)
+        assert one.map.records == cloud.things
+        status = one.status()
+        assert status.differences == Differences(gone=2)
+        assert (status.put_back, status.put_back_total, status.unconfirmed) == (3, 3, 0)
+        assert (status.servers, status.hosts) == (3, 1)
+
+
+@virtually
+async def test_ports_go_with_their_server_and_are_asked_for_where_it_is_still_there() -> None:
+    ports = [Port(id=f"p-{number}", vim="a", server=f"s-{number}") for number in range(3)]
+    cloud = Cloud([*servers(range(3)), *ports, Port(id="lone", vim="a")])
+
+    async with watched(cloud) as one:
+        cloud.hidden = {"server/s-1"}
+        cloud.lose(["server/s-0", "port/p-0", "port/p-1", "port/p-2", "port/lone"])
+        await one.again()
+
+        assert sorted(cloud.reads) == ["port/lone", "port/p-1", "port/p-2", "server/s-0", "server/s-1"]
+        assert one.map.records == cloud.things
+
+
+@pytest.mark.parametrize("error", [VimUnavailableError("503"), TimeoutError(), KeyError("a bug"), ConflictError("409")])
+def test_what_cannot_be_asked_for_is_kept_until_the_next_snapshot(error: Exception) -> None:
+    async def test() -> None:
+        cloud = Cloud([*servers(range(3)), Port(id="p", vim="a", server="s-0")])
+        async with watched(cloud) as one:
+            cloud.lose(["server/s-0", "port/p"])
+            cloud.read_error = error
+            await one.again()
+            assert len(one.map.records) == 4
+            assert (one.status().unconfirmed, one.status().error) == (2, "")
+
+            cloud.read_error = None
+            await asyncio.sleep(INTERVAL_SECONDS)
+            assert one.map.records == cloud.things
+            assert one.status().unconfirmed == 0
+
+    run_virtually(test())
+
+
+@virtually
+async def test_an_answer_about_another_resource_proves_nothing() -> None:
+    cloud = Cloud([Host(id="h-1", vim="a")])
+
+    async with watched(cloud) as one:
+        cloud.things = {"host/h-1": Host(id="h-2", vim="a")}  # the name is another host's by now
+        await one.again()
+
+        assert sorted(one.map.records) == ["host/h-1", "host/h-2"]
+        assert one.status().unconfirmed == 1
+
+
+@virtually
+async def test_at_most_16_are_asked_for_at_once_and_all_in_limited_time() -> None:
+    cloud = Cloud(servers(range(400)))
+
+    async with watched(cloud, timing=Timing(confirm_seconds=10)) as one:
+        cloud.read_seconds = 1
+        cloud.things.clear()
+        one.inventory.refresh("a")
+        await asyncio.sleep(12.5)
+        assert cloud.reading_most == 16
+        first = len(one.map.records)
+        assert 400 - 16 * 10 <= first <= 400 - 16 * 9  # those who were not asked for are kept
+        assert one.status().unconfirmed == first
+
+        await asyncio.sleep(30)
+        assert one.map.records == {}  # it went on at once
+        assert one.status().unconfirmed == 0
+
+
+@virtually
+async def test_a_cloud_that_answers_nothing_is_not_asked_for_thousands() -> None:
+    cloud = Cloud(servers(range(5000)))
+
+    async with watched(cloud) as one:
+        cloud.hidden = set(cloud.things)
+        cloud.read_error = VimUnavailableError("503")
+        await one.again()
+
+        assert len(cloud.reads) < 50
+        assert one.map.records == cloud.things
+
+
+# What a change tells to be gone
+
+
+@virtually
+async def test_what_a_change_tells_to_be_gone_is_asked_for_too() -> None:
+    cloud = Cloud(servers(range(3)))
+
+    async with watched(cloud, interval_seconds=-1) as one:
+        cloud.lose(["server/s-0"])
+        cloud.tell(gone=["server/s-0", "server/s-1", "server/unknown"])
+        await asyncio.sleep(0.1)
+
+        assert one.map.records == cloud.things
+        assert sorted(cloud.reads) == ["server/s-0", "server/s-1"]
+        assert (one.status().servers, one.status().put_back_total, cloud.snapshots) == (2, 1, 1)
+
+
+@virtually
+async def test_what_is_told_anew_while_it_is_asked_for_is_not_forgotten() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud) as one:
+        cloud.read_seconds = 5
+        cloud.lose(["server/s-1"])
+        cloud.tell(gone=["server/s-1"])
+        await asyncio.sleep(1)
+        cloud.tell(put=servers([1]))
+        await asyncio.sleep(10)
+
+        assert "server/s-1" in one.map.records
+
+
+@virtually
+async def test_a_deletion_that_cannot_be_proven_leads_to_a_snapshot() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud, interval_seconds=-1) as one:
+        cloud.read_error = VimUnavailableError("503")
+        cloud.lose(["server/s-1"])
+        cloud.tell(gone=["server/s-1"])
+        await asyncio.sleep(5)
+        assert "server/s-1" in one.map.records
+        assert cloud.snapshots == 2
+
+        one.error, cloud.read_error = RuntimeError("a bug of ours"), None
+        cloud.tell(gone=["server/s-1"])
+        await asyncio.sleep(0.1)
+        one.error = None
+        await asyncio.sleep(5)
+        assert one.map.records == {}
+
+
+@virtually
+async def test_more_deletions_than_can_be_asked_for_lead_to_a_snapshot() -> None:
+    cloud = Cloud(servers(range(10_010)))
+
+    async with watched(cloud, interval_seconds=-1) as one:
+        keys = list(cloud.things)
+        cloud.things.clear()
+        cloud.tell(gone=keys)
+        await asyncio.sleep(60)
+
+        assert one.map.records == {}
+
+
+@virtually
+async def test_another_vims_resources_are_none_of_its_business() -> None:
+    cloud, other = Cloud(), Cloud(servers([1], "b"), name="b")
+
+    async with watched(cloud, other) as one:
+        cloud.tell(gone=["server/s-1"])
+        await asyncio.sleep(5)
+
+        assert one.map.records == other.things
+
+
+# Cliffs
+
+CLIFFS: list[tuple[str, int, int, int, bool]] = [
+    ("half of the servers may be gone", 100, 0, 50, False),
+    ("a few of a few may be gone", 10, 0, 10, False),
+    ("most are gone", 100, 0, 60, True),
+    ("most seem gone, and are not", 100, 60, 0, True),
+    ("some of most are gone", 100, 40, 30, True),
+]
+
+
+@pytest.mark.parametrize(
+    ("known", "hidden", "gone", "is_cliff"), [row[1:] for row in CLIFFS], ids=[r[0] for r in CLIFFS]
+)
+def test_a_listing_that_lacks_much_is_read_again_and_each_one_asked_for(
+    known: int, hidden: int, gone: int, is_cliff: bool
+) -> None:
+    async def test() -> None:
+        cloud = Cloud(servers(range(known)))
+        async with watched(cloud) as one:
+            cloud.hidden = {f"server/s-{number}" for number in range(hidden)}
+            cloud.lose(f"server/s-{number}" for number in range(hidden, hidden + gone))
+            await one.again()
+
+            assert one.map.records == cloud.things
+            assert cloud.snapshots == (3 if is_cliff else 2)
+            assert one.said_of(Condition.CLIFF) == ([False, True, False] if is_cliff else [False])
+
+    run_virtually(test())
+
+
+@virtually
+async def test_a_cliff_lasts_until_it_is_settled() -> None:
+    cloud = Cloud(servers(range(100)))
+
+    async with watched(cloud) as one:
+        cloud.things.clear()
+        cloud.read_error = VimUnavailableError("503")
+        await one.again(seconds=200)
+        assert one.said_of(Condition.CLIFF) == [False, True]
+        assert one.status().conditions == ("cliff",)
+
+        cloud.read_error = None
+        await asyncio.sleep(100)
+        assert one.said_of(Condition.CLIFF) == [False, True, False]
+        assert one.map.records == {}
+
+
+@virtually
+async def test_the_second_listing_of_a_cliff_counts_and_what_was_told_meanwhile() -> None:
+    cloud = Cloud(servers(range(100)))
+
+    async with watched(cloud) as one:
+        cloud.hidden = set(cloud.things)
+        one.inventory.refresh("a")
+        await asyncio.sleep(1)
+        cloud.hidden = set()
+        new = Server(id="new", vim="a")
+        cloud.things["server/new"] = new
+        cloud.tell(put=[new])
+        await asyncio.sleep(5)
+
+        assert (one.map.records, cloud.reads, cloud.snapshots) == (cloud.things, [], 3)
+
+
+@virtually
+async def test_servers_deleted_one_by_one_are_no_cliff() -> None:
+    cloud = Cloud(servers(range(100)))
+
+    async with watched(cloud) as one:
+        for key in list(cloud.things):
+            cloud.lose([key])
+            cloud.tell(gone=[key])
+        await asyncio.sleep(1)
+        await one.again()
+
+        assert (one.map.records, cloud.snapshots, one.said_of(Condition.CLIFF)) == ({}, 2, [False])
+
+
+@virtually
+async def test_what_a_cliff_is_can_be_set() -> None:
+    cloud = Cloud(servers(range(100)))
+
+    async with watched(cloud, timing=Timing(cliff_least=2, cliff_share=0.02)) as one:
+        cloud.lose(["server/s-0", "server/s-1", "server/s-2"])
+        await one.again()
+
+        assert one.said_of(Condition.CLIFF) == [False, True, False]
+
+
+# Differences and conditions
+
+
+@virtually
+async def test_what_no_change_had_told_is_counted() -> None:
+    cloud = Cloud(servers(range(3)))
+
+    async with watched(cloud) as one:
+        cloud.lose(["server/s-0"])
+        cloud.things |= {
+            "server/s-1": Server(id="s-1", vim="a", status="ERROR"),
+            "server/s-9": Server(id="s-9", vim="a"),
+        }
+        await one.again()
+        assert one.status().differences == Differences(added=1, changed=1, gone=1)
+
+        cloud.things["server/s-8"] = Server(id="s-8", vim="a")
+        await one.again()
+        assert one.status().differences == Differences(added=1)
+        assert one.status().differences_total == Differences(added=2, changed=1, gone=1)
+
+        told = Server(id="s-7", vim="a")
+        cloud.things["server/s-7"] = told
+        cloud.tell(put=[told])
+        await asyncio.sleep(1)
+        await one.again()
+        assert one.status().differences == Differences()
+
+
+@virtually
+async def test_a_listing_that_lacks_what_is_there_is_said_to_be_partial() -> None:
+    cloud = Cloud(servers(range(30)))
+
+    async with watched(cloud) as one:
+        cloud.hidden = {"server/s-1"}
+        await asyncio.sleep(3 * INTERVAL_SECONDS)
+        assert one.said_of(Condition.PARTIAL) == [False, True]
+
+        cloud.hidden = set()
+        await asyncio.sleep(1.1 * INTERVAL_SECONDS)
+        assert one.said_of(Condition.PARTIAL) == [False, True, False]
+
+
+@virtually
+async def test_three_listings_that_fail_in_a_row_are_said_and_that_it_is_back() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud) as one:
+        assert one.said_of(Condition.UNREACHABLE) == [False]  # an earlier process may have said otherwise
+        cloud.errors = [VimUnavailableError("503")] * 2
+        await one.again(seconds=10)
+        assert one.said_of(Condition.UNREACHABLE) == [False]
+        cloud.errors = [VimUnavailableError("503")] * 6
+        await one.again(seconds=8)
+        assert one.said_of(Condition.UNREACHABLE) == [False, True]
+        await asyncio.sleep(200)
+
+        assert one.said_of(Condition.UNREACHABLE) == [False, True, False]
+        assert one.map.records == cloud.things
+
+
+@virtually
+async def test_a_listing_that_fails_slowly_is_said_after_a_while() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud) as one:
+        cloud.errors = [VimUnavailableError("503")] * 9
+        cloud.listing_seconds = 30
+        one.inventory.refresh("a")
+        await asyncio.sleep(39)
+        assert one.said_of(Condition.UNREACHABLE) == [False]
+        await asyncio.sleep(3)
+
+        assert one.said_of(Condition.UNREACHABLE) == [False, True]
+
+
+@virtually
+async def test_changes_that_fail_say_that_it_is_away_until_a_listing_says_otherwise() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud) as one:
+        cloud.listing_seconds = 40
+        cloud.told.put_nowait(VimUnavailableError("the bus is away"))
+        await asyncio.sleep(0.1)
+        for _ in range(50):
+            cloud.told.put_nowait(VimUnavailableError("the bus is away"))
+        await asyncio.sleep(9)
+        assert one.said_of(Condition.UNREACHABLE) == [False]
+        await asyncio.sleep(10)
+        assert one.said_of(Condition.UNREACHABLE) == [False, True]
+
+        # It can be listed: so it is only its changes, which is no news any more.
+        await asyncio.sleep(1000)
+        assert one.said_of(Condition.UNREACHABLE) == [False, True, False]
+        assert one.status().error == "the bus is away"
+
+
+@virtually
+async def test_three_failures_of_the_changes_are_said_while_nothing_else_is_known() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud, timing=Timing(gap_seconds=30)) as one:
+        for _ in range(3):
+            cloud.told.put_nowait(VimUnavailableError("the bus is away"))
+        await asyncio.sleep(7)
+
+        assert one.said_of(Condition.UNREACHABLE) == [False, True]
+
+
+@virtually
+async def test_a_condition_is_said_until_it_is_heard_and_not_twice() -> None:
+    cloud = Cloud(servers([1]))
+
+    one = Watched(cloud)
+    one.say_errors = [StoreUnavailableError("full")] * 3 + [KeyError("a bug")]
+    running = asyncio.create_task(one.inventory.run())
+    await asyncio.sleep(300)
+
+    assert sorted(one.said) == sorted(("a", condition, False) for condition in Condition)
+    running.cancel()
+    await asyncio.wait([running])
+
+
+# VIMs that come and go
+
+
+@virtually
+async def test_a_vim_is_added_at_run_time() -> None:
+    cloud, other = Cloud(servers([1])), Cloud(servers([2], "b"), name="b")
+    other.listing_seconds = 5
+
+    async with watched(cloud) as one:
+        one.inventory.add("b", other, interval_seconds=10)
+        assert not one.inventory.ready.is_set()
+        await asyncio.sleep(6)
+        assert one.inventory.ready.is_set()
+        assert one.map.records == cloud.things | other.things
+        await asyncio.sleep(60)
+        assert other.snapshots > 3  # each has its own interval
+        with pytest.raises(ConflictError):
+            one.inventory.add("b", other)
+
+
+@virtually
+async def test_a_vim_that_is_removed_is_watched_no_longer_and_nothing_is_wrong_with_it() -> None:
+    cloud, other = Cloud(servers([1])), Cloud(servers([2], "b"), name="b")
+
+    async with watched(cloud, other) as one:
+        other.errors = [VimUnavailableError("503")] * 99
+        await one.again("b")
+        assert one.status("b").conditions == ("unreachable",)
+        await one.inventory.remove("b")
+        asked = other.snapshots
+        await asyncio.sleep(300)
+
+        assert other.snapshots == asked
+        assert list(one.inventory.status()) == ["a"]
+        assert [is_on for vim, condition, is_on in one.said if (vim, condition) == ("b", Condition.UNREACHABLE)] == [
+            False,
+            True,
+            False,
+        ]
+        assert one.map.records == cloud.things | other.things  # kept, for it may come back with another password
+        with pytest.raises(NotFoundError):
+            await one.inventory.remove("b")
+        with pytest.raises(NotFoundError):
+            one.inventory.refresh("b")
+
+
+@virtually
+async def test_a_vim_that_is_removed_for_good_takes_its_resources_along() -> None:
+    cloud, other = Cloud(servers([1])), Cloud(servers([2], "b"), name="b")
+
+    async with watched(cloud, other) as one:
+        await one.inventory.remove("b", forget=True)
+
+        assert one.map.records == cloud.things
+
+
+@virtually
+async def test_one_that_was_never_read_no_longer_holds_up_the_rest_when_it_is_removed() -> None:
+    cloud, dead = Cloud(servers([1])), Cloud(name="b")
+    dead.listing_seconds = 1e5
+
+    async with watched(cloud, dead) as one:
+        assert not one.inventory.ready.is_set()
+        await one.inventory.remove("b")
+        assert one.inventory.ready.is_set()
+
+
+@virtually
+async def test_last_words_that_nobody_hears_do_not_hold_up_a_removal() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud) as one:
+        cloud.errors = [VimUnavailableError("503")] * 99
+        await one.again()
+        one.say_errors = [StoreUnavailableError("full")] * 1000
+        async with asyncio.timeout(6):
+            await one.inventory.remove("a")
+
+
+@virtually
+async def test_a_bug_in_one_watch_begins_it_anew_and_touches_no_other() -> None:
+    class Broken(Cloud):
+        def changes(self) -> AsyncIterator[MapChange | None]:
+            self.followed += 1
+            raise asyncio.CancelledError
+
+    broken, well = Broken(servers([1])), Cloud(servers([2], "b"), name="b")
+
+    async with watched(broken, well) as one:
+        await asyncio.sleep(100)
+
+        assert broken.followed > 10
+        assert one.map.records == broken.things | well.things
+
+
+@virtually
 async def test_without_a_vim_the_inventory_is_ready() -> None:
-    inventory = Inventory(vims={}, apply=Map().apply, interval_seconds=1, clock=lambda: 0)
+    one = Watched()
 
-    assert inventory.ready.is_set()
-    assert inventory.status() == {}
+    assert one.inventory.ready.is_set()
+    assert one.inventory.status() == {}

@@ -55,6 +55,7 @@ class Conditions:
 
     async def run(self) -> None:
         failures = 0
+        self._news.set()  # it may be begun anew
         while True:
             await self._news.wait()
             self._news.clear()
@@ -79,9 +80,13 @@ class Conditions:
     async def _last_words(self) -> None:
         while True:
             try:
-                return await self._tell()
+                await self._tell()
+                return
             except UnavailableError as error:
                 await asyncio.sleep(max(0.1, error.retry_after_seconds))
+            except Exception:
+                _log.exception("vim condition could not be said to be over", vim=self._vim)
+                return
 
     async def _tell(self) -> None:
         for condition in Condition:

@@ -47,7 +47,7 @@ class Reach:
 
     def listed(self) -> None:
         self._is_listing = False
-        self._only_changes = self._changes.failures > 0
+        self._only_changes = self._only_changes or self._changes.failures > 0
         self._listings.over()
         self._changes.over()
         self._put(False, "")
