@@ -63,7 +63,6 @@ TEXTS = {
     "vims.name": "How it is called in alarms, actions and `/readyz`.",
     "vims.driver": "An installed VIM driver: `simulated`, `dry-run`, or a [plugin](../recipes/add-a-vim-driver.md).",
     "vims.options": "What the driver wants to know; see below.",
-    "vims.interval_seconds": "Between two listings of everything; the shortest one given counts for all clouds.",
     "intake.future_seconds": "A time further ahead of our clock than this is not believed.",
     "intake.stale_seconds": "A time longer ago than this is not believed.",
     "intake.repeat_window_seconds": "How long an event is remembered, to know its repeats.",

@@ -63,7 +63,9 @@ from nfvigil.southbound.formats import load_formats
 from nfvigil.southbound.intake import Intake
 from nfvigil.southbound.inventory import Inventory
 from nfvigil.southbound.limits import Limits as IntakeLimits
+from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
+from nfvigil.southbound.vim_status import VimStatus
 from nfvigil.store import Store, open_store
 from nfvigil.store.alarm_query import LIMIT_MAX
 from nfvigil.store.event_records import action_marker
@@ -240,6 +242,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             apply=pipeline.take_map,
             intervals={one.name: one.interval_seconds for one in settings.vims},
             clock=clock,
+            timing=Timing(**settings.inventory.model_dump()),
         )
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
         for subscription in await store.subscriptions():
@@ -260,6 +263,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             extra_actions=frozenset(action_plugins()),
         )
         _show_depths(metrics, pipeline, tellers.dispatcher, controller)
+        _show_vims(metrics, inventory)
         guard = Guard(store=store, clock=clock, dev=settings.dev)
         app = create_api(
             desk=desk,
@@ -397,6 +401,32 @@ def _show_depths(metrics: Metrics, pipeline: Pipeline, dispatcher: Dispatcher, c
         "alarms_open": lambda: float(len(pipeline.state.alarms)),
     }.items():
         metrics.gauge(name, depth)
+
+
+def _show_vims(metrics: Metrics, inventory: Inventory) -> None:
+    """How well each cloud is known."""
+
+    def show(name: str, value: Callable[[VimStatus], float | None], text: str) -> None:
+        def values() -> dict[tuple[str, ...], float]:
+            found = {(vim,): value(status) for vim, status in inventory.status().items()}
+            return {labels: number for labels, number in found.items() if number is not None}
+
+        metrics.gauges(name, ("vim",), values, text)
+
+    show("vim_age_seconds", lambda status: status.age_seconds, "Since the last listing that was believed")
+    show("vim_snapshot_seconds", lambda status: status.snapshot_seconds, "How long listing everything took")
+    show("vim_unconfirmed", lambda status: status.unconfirmed, "Kept without proof that they are there")
+    show("vim_put_back", lambda status: status.put_back_total, "Not in a listing, or told to be gone, and there")
+    metrics.gauges(
+        "vim_differences",
+        ("vim", "difference"),
+        lambda: {
+            (vim, difference): number
+            for vim, status in inventory.status().items()
+            for difference, number in msgspec.structs.asdict(status.differences_total).items()
+        },
+        "What listings found that no change had told",
+    )
 
 
 async def policy_in_force(store: Store, settings: Settings) -> CompiledPolicy:

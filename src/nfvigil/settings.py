@@ -34,7 +34,30 @@ class VimSettings(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
     driver: str = "simulated"
     options: dict[str, Any] = {}
-    interval_seconds: Seconds = 60
+    interval_seconds: Annotated[float, Field(ge=-1, le=366 * 86400)] = 60
+    """Between two listings of everything. -1: listed at the start only, and where something asks for it."""
+
+    @field_validator("interval_seconds")
+    @classmethod
+    def _is_a_time_or_never(cls, seconds: float) -> float:
+        if seconds <= 0 and seconds != -1:
+            raise ValueError("is above 0, or -1 for never")
+        return seconds
+
+
+class InventorySettings(Section):
+    """When a cloud is suspected to have been misread, or to be away."""
+
+    cliff_least: Annotated[int, Field(ge=0, le=1_000_000)] = 10
+    """More missing at once than this, and than ``cliff_share``, is listed again, and is an alarm until it is settled."""
+    cliff_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Of what is known of one kind."""
+    second_look_seconds: Seconds = 2
+    """How long after such a listing the next one is taken."""
+    confirm_seconds: Seconds = 60
+    """For asking for all that one listing lacks. What was not asked for by then is kept."""
+    unreachable_after_seconds: Seconds = 10
+    """A cloud that has failed for this long, or three times in a row, counts as unreachable."""
 
 
 class IntakeSettings(Section):
@@ -143,6 +166,7 @@ class Settings(Section):
     source: str = "nfvigil"
     """Who notifications come from (CloudEvents ``source``)."""
     vims: tuple[VimSettings, ...] = ()
+    inventory: InventorySettings = InventorySettings()
     intake: IntakeSettings = IntakeSettings()
     notifier: NotifierSettings = NotifierSettings()
     controller: ControllerSettings = ControllerSettings()

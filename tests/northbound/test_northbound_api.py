@@ -414,6 +414,7 @@ async def test_metrics_are_prometheus_text_with_a_bounded_number_of_labels() -> 
     metrics.stage("decide", 0.004)
     metrics.action("force_down", "done", 0.2)
     metrics.gauge("events_undecided", lambda: 42.0)
+    metrics.gauges("vim_age_seconds", ("vim",), lambda: {("lab",): 7.5}, "age")
     for number in range(5000):
         metrics.delivery(f"e-{number}", "delivered")
 
@@ -423,6 +424,7 @@ async def test_metrics_are_prometheus_text_with_a_bounded_number_of_labels() -> 
     assert 'nfvigil_stage_seconds_bucket{le="0.005",stage="decide"} 1.0' in text
     assert 'nfvigil_actions_total{kind="force_down",outcome="done"} 1.0' in text
     assert "nfvigil_events_undecided 42.0" in text
+    assert 'nfvigil_vim_age_seconds{vim="lab"} 7.5' in text
     assert text.count("nfvigil_deliveries_total{") <= 4001
     assert 'endpoint="other"' in text
 

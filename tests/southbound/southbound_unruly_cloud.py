@@ -90,7 +90,7 @@ class UnrulyCloud:
 
     async def changes(self) -> AsyncIterator[MapChange | None]:
         self._told = asyncio.Queue()  # what was told while nobody listened is lost
-        if self._slow_seconds:
+        if self._slow_seconds and not self.is_orderly:
             await self._call()
             self._told = asyncio.Queue()
             yield None

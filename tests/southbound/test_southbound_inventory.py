@@ -265,13 +265,13 @@ async def test_a_listing_during_which_too_much_changed_is_read_again() -> None:
     cloud.listing_seconds = 10
 
     async with watched(cloud) as one:
-        cloud.tell(put=servers(range(100_001)))
+        cloud.tell(put=servers(range(20_002)))
         await asyncio.sleep(9)
         assert "too old" in one.status().error
         cloud.things = dict(one.map.records)
         await asyncio.sleep(30)
 
-        assert (one.status().error, one.status().servers) == ("", 100_001)
+        assert (one.status().error, one.status().servers) == ("", 20_002)
 
 
 @pytest.mark.parametrize("told", [None, VimUnavailableError("the bus is away"), KeyError("a bug in a driver")])
@@ -697,6 +697,55 @@ async def test_a_condition_is_said_until_it_is_heard_and_not_twice() -> None:
 
 
 # VIMs that come and go
+
+
+@virtually
+async def test_a_vim_can_be_removed_before_anything_runs() -> None:
+    one = Watched(Cloud())
+
+    await one.inventory.remove("a")
+
+    assert one.inventory.ready.is_set()
+    assert one.said == []
+
+
+@virtually
+async def test_a_change_that_puts_and_removes_the_same_means_the_former() -> None:
+    cloud = Cloud()
+
+    async with watched(cloud) as one:
+        cloud.tell(put=servers([1]), gone=["server/s-1"])
+        await asyncio.sleep(1)
+
+        assert "server/s-1" in one.map.records
+
+
+@virtually
+async def test_changes_that_come_to_an_end_are_followed_anew() -> None:
+    class Ending(Cloud):
+        async def changes(self) -> AsyncIterator[MapChange | None]:
+            self.followed += 1
+            yield None
+
+    cloud = Ending(servers([1]))
+
+    async with watched(cloud) as one:
+        await asyncio.sleep(10)
+
+        assert cloud.followed > 1
+        assert one.status().error == "its changes came to an end"
+
+
+@virtually
+async def test_a_bug_in_the_listener_does_not_hold_up_a_removal() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud) as one:
+        cloud.errors = [VimUnavailableError("503")] * 99
+        await one.again()
+        one.say_errors = [KeyError("a bug")]
+        async with asyncio.timeout(1):
+            await one.inventory.remove("a")
 
 
 @virtually

@@ -5,11 +5,12 @@ It has a registry of its own, so that several services in one process do not sha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -38,6 +39,27 @@ class _Bounded:
                 labels = (OTHER, *labels[1:])
             child = self._children.setdefault(labels, self._metric.labels(*labels))
         return child
+
+
+class _Table:
+    """Gauges of one name, asked for all at once when the metrics are read."""
+
+    def __init__(
+        self, name: str, text: str, labels: tuple[str, ...], values: Callable[[], Mapping[tuple[str, ...], float]]
+    ) -> None:
+        self._name = name
+        self._text = text
+        self._labels = labels
+        self._values = values
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily(self._name, self._text, labels=self._labels)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, value in self._values().items():
+            family.add_metric(labels, value)
+        yield family
 
 
 class Metrics:
@@ -92,6 +114,12 @@ class Metrics:
         """A value that is asked for whenever the metrics are read."""
         gauge = Gauge(f"nfvigil_{name}", text or name.replace("_", " "), registry=self.registry)
         gauge.set_function(callback)
+
+    def gauges(
+        self, name: str, labels: tuple[str, ...], values: Callable[[], Mapping[tuple[str, ...], float]], text: str
+    ) -> None:
+        """Values by labels, whose number is bounded by what is configured, such as clouds."""
+        self.registry.register(_Table(f"nfvigil_{name}", text, labels, values))
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)

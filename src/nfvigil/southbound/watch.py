@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 DOUBTS_MAX = 10_000
 """Resources told to be gone that wait to be asked for. Should there be more, the next snapshot follows at once."""
-TOUCHED_MAX = 100_000
+TOUCHED_MAX = 20_000
 """Resources that changed while a snapshot was read. With more, that snapshot is too old to be believed."""
 
 
