@@ -49,7 +49,7 @@ class InventorySettings(Section):
     """When a cloud is suspected to have been misread, or to be away."""
 
     cliff_least: Annotated[int, Field(ge=0, le=1_000_000)] = 10
-    """More missing at once than this, and than ``cliff_share``, is listed again, and is an alarm until it is settled."""
+    """More missing at once than this, and than ``cliff_share``, is listed again and is an alarm until settled."""
     cliff_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Of what is known of one kind."""
     second_look_seconds: Seconds = 2

@@ -145,6 +145,10 @@ _KINDS: dict[type[Record], Kind] = {
 }
 
 
+def kind_of_record(record: CloudRecord) -> Kind:
+    return _KINDS[type(record)]
+
+
 def key_of_record(record: CloudRecord) -> str:
     return f"{_KINDS[type(record)]}/{record.id}"
 

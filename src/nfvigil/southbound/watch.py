@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
@@ -18,7 +18,17 @@ import structlog
 
 from nfvigil.errors import VimUnavailableError
 from nfvigil.model.condition import Condition
-from nfvigil.model.resource import CloudRecord, Comparison, MapChange, Port, Record, Snapshot, key_of_record, split_key
+from nfvigil.model.resource import (
+    CloudRecord,
+    Comparison,
+    MapChange,
+    Port,
+    Record,
+    Snapshot,
+    key_of_record,
+    kind_of_record,
+    split_key,
+)
 from nfvigil.model.times import SECOND
 from nfvigil.southbound.conditions import Conditions, Say
 from nfvigil.southbound.reach import Reach
@@ -206,8 +216,8 @@ class Watch:
         async with self._turn:
             found = self._known.compare(snapshot)
             counts = Counter(found.counts)
-            counts.subtract(split_key(key_of_record(record))[0] for record in found.added)
-            counts.update(split_key(key_of_record(record))[0] for record in found.missing)
+            counts.subtract(map(kind_of_record, found.added))
+            counts.update(map(kind_of_record, found.missing))
             self._counts = counts
         return found
 
@@ -233,8 +243,7 @@ class Watch:
 
     async def _bring_in_line(self, found: Comparison, look: SecondLook, touched: set[str]) -> None:
         """Apply what a snapshot and the second look say; of what changed meanwhile the changes know more."""
-        added = [record for record in found.added if key_of_record(record) not in touched]
-        changed = [record for record in found.changed if key_of_record(record) not in touched]
+        added, changed = _without(touched, found.added), _without(touched, found.changed)
         there = [record for key, record in look.there.items() if key not in touched]
         gone = [key for key in look.gone if key not in touched]
         unknown = [key for key in look.unknown if key not in touched]
@@ -336,7 +345,9 @@ class Watch:
         change = MapChange(vim=self._vim.name, put=tuple(put), gone=tuple(gone))
         if not (change.put or change.gone):
             return
-        new = Counter(split_key(key)[0] for key in map(key_of_record, change.put) if not self._mine(key))
+        new: Counter[str] = Counter(
+            kind_of_record(record) for record in change.put if not self._mine(key_of_record(record))
+        )
         old = Counter(split_key(key)[0] for key in change.gone if self._mine(key))
         await self._apply(change)
         self._counts.update(new)
@@ -380,6 +391,10 @@ def _missing(found: Comparison, touched: set[str]) -> dict[str, str]:
     """The keys of what a snapshot lacks, each with that of the server that it goes with, or ""."""
     missing = ((key_of_record(record), record) for record in found.missing)
     return {key: _server_of(record) for key, record in missing if key not in touched}
+
+
+def _without(touched: set[str], records: Sequence[CloudRecord]) -> Sequence[CloudRecord]:
+    return [record for record in records if key_of_record(record) not in touched] if touched else records
 
 
 def _server_of(record: Record | None) -> str:
