@@ -242,6 +242,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             apply=pipeline.take_map,
             intervals={one.name: one.interval_seconds for one in settings.vims},
             clock=clock,
+            say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
         )
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))

@@ -270,8 +270,9 @@ class RecoveryDesk:
 
     async def say(self, vim: str, condition: str, is_on: bool, text: str) -> None:
         """Something about our own footing has changed: see ``internal.CONDITIONS``."""
-        status = Status.DOWN if is_on else Status.UP
-        await self._ask(f"nfvigil.vim.{condition}", key_of(Kind.VIM, vim), status, text=text)
+        kind, resource = f"nfvigil.vim.{condition}", key_of(Kind.VIM, vim)
+        if is_on is not ((kind, resource) in self._state.alarm_at):
+            await self._ask(kind, resource, Status.DOWN if is_on else Status.UP, text=text)
 
     def _known_vim(self, vim: str) -> None:
         vims = {getattr(self._pipeline.map.get(key), "vim", "") for key in self._pipeline.map.hosts()}

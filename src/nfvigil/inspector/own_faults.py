@@ -23,6 +23,14 @@ OWN_FAULTS: dict[str, FaultType] = {
         resource_state=ResourceState.NORMAL,
         repair="Each is being asked for by itself. Look for a cell that is down, or a mass deletion.",
     ),
+    "nfvigil.vim.partial": FaultType(
+        title="The VIM's listing lacks what is there",
+        severity=Severity.WARNING,
+        event_type=EventType.PROCESSING_ERROR,
+        probable_cause="corruptData",
+        resource_state=ResourceState.NORMAL,
+        repair="Look for a cell that is away, or for a proxy that cuts lists off.",
+    ),
     "nfvigil.hold": FaultType(
         title="HOLD: nothing destructive is done in the VIM",
         severity=Severity.CRITICAL,
