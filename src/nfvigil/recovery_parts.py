@@ -55,7 +55,14 @@ def put_recovery_together(
         state=pipeline.state, resource_map=pipeline.map, clock=clock, unconfirmed_hold=watch.reason
     )
     gate = Gate(situation=situation, limits=limits, clock=clock)
-    fencer = Fencer(fence_for=fences.fence_for, proof=situation.proof, record=desk.prove, void=desk.void, clock=clock)
+    fencer = Fencer(
+        fence_for=fences.fence_for,
+        may_switch_off=gate.may_switch_off,
+        proof=situation.proof,
+        record=desk.prove,
+        void=desk.void,
+        clock=clock,
+    )
     return Recovery(desk, gate, watch, LookOut(watch=watch, gate=gate, controller=controller), fencer)
 
 

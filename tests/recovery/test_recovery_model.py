@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -132,4 +133,4 @@ Recovery.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-TestRecoveryModel = Recovery.TestCase
+TestRecoveryModel = pytest.mark.timeout(120 if EXAMPLES <= 100 else 0)(Recovery.TestCase)

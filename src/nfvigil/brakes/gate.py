@@ -92,6 +92,16 @@ class Gate:
             return Wait(missing) if missing else Go(action)
         return Go(action)
 
+    def may_switch_off(self, action: Action) -> str:
+        """Why a fence that was let go must not give its order now, or "": asked right before each order, for minutes
+        may have passed, and a witness may have taken its word back.
+        """
+        now_us = self._clock()
+        over = self._is_over(action, now_us)
+        if over is not None:
+            return over.reason
+        return self._automatic(action, now_us) or self._held(action) or self._missing_witness(action, action.target)
+
     def returned(self, host: str) -> None:
         """The host is back: it takes no place under the brakes any more."""
         self._begun.pop(host, None)

@@ -20,13 +20,15 @@ OPERATOR = "operator"
 class Fencer:
     """``proof`` says what is proven of a host (by key), ``record`` makes a new proof durable, ``void`` takes one back.
 
-    ``fence_for`` finds the fence of (VIM, host name); RefusedError where there is none.
+    ``may_switch_off`` says why not, or "", right before an order. ``fence_for`` finds the fence of (VIM, host name);
+    RefusedError where there is none.
     """
 
     def __init__(
         self,
         *,
         fence_for: Callable[[str, str], Fence],
+        may_switch_off: Callable[[Action], str],
         proof: Callable[[str], Mapping[str, Any] | None],
         record: Callable[[str, Proof], Awaitable[None]],
         void: Callable[[str, str], Awaitable[None]],
@@ -35,6 +37,7 @@ class Fencer:
         timeout_seconds: float = 60.0,
     ) -> None:
         self._fence_for = fence_for
+        self._may_switch_off = may_switch_off
         self._proof = proof
         self._record = record
         self._void = void
@@ -53,7 +56,7 @@ class Fencer:
         if fence.is_manual:
             raise NotYetError(f"waits for an operator: switch {host} off, then: nfvigil host confirm-off {host}")
         proof = await prove_off(
-            fence,
+            _Guarded(fence, lambda: self._may_switch_off(action)),
             clock=self._clock,
             gap_seconds=self._gap,
             timeout_seconds=self._timeout,
@@ -91,6 +94,25 @@ class Fencer:
             if not is_own_word:
                 raise
             return True
+
+
+class _Guarded:
+    """A fence that asks before each order whether it is still to be given."""
+
+    def __init__(self, fence: Fence, why_not: Callable[[], str]) -> None:
+        self.host = fence.host
+        self.driver = fence.driver
+        self.is_manual = fence.is_manual
+        self.power = fence.power
+        self.close = fence.close
+        self._fence = fence
+        self._why_not = why_not
+
+    async def switch_off(self) -> None:
+        reason = self._why_not()
+        if reason:
+            raise NotYetError(reason)
+        await self._fence.switch_off()
 
 
 class _Look:
