@@ -1,0 +1,1 @@
+"""What the services load by entry point; they find it on their PYTHONPATH."""
