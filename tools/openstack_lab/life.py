@@ -73,11 +73,12 @@ def _start(layout: Layout, names: Iterable[str]) -> None:
 def _wait_for_nova(layout: Layout) -> None:
     client = Client(layout=layout)
     daemons = all_daemons(layout)
+    started = {name: daemons[name].start_time for name in (*layout.computes, "nova-conductor", "nova-scheduler")}
 
     def is_up() -> bool:
         for daemon in daemons.values():
             daemon.check_alive()
-        return is_nova_up(layout, client)
+        return is_nova_up(client, started)
 
     wait_until(is_up, "all of Nova to be up", seconds=UP_SECONDS, every=0.5)
 

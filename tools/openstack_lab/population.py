@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
 from .client import Client, NoAnswerError
 from .configuration import PROJECTS, SERVICE_USERS
 from .layout import Layout
@@ -79,18 +82,27 @@ def populate_cloud(layout: Layout) -> None:
         tenant.ensure("neutron", "/v2.0/subnets", "subnet", subnet)
 
 
-def is_nova_up(layout: Layout, client: Client) -> bool:
-    """Does every service of Nova report, and is every host in the cell? Those that were forced down may stay so."""
+def is_nova_up(client: Client, started: Mapping[str, float]) -> bool:
+    """Does each of these services of Nova report since it was started, and is each host in the cell?
+
+    Its report from before that is believed for service_down_time. Who was forced down may stay so.
+    """
     try:
         services = client.get("nova", "/v2.1/os-services", version="2.53")["services"]
         hypervisors = client.get("nova", "/v2.1/os-hypervisors/detail", version="2.53")["hypervisors"]
     except NoAnswerError:
         return False
-    up = {service["binary"] for service in services if service["state"] == "up"}
-    hosts = {
-        service["host"]
-        for service in services
-        if service["binary"] == "nova-compute" and (service["state"] == "up" or service["forced_down"])
-    }
-    hosts &= {hypervisor["service"]["host"] for hypervisor in hypervisors}
-    return {"nova-conductor", "nova-scheduler"} <= up and set(layout.computes) <= hosts
+    in_cell = {hypervisor["service"]["host"] for hypervisor in hypervisors}
+    ready = set()
+    for service in services:
+        is_compute = service["binary"] == "nova-compute"
+        name = service["host"] if is_compute else service["binary"]
+        is_fresh = service["updated_at"] is not None and _seconds(service["updated_at"]) > started.get(name, 0)
+        is_up = service["state"] == "up" or service["forced_down"]
+        if is_fresh and is_up and (service["host"] in in_cell or not is_compute):
+            ready.add(name)
+    return started.keys() <= ready
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()

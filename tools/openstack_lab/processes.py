@@ -151,8 +151,14 @@ class Daemon:
                 env=environment(self._layout, self.program.environment),
                 start_new_session=True,
             )
-        self._record.write_text(json.dumps({"pid": process.pid, "started": started_at(process.pid)}))
+        record = {"pid": process.pid, "started": started_at(process.pid), "at": time.time()}
+        self._record.write_text(json.dumps(record))
         return True
+
+    @property
+    def start_time(self) -> float:
+        """When it was started last, in seconds since the epoch."""
+        return float(json.loads(self._record.read_text())["at"])
 
     def check_alive(self) -> None:
         if not self.pid:
