@@ -1,7 +1,7 @@
 # Every target says what it does; "make help" lists them. What is missing is fetched first: see tools/bootstrap.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench format format-check lint types docs wheel clean
+.PHONY: help install demo test test-openstack check bench format format-check lint types docs wheel clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -9,7 +9,7 @@ TESTS ?=
 say = @printf '==> %s\n'
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 install: ## make .venv with the product and all that its tests need
 	$(say) "install: making .venv ready"
@@ -24,6 +24,12 @@ test: ## run all tests, with coverage of lines and branches (TESTS=tests/store r
 	$(say) "test: making .venv ready, then running the tests on two cores with coverage"
 	@tools/bootstrap
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-branch --cov-report=term $(TESTS)
+
+test-openstack: ## run tests/openstack against a real OpenStack on loopback, which ends with them (Debian 12)
+	$(say) "test-openstack: making .venv ready, then starting OpenStack on loopback and running its tests"
+	@tools/bootstrap
+	@NFVIGIL_TEST_OPENSTACK=1 tools/openstack_lab/lab run -- \
+		$(BIN)/python -m pytest --durations=5 $(or $(TESTS),tests/openstack)
 
 check: format-check lint types test docs ## all that CI checks of the source, in CI's order
 	$(say) "check: all is well"

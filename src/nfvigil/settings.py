@@ -213,7 +213,7 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is no TOML: {error}") from error
     for name, value in os.environ.items():
-        if name.startswith(PREFIX) and name not in OTHERS and not name.startswith("NFVIGIL_TEST_"):
+        if name.startswith(PREFIX) and name not in OTHERS and not name.startswith(OTHERS_OF):
             _put(values, name.removeprefix(PREFIX).lower().split("__"), value)
     for name, value in (overrides or {}).items():
         if value is not None:
@@ -226,6 +226,8 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
 
 OTHERS = frozenset({"NFVIGIL_URL", "NFVIGIL_TOKEN", "NFVIGIL_TOKEN_FILE", "NFVIGIL_STANDARDS"})
 """Variables of this prefix that are the command line's or the tests', not the service's."""
+OTHERS_OF = ("NFVIGIL_TEST_", "NFVIGIL_LAB_")
+"""Those that begin so are the tests' and the OpenStack lab's."""
 
 
 def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
