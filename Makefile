@@ -28,7 +28,7 @@ test: ## run all tests, with coverage of lines and branches (TESTS=tests/store r
 test-openstack: ## run tests/openstack against a real OpenStack on loopback, which ends with them (Debian 12)
 	$(say) "test-openstack: making .venv ready, then starting OpenStack on loopback and running its tests"
 	@tools/bootstrap
-	@NFVIGIL_TEST_OPENSTACK=1 tools/openstack_lab/lab run -- \
+	@exec env NFVIGIL_TEST_OPENSTACK=1 tools/openstack_lab/lab run --fresh -- \
 		$(BIN)/python -m pytest --durations=5 $(or $(TESTS),tests/openstack)
 
 check: format-check lint types test docs ## all that CI checks of the source, in CI's order

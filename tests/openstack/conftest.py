@@ -68,9 +68,8 @@ def boot(openstack_tenant: Client, openstack_admin: Client) -> Iterator[Callable
     made: list[str] = []
 
     def boot_one(name: str, *, host: str | None = None) -> dict[str, Any]:
-        server_id = openstack_tenant.boot(name, host=host)["id"]
-        made.append(server_id)
-        return openstack_admin.server(server_id)
+        made.append(openstack_tenant.make_server(name, host=host))
+        return openstack_admin.wait_for_boot(made[-1])
 
     yield boot_one
     for server_id in made:

@@ -30,7 +30,7 @@ from openstack_lab.layout import Layout, find_layout  # noqa: E402
 
 T = TypeVar("T")
 ANSWER_SECONDS = 60.0
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
 MICROVERSION = "2.93"
 SERVICES = {"compute": "nova", "network": "neutron", "image": "glance", "alarming": "aodh"}
 
@@ -134,8 +134,8 @@ class Client:
 
     # Servers and ports
 
-    def boot(self, name: str, *, host: str | None = None) -> dict[str, Any]:
-        """A server in the tenant's own network, when it is ACTIVE."""
+    def make_server(self, name: str, *, host: str | None = None) -> str:
+        """The id of a server in the tenant's own network, which begins to boot."""
         image = self.request("GET", "image", "/v2/images?name=tiny")["images"][0]["id"]
         wanted: dict[str, object] = {
             "name": name,
@@ -145,8 +145,17 @@ class Client:
         }
         if host:
             wanted["host"] = host
-        made = self.request("POST", "compute", "/v2.1/servers", {"server": wanted})["server"]
-        return self.wait_for_server(made["id"], status="ACTIVE")
+        return str(self.request("POST", "compute", "/v2.1/servers", {"server": wanted})["server"]["id"])
+
+    def wait_for_boot(self, server_id: str) -> dict[str, Any]:
+        """The server, when it is ACTIVE."""
+
+        def has_booted() -> dict[str, Any] | None:
+            found = self.server(server_id)
+            assert found["status"] != "ERROR", f"server {server_id} did not boot: {found['fault']}"
+            return found if found["status"] == "ACTIVE" else None
+
+        return wait_for(has_booted, f"server {server_id} to boot")
 
     def server(self, server_id: str) -> dict[str, Any]:
         return dict(self.request("GET", "compute", f"/v2.1/servers/{server_id}")["server"])

@@ -118,17 +118,22 @@ def _run(layout: Layout, options: argparse.Namespace) -> int:
     for number in ENDING_SIGNALS:
         signal.signal(number, _interrupt)
     child = None
+    first: signal.Signals | None = signal.SIGINT
     try:
         with _locked(layout):
             layout = life.up(layout, settings, fresh=options.fresh)
         child = subprocess.Popen(options.program)
         return child.wait()
+    except InterruptedByError as error:
+        # Ctrl-C went to the program as well; a second one would disturb it while it tidies up.
+        first = None if error.number == signal.SIGINT else signal.SIGINT
+        raise
     finally:
         for number in ENDING_SIGNALS:
             # Whoever is impatient must not leave a lab behind; each step of this has a limit.
             signal.signal(number, signal.SIG_IGN)
         if child:
-            _end(child)
+            _end(child, first)
         with _locked(layout):
             life.down(layout)
         say("down")
@@ -138,9 +143,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise InterruptedByError(number)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ctrl-C went to the program too, and a signal to us alone did not: give it time first, then ask it."""
-    for number in (None, signal.SIGTERM, signal.SIGKILL):
+def _end(child: subprocess.Popen[bytes], first: signal.Signals | None) -> None:
+    for number in (first, signal.SIGTERM, signal.SIGKILL):
         if number:
             child.send_signal(number)
         try:
