@@ -28,14 +28,14 @@ def needed(*, with_aodh: bool) -> tuple[str, ...]:
 
 def require(names: tuple[str, ...]) -> None:
     """Refuse where the lab cannot run."""
-    _require_debian()
+    require_debian()
     if missing := _missing(names):
         raise LabError(f'not installed: {", ".join(missing)}. As root, "lab install" gets them')
 
 
 def install(names: tuple[str, ...]) -> None:
     """Get what is missing; only that needs root."""
-    _require_debian()
+    require_debian()
     missing = _missing(names)
     if not missing:
         return
@@ -49,8 +49,8 @@ def install(names: tuple[str, ...]) -> None:
         _apt(["install", *missing], UNPACK_SECONDS)
 
 
-def _require_debian() -> None:
-    release = _os_release(Path("/etc/os-release"))
+def require_debian(release_file: Path = Path("/etc/os-release")) -> None:
+    release = _os_release(release_file)
     if (release.get("ID"), release.get("VERSION_ID")) != ("debian", "12"):
         name = release.get("PRETTY_NAME", "of unknown name")
         raise LabError(f"the lab is made of Debian 12's packages, and this system is {name}")
