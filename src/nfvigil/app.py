@@ -28,13 +28,14 @@ from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.desk import BASE, Desk, active_record, put_in_force
 from nfvigil.errors import NfvigilError, SettingsError, UnavailableError
+from nfvigil.inspector.capacity import Ratios
 from nfvigil.inspector.policy import CompiledPolicy, Policy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import RESTORING, State
 from nfvigil.model.action import Action, ActionKind, ActionState, is_state
 from nfvigil.model.alarm import AlarmState
-from nfvigil.model.answers import Health
+from nfvigil.model.answers import CapacityBy, Health
 from nfvigil.model.event import Event
 from nfvigil.model.ids import EventIds
 from nfvigil.model.notification import Delivery, Notification
@@ -65,7 +66,6 @@ from nfvigil.southbound.inventory import Inventory
 from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
-from nfvigil.southbound.vim_status import VimStatus
 from nfvigil.store import Store, open_store
 from nfvigil.store.alarm_query import LIMIT_MAX
 from nfvigil.store.event_records import action_marker
@@ -262,7 +262,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             simulation=next((vim for vim in vims.values() if isinstance(vim, SimulatedVim)), None),
             clock=clock,
             extra_actions=frozenset(action_plugins()),
+            ratios={vim.name: Ratios(vim.cpu_allocation_ratio, vim.ram_allocation_ratio) for vim in settings.vims},
         )
+        _show_capacity(metrics, desk)
         _show_depths(metrics, pipeline, tellers.dispatcher, controller)
         _show_vims(metrics, inventory)
         guard = Guard(store=store, clock=clock, dev=settings.dev)
@@ -404,30 +406,48 @@ def _show_depths(metrics: Metrics, pipeline: Pipeline, dispatcher: Dispatcher, c
         metrics.gauge(name, depth)
 
 
+VIMS = {
+    "vim_age_seconds": "since the last listing that was believed",
+    "vim_snapshot_seconds": "how long listing everything took",
+    "vim_unconfirmed": "kept without proof that they are there",
+    "vim_put_back": "not in a listing, or told to be gone, and there",
+}
+
+
 def _show_vims(metrics: Metrics, inventory: Inventory) -> None:
     """How well each cloud is known."""
 
-    def show(name: str, value: Callable[[VimStatus], float | None], text: str) -> None:
-        def values() -> dict[tuple[str, ...], float]:
-            found = {(vim,): value(status) for vim, status in inventory.status().items()}
-            return {labels: number for labels, number in found.items() if number is not None}
+    def look() -> Iterator[tuple[tuple[str], dict[str, float | None]]]:
+        for vim, status in inventory.status().items():
+            values = (status.age_seconds, status.snapshot_seconds, status.unconfirmed, status.put_back_total)
+            yield (vim,), dict(zip(VIMS, values, strict=True))
 
-        metrics.gauges(name, ("vim",), values, text)
+    def differences() -> Iterator[tuple[tuple[str, str], dict[str, float | None]]]:
+        for vim, status in inventory.status().items():
+            for difference, number in msgspec.structs.asdict(status.differences_total).items():
+                yield (vim, difference), {"vim_differences": number}
 
-    show("vim_age_seconds", lambda status: status.age_seconds, "Since the last listing that was believed")
-    show("vim_snapshot_seconds", lambda status: status.snapshot_seconds, "How long listing everything took")
-    show("vim_unconfirmed", lambda status: status.unconfirmed, "Kept without proof that they are there")
-    show("vim_put_back", lambda status: status.put_back_total, "Not in a listing, or told to be gone, and there")
+    metrics.gauges(VIMS, ("vim",), look)
     metrics.gauges(
-        "vim_differences",
-        ("vim", "difference"),
-        lambda: {
-            (vim, difference): number
-            for vim, status in inventory.status().items()
-            for difference, number in msgspec.structs.asdict(status.differences_total).items()
-        },
-        "What listings found that no change had told",
+        {"vim_differences": "what listings found that no change had told"}, ("vim", "difference"), differences
     )
+
+
+CAPACITY = {
+    "capacity_left_vcpus": "vCPUs left on usable hosts",
+    "capacity_left_memory_bytes": "memory left on usable hosts",
+    "capacity_hosts_usable": "hosts that can take servers",
+    "capacity_servers_without_host": "servers whose host is lost",
+}
+
+
+def _show_capacity(metrics: Metrics, desk: Desk) -> None:
+    def look() -> Iterator[tuple[tuple[str, str], dict[str, float | None]]]:
+        for one in desk.capacity(CapacityBy.ZONE):
+            values = (one.vcpus.left, one.memory_mb.left << 20, one.hosts_usable, one.without_host.servers)
+            yield (one.vim, one.name), dict(zip(CAPACITY, map(float, values), strict=True))
+
+    metrics.gauges(CAPACITY, ("vim", "zone"), look)
 
 
 async def policy_in_force(store: Store, settings: Settings) -> CompiledPolicy:

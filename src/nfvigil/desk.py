@@ -11,6 +11,7 @@ import msgspec
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from nfvigil.inspector import internal
+from nfvigil.inspector.capacity import Ratios, capacity
 from nfvigil.inspector.decide import decide
 from nfvigil.inspector.policy import CompiledPolicy, Policy, project_of
 from nfvigil.inspector.reading import PolicyError, read_policy
@@ -18,7 +19,7 @@ from nfvigil.inspector.replay import Base, replay
 from nfvigil.inspector.resource_map import INVERSE, AnyRecord, RecordedMap
 from nfvigil.inspector.state import State
 from nfvigil.model.alarm import Alarm, Audience
-from nfvigil.model.answers import Difference, DryRun, Health, Replay, ResourceDetail
+from nfvigil.model.answers import Capacity, CapacityBy, Difference, DryRun, Health, Replay, ResourceDetail
 from nfvigil.model.event import Event, Status
 from nfvigil.model.notification import Notification
 from nfvigil.model.resource import split_key
@@ -68,6 +69,7 @@ class Desk:
         simulation: SimulatedVim | None,
         clock: Callable[[], int],
         extra_actions: frozenset[str] = frozenset(),
+        ratios: Mapping[str, Ratios] | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._store = store
@@ -81,6 +83,7 @@ class Desk:
         self._simulation = simulation
         self._clock = clock
         self._extra_actions = extra_actions
+        self._ratios = ratios or {}
         self._changing = asyncio.Lock()
         """Held while the store and what we remember of it differ: two changes at once must end the same in both."""
 
@@ -317,6 +320,9 @@ class Desk:
             projects=tuple(sorted(owners)),
             alarms=tuple(alarm for alarm in alarms if _may_see(alarm, project)),
         )
+
+    def capacity(self, by: CapacityBy) -> list[Capacity]:
+        return capacity(self._pipeline.map, self._pipeline.state, by=by, ratios=self._ratios)
 
     def simulation(self) -> SimulatedVim | None:
         return self._simulation

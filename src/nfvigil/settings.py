@@ -22,6 +22,7 @@ from nfvigil.model.action import OWNERS_DEEDS, ActionKind
 
 PREFIX = "NFVIGIL_"
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
+Ratio = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -36,6 +37,10 @@ class VimSettings(Section):
     options: dict[str, Any] = {}
     interval_seconds: Annotated[float, Field(ge=-1, le=366 * 86400)] = 60
     """Between two listings of everything. -1: listed at the start only, and where something asks for it."""
+    cpu_allocation_ratio: Ratio = 1.0
+    """How many vCPUs are handed out for each that a host has, for the capacity that is left."""
+    ram_allocation_ratio: Ratio = 1.0
+    """The same for memory."""
 
     @field_validator("interval_seconds")
     @classmethod

@@ -326,6 +326,42 @@ def test_a_replay_that_differs_ends_with_1(service: FakeService) -> None:
     assert "3 decisions made again: 2 the same, 1 not" in result.stdout
 
 
+CAPACITY_ROW: dict[str, Any] = {
+    "by": "zone",
+    "vim": "lab",
+    "name": "z1",
+    "hosts": {"total": 3, "usable": 1, "lost": 1, "unsized": 0},
+    "vcpus": {"total": 16, "used": 4, "left": 12},
+    "memory_mb": {"total": 65_536, "used": 8_192, "left": 57_344},
+    "largest_free_host": {"host": "compute-2", "vcpus": 12, "memory_mb": 57_344},
+    "without_host": {"servers": 2, "vcpus": 8, "memory_mb": 16_384},
+    "servers_unsized": 0,
+}
+
+
+def test_capacity_shows_what_is_left_and_who_has_no_host(service: FakeService) -> None:
+    service.says("GET", "/v1/capacity", {"items": [CAPACITY_ROW], "next": None})
+
+    result = run(service, "capacity", "--by", "aggregate", COLUMNS="200")
+
+    assert result.exit_code == 0
+    assert "by=aggregate" in service.asked[0][1]
+    for shown in ("1 of 3", "12 of 16", "56 of 64 GiB", "12 vCPUs, 56 GiB: compute-2", "2 servers: 8 vCPUs, 16 GiB"):
+        assert shown in result.stdout
+    assert "unknown" not in result.stdout
+
+
+def test_capacity_says_of_how_many_it_knows_nothing(service: FakeService) -> None:
+    nothing = {"servers": 0, "vcpus": 0, "memory_mb": 0}
+    row = CAPACITY_ROW | {"name": "", "largest_free_host": None, "servers_unsized": 4, "without_host": nothing}
+    row |= {"hosts": {"total": 1, "usable": 1, "lost": 0, "unsized": 1}}
+    service.says("GET", "/v1/capacity", {"items": [row], "next": None})
+    service.says("GET", "/v1/capacity", {"items": [row], "next": None})
+
+    assert "the size is unknown" in run(service, "capacity").stdout
+    assert json.loads(run(service, "capacity", "-f", "json").stdout) == [row]
+
+
 def test_a_lint_names_file_line_field_and_reason(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text("policy: mine\n")
@@ -366,7 +402,7 @@ def test_every_command_that_the_product_promises_is_there() -> None:
     promised = """serve; demo; status; replay; event send; alarm list show explain ack unack clear history watch;
         subscription create list show delete test replay pause resume deliveries; resource list show impact;
         policy list show lint apply rollback dry-run; profile show summary; db upgrade check backup purge;
-        token create list revoke; simulation show fail heal power; action list"""
+        token create list revoke; simulation show fail heal power; action list; capacity"""
     wanted = set()
     for noun, *verbs in (part.split() for part in promised.split(";")):
         wanted |= {(noun, verb) for verb in verbs} or {(noun,)}

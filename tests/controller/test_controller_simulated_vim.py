@@ -235,6 +235,46 @@ async def test_the_cloud_is_as_it_was_after_a_restart(tmp_path: Path) -> None:
         await again.close()
 
 
+async def test_a_file_from_before_servers_had_sizes_is_taken_and_they_have_them(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.jsonl"
+    vim = new_vim(state_path=str(path))
+    await lively(vim)
+    before = await vim.snapshot()
+    vim.change(put=(Server(id="made-by-hand", vim="sim", host="compute-1"),))
+    await vim.close()
+    head, *lines = path.read_bytes().splitlines()
+    old = [head]
+    for line in lines:
+        delta = msgspec.json.decode(line)
+        for thing in delta.get("put", ()):
+            for field in ("aggregates", *(("vcpus", "memory_mb") if thing["type"] == "server" else ())):
+                thing.pop(field, None)
+        old.append(msgspec.json.encode(delta))
+    path.write_bytes(b"\n".join([*old, b""]))
+
+    again = new_vim(state_path=str(path))
+
+    now = await again.snapshot()
+    known = {server.id: server for server in now.servers}
+    assert now.hosts == before.hosts
+    assert known.pop("made-by-hand").vcpus == 0
+    assert known == {server.id: server for server in before.servers}
+    await again.close()
+
+
+async def test_servers_have_sizes_that_fit_their_hosts_and_hosts_aggregates() -> None:
+    there = await new_vim().snapshot()
+
+    for host in there.hosts:
+        here = [server for server in there.servers if server.host == host.id]
+        assert 0 < sum(server.vcpus for server in here) <= host.vcpus
+        assert 0 < sum(server.memory_mb for server in here) <= host.memory_mb
+    assert {name for host in there.hosts for name in host.aggregates} == {
+        "pinned",
+        *(host.zone for host in there.hosts),
+    }
+
+
 async def test_the_file_is_made_shorter_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "cloud.jsonl"
     vim = new_vim(state_path=str(path))

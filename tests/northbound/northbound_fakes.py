@@ -18,7 +18,18 @@ from nfvigil.controller.vims.failure import HEALTHY, Failure
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from nfvigil.model.action import Action
 from nfvigil.model.alarm import Alarm, AlarmState, Audience, HistoryEntry
-from nfvigil.model.answers import Difference, DryRun, Health, Replay, ResourceDetail
+from nfvigil.model.answers import (
+    Amount,
+    Capacity,
+    CapacityBy,
+    Demand,
+    Difference,
+    DryRun,
+    FreeHost,
+    Health,
+    Replay,
+    ResourceDetail,
+)
 from nfvigil.model.change import Change
 from nfvigil.model.checkpoints import Checkpoint, Profile
 from nfvigil.model.event import Event
@@ -122,6 +133,26 @@ DECISION = Decision(
     entries={"host/compute-1": HOST},
     decided_us=NOW + 2000,
 )
+
+
+CAPACITY = {
+    CapacityBy.ZONE: [
+        Capacity(
+            vim=vim,
+            name=zone,
+            hosts=3,
+            hosts_usable=1,
+            hosts_lost=1,
+            vcpus=Amount(total=16, used=4, left=12),
+            memory_mb=Amount(total=64_000, used=8_000, left=56_000),
+            largest=FreeHost("compute-1", 12, 56_000),
+            without_host=Demand(servers=2, vcpus=8, memory_mb=16_000),
+        )
+        for vim, zone in (("cloud", ""), ("cloud", "nova"), ("cloud-2", "nova"))
+    ],
+    CapacityBy.AGGREGATE: [],
+    CapacityBy.VIM: [Capacity(vim="cloud", name="", hosts=1, hosts_usable=1, hosts_unsized=1, servers_unsized=3)],
+}
 
 
 @dataclass
@@ -348,6 +379,9 @@ class FakeDesk:
             projects=("A", "B") if project is None else (project,),
             alarms=tuple(one for one in self.store.kept.values() if one.resource == key and one.is_open),
         )
+
+    def capacity(self, by: CapacityBy) -> list[Capacity]:
+        return CAPACITY[by]
 
     def simulation(self) -> FakeCloud | None:
         return self.cloud

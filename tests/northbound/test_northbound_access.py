@@ -44,6 +44,7 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/v1/resources?kind=server", None, READ),
     ("GET", "/v1/resources/server/s-a", None, READ),
     ("GET", "/v1/resources/host/compute-1/impact", None, ADMIN),
+    ("GET", "/v1/capacity", None, ADMIN),
     ("GET", "/v1/actions", None, READ),
     ("GET", "/v1/policies", None, ADMIN),
     ("GET", "/v1/policies/test", None, ADMIN),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from nfvigil.errors import OverloadedError, StoreUnavailableError, UnsafeError
 from nfvigil.model.answers import Health
+from nfvigil.northbound.metrics import ROWS_MAX, Metrics
 from nfvigil.northbound.openapi import merged
 
 pytestmark = pytest.mark.anyio
@@ -405,6 +407,75 @@ async def test_anybody_may_ask_whether_it_is_ready_but_only_administrators_hear_
     assert stranger.json == {"ready": False, "reasons": ["store"]}
     assert known.json["reasons"] == ["store: /var/lib/x is full"]
     assert known.json["details"] == {"resources": 3}
+
+
+async def test_capacity_is_a_row_a_zone_with_what_is_left_and_who_has_no_host() -> None:
+    first = (await make_world().call("GET", "/v1/capacity?limit=1")).json["items"][0]
+
+    assert first == {
+        "by": "zone",
+        "vim": "cloud-2",
+        "name": "nova",
+        "hosts": {"total": 3, "usable": 1, "lost": 1, "unsized": 0},
+        "vcpus": {"total": 16, "used": 4, "left": 12},
+        "memory_mb": {"total": 64_000, "used": 8_000, "left": 56_000},
+        "largest_free_host": {"host": "compute-1", "vcpus": 12, "memory_mb": 56_000},
+        "without_host": {"servers": 2, "vcpus": 8, "memory_mb": 16_000},
+        "servers_unsized": 0,
+    }
+
+
+async def test_capacity_comes_in_pages_of_which_no_row_is_lost() -> None:
+    world = make_world()
+    seen, marker = [], ""
+    while marker is not None:
+        page = (await world.call("GET", f"/v1/capacity?limit=1{marker and f'&marker={marker}'}")).json
+        seen += [f"{row['vim']}/{row['name']}" for row in page["items"]]
+        marker = page["next"]
+
+    assert seen == ["cloud-2/nova", "cloud/", "cloud/nova"]
+
+
+@pytest.mark.parametrize(("by", "names"), [("vim", ["cloud"]), ("aggregate", [])])
+async def test_capacity_can_be_asked_by_vim_or_aggregate(by: str, names: list[str]) -> None:
+    rows = (await make_world().call("GET", f"/v1/capacity?by={by}")).json["items"]
+
+    assert [row["name"] for row in rows] == names
+    assert all(row["largest_free_host"] is None for row in rows)
+
+
+async def test_capacity_by_something_else_is_refused_by_its_field() -> None:
+    refused = await make_world().call("GET", "/v1/capacity?by=rack")
+
+    assert refused.status == 400
+    assert [error["field"] for error in refused.problem["errors"]] == ["by"]
+
+
+def test_gauges_with_labels_come_from_one_look_when_they_are_read() -> None:
+    metrics = Metrics()
+    looks = []
+
+    def look() -> Iterator[tuple[tuple[str, str], dict[str, float]]]:
+        looks.append(1)
+        yield ("lab", 'z"1'), {"left": 2.0, "usable": 1.0}
+        yield ("lab", ""), {"left": 0.0, "usable": 3.0}
+
+    metrics.gauges({"left": "what is left", "usable": "what is usable"}, ("vim", "zone"), look)
+    assert looks == []
+
+    text = metrics.exposition().decode()
+
+    assert looks == [1]
+    assert 'nfvigil_left{vim="lab",zone="z\\"1"} 2.0\n' in text
+    assert 'nfvigil_usable{vim="lab",zone=""} 3.0\n' in text
+
+
+def test_labelled_gauges_are_bounded() -> None:
+    metrics = Metrics()
+
+    metrics.gauges({"left": "left"}, ("zone",), lambda: (((str(n),), {"left": 1.0}) for n in range(ROWS_MAX + 5)))
+
+    assert metrics.exposition().decode().count("nfvigil_left{") == ROWS_MAX
 
 
 async def test_metrics_are_prometheus_text_with_a_bounded_number_of_labels() -> None:

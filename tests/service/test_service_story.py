@@ -75,6 +75,31 @@ def test_a_host_dies_and_comes_back(service: Service, consumer: Consumer) -> Non
     assert {action["state"] for action in api.all("/v1/actions")} == {"done"}
 
 
+def test_capacity_is_that_of_this_moment_when_a_host_is_lost_and_when_it_is_back(service: Service) -> None:
+    api = service.api
+
+    def left() -> tuple[int, int, int, int]:
+        (row,) = api.get("/v1/capacity?by=vim")["items"]
+        return row["hosts"]["usable"], row["hosts"]["lost"], row["vcpus"]["left"], row["without_host"]["servers"]
+
+    usable, lost, vcpus, _ = before = left()
+    count = len(servers(service))
+    assert (lost, before[3]) == (0, 0)
+
+    api.post("/v1/events", down())
+    service.wait_quiet()
+
+    assert left() == (usable - 1, 1, vcpus - vcpus // usable, count)
+    zone = api.get("/v1/resources/host/compute-1")["record"]["zone"]
+    shown = api.ask("GET", "/metrics").body.decode()
+    assert f'nfvigil_capacity_servers_without_host{{vim="cloud",zone="{zone}"}} {count}.0' in shown
+
+    api.post("/v1/events", up())
+    service.wait_quiet()
+
+    assert left() == before
+
+
 def test_what_a_server_was_before_is_restored_rather_than_a_fixed_value(service: Service) -> None:
     api = service.api
     api.post("/v1/events", down(kind="compute.host.power"))

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from nfvigil.cli import (
     actions,
     alarms,
+    capacity,
     database,
     demo,
     events,
@@ -120,6 +121,7 @@ def root(
 app.command()(serving.serve)
 app.command()(demo.demo)
 app.command(epilog=EPILOG)(status.status)
+app.command(epilog=EPILOG)(capacity.capacity)
 for name, group in {
     "event": events.app,
     "alarm": alarms.app,

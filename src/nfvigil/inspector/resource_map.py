@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from nfvigil.inspector.usage import Usage
 from nfvigil.model.resource import (
     CloudRecord,
     Comparison,
@@ -80,6 +81,8 @@ class ResourceMap:
 
     def __init__(self, topology: Topology | None = None) -> None:
         self.records: dict[str, AnyRecord] = {}
+        self.usage = Usage()
+        self._hosts: dict[str, None] = {}
         self._names: dict[str, tuple[str, ...]] = {}  # lower-case name -> the hosts that go by it
         self._on_host: dict[str, dict[str, None]] = {}
         self._ports: dict[str, tuple[str, ...]] = {}
@@ -167,7 +170,7 @@ class ResourceMap:
 
     def hosts(self) -> list[str]:
         """The keys of all hosts, by their own index: a look through all records would hold up news."""
-        return sorted({key for keys in self._names.values() for key in keys})
+        return sorted(self._hosts)
 
     # Changing
 
@@ -227,6 +230,8 @@ class ResourceMap:
             if record is not None:
                 touched.add(key)
                 touched.update(self._unlink(key, record))
+                if isinstance(record, Server):
+                    self.usage.move(record, None)
         for record in change.put:
             if record.vim != change.vim:  # by it we know whose it is
                 record = msgspec.structs.replace(record, vim=change.vim)
@@ -234,6 +239,8 @@ class ResourceMap:
             old = self.records.get(key)
             if old == record:
                 continue
+            if isinstance(record, Server):
+                self.usage.move(old if isinstance(old, Server) else None, record)
             if old is not None and _place(old) == _place(record):
                 self.records[key] = record  # its state is another one, but nobody's surroundings changed
                 continue
@@ -333,6 +340,7 @@ class ResourceMap:
 
         if isinstance(record, Host):
             self._is_renamed = True
+            self._hosts.pop(key, None)
             for name in self._names_of(record):
                 left = tuple(other for other in self._names.get(name, ()) if other != key)
                 if left:
@@ -378,6 +386,7 @@ class ResourceMap:
 
     def _name(self, key: str, host: Host) -> None:
         self._is_renamed = True
+        self._hosts[key] = None
         for name in self._names_of(host):
             self._names[name] = (*self._names.get(name, ()), key)
 

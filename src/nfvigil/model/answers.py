@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -51,6 +52,55 @@ class ResourceDetail(msgspec.Struct, frozen=True, kw_only=True):
     """Who owns something on it."""
     alarms: tuple[Alarm, ...] = ()
     """The open ones on it."""
+
+
+class CapacityBy(StrEnum):
+    ZONE = "zone"
+    AGGREGATE = "aggregate"
+    VIM = "vim"
+
+
+class Amount(NamedTuple):
+    """What the usable hosts have of one thing, what servers take of it, and what is left: no less than 0 a host."""
+
+    total: int = 0
+    used: int = 0
+    left: int = 0
+
+
+class FreeHost(NamedTuple):
+    host: str
+    vcpus: int
+    memory_mb: int
+
+
+class Demand(NamedTuple):
+    """What servers want."""
+
+    servers: int = 0
+    vcpus: int = 0
+    memory_mb: int = 0
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left in one zone, aggregate or VIM. ``name`` is "" for hosts that are in none."""
+
+    vim: str
+    name: str
+    hosts: int = 0
+    hosts_usable: int = 0
+    hosts_lost: int = 0
+    """Those whose servers are down with them; hosts in maintenance or disabled are neither usable nor lost."""
+    hosts_unsized: int = 0
+    """Usable, but the VIM does not say how large: they count for nothing."""
+    vcpus: Amount = Amount()
+    memory_mb: Amount = Amount()
+    largest: FreeHost | None = None
+    """The usable host with the most vCPUs left; of several the one with more memory, then the first by name."""
+    without_host: Demand = Demand()
+    """Servers whose host is lost, or is none that the VIM lists."""
+    servers_unsized: int = 0
+    """Those on usable and lost hosts whose flavor could not be read: they are counted, but take nothing."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from nfvigil.controller.vims.failure import Failure
 from nfvigil.errors import FieldError
 from nfvigil.model.alarm import Alarm
-from nfvigil.model.answers import DryRun, Health, Replay, ResourceDetail
+from nfvigil.model.answers import Capacity, CapacityBy, DryRun, Health, Replay, ResourceDetail
 from nfvigil.model.event import Event
 from nfvigil.model.notification import Notification
 from nfvigil.model.resource import Record
@@ -77,6 +77,9 @@ class Desk(Protocol):
 
     def resource(self, key: str, project: str | None) -> ResourceDetail:
         """NotFoundError where it is not there or not theirs."""
+
+    def capacity(self, by: CapacityBy) -> Sequence[Capacity]:
+        """As it is now, sorted by VIM and name."""
 
     def simulation(self) -> SimulatedCloud | None: ...
     async def health(self) -> Health: ...

@@ -5,17 +5,21 @@ It has a registry of its own, so that several services in one process do not sha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.metrics_core import GaugeMetricFamily
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 _FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """From half a millisecond: our own stages are far below what the library's default buckets tell apart."""
+
+ROWS_MAX = 1000
+"""So many label values of one family are shown."""
 
 OTHER = "other"
 """Stands for every label beyond the bound."""
@@ -41,25 +45,31 @@ class _Bounded:
         return child
 
 
-class _Table:
-    """Gauges of one name, asked for all at once when the metrics are read."""
+Rows = Iterable[tuple[Sequence[str], Mapping[str, float | None]]]
+"""Label values, and the values of several gauges under them; None where there is none."""
 
-    def __init__(
-        self, name: str, text: str, labels: tuple[str, ...], values: Callable[[], Mapping[tuple[str, ...], float]]
-    ) -> None:
-        self._name = name
-        self._text = text
+
+class _Families:
+    """Gauges that share their labels and come from one look at things, taken when the metrics are read."""
+
+    def __init__(self, texts: Mapping[str, str], labels: Sequence[str], look: Callable[[], Rows]) -> None:
+        self._texts = texts
         self._labels = labels
-        self._values = values
+        self._look = look
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily(self._name, self._text, labels=self._labels)
+    def describe(self) -> Iterator[Metric]:
+        for name, text in self._texts.items():
+            yield GaugeMetricFamily(f"nfvigil_{name}", text, labels=self._labels)
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
-        for labels, value in self._values().items():
-            family.add_metric(labels, value)
-        yield family
+    def collect(self) -> Iterator[Metric]:
+        families = list(self.describe())
+        for labels, values in islice(self._look(), ROWS_MAX):
+            for name, family in zip(self._texts, families, strict=True):
+                value = values[name]
+                if value is not None:
+                    assert isinstance(family, GaugeMetricFamily)
+                    family.add_metric(labels, value)
+        yield from families
 
 
 class Metrics:
@@ -115,11 +125,9 @@ class Metrics:
         gauge = Gauge(f"nfvigil_{name}", text or name.replace("_", " "), registry=self.registry)
         gauge.set_function(callback)
 
-    def gauges(
-        self, name: str, labels: tuple[str, ...], values: Callable[[], Mapping[tuple[str, ...], float]], text: str
-    ) -> None:
-        """Values by labels, whose number is bounded by what is configured, such as clouds."""
-        self.registry.register(_Table(f"nfvigil_{name}", text, labels, values))
+    def gauges(self, texts: Mapping[str, str], labels: Sequence[str], look: Callable[[], Rows]) -> None:
+        """Gauges by name, with labels whose values are found out whenever the metrics are read."""
+        self.registry.register(_Families(texts, labels, look))
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)

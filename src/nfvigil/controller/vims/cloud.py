@@ -149,6 +149,18 @@ class Cloud:
     def counts(self) -> dict[str, int]:
         return {f"{kind}s": len(table) for kind, table in self._tables.items()}
 
+    def completed(self, delta: Delta) -> Delta:
+        """One written down before servers had sizes and hosts aggregates: with those of the first day."""
+        return replace(delta, put=tuple(self._completed(thing) for thing in delta.put))
+
+    def _completed(self, thing: Thing) -> Thing:
+        match thing:
+            case Server(vcpus=0) if known := self._servers.get(thing.id):
+                return replace(thing, vcpus=known.vcpus, memory_mb=known.memory_mb)
+            case Host(aggregates=()) if host := self._hosts.get(thing.id):
+                return replace(thing, aggregates=host.aggregates)
+        return thing
+
     # What may be done
 
     def decide(self, action: Action) -> tuple[Delta, Outcome]:

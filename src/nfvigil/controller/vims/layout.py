@@ -74,11 +74,18 @@ def hosts_of(vim: str, options: SimulatedOptions) -> Iterator[Host]:
             vim=vim,
             aliases=(f"{name}.{options.domain}", f"{name}.hypervisor.{options.domain}", f"{name}-bmc"),
             zone=f"zone-{index % options.zones + 1}",
+            aggregates=_aggregates(index, options.zones),
             vcpus=VCPUS_PER_SERVER * options.room,
             memory_mb=MEMORY_MB_PER_SERVER * options.room,
             hypervisor_version="8.2.0",
             firmware_version="2.14",
         )
+
+
+def _aggregates(index: int, zones: int) -> tuple[str, ...]:
+    """That of its zone, as in Nova; and of every four hosts two for pinned processors, in whatever zone they are."""
+    zone = f"zone-{index % zones + 1}"
+    return (zone, "pinned") if index % 4 < 2 else (zone,)
 
 
 def networks_of(vim: str, options: SimulatedOptions) -> Iterator[Network]:
@@ -113,6 +120,8 @@ def servers_of(vim: str, options: SimulatedOptions) -> Iterator[Server]:
                 host=host_name,
                 group=f"{group_front}{pair * per_host + place + 1:012x}" if has_neighbour else "",
                 vnf=f"{project_name}-vnf-{pair + 1}",
+                vcpus=VCPUS_PER_SERVER,
+                memory_mb=MEMORY_MB_PER_SERVER,
                 volumes=tuple(f"{volume_front}{(number - 1) * volumes + volume + 1:012x}" for volume in range(volumes)),
             )
 

@@ -35,7 +35,7 @@ class SimulatedVim:
         if options.state_path is not None:
             self._journal = Journal(Path(options.state_path), owner={"name": name, **options.layout()})
             for delta in self._journal.open():
-                self._cloud.apply(delta)
+                self._cloud.apply(self._cloud.completed(delta))
             self._journal.rewrite(self._cloud.since_first_day())
 
     @classmethod
