@@ -1,0 +1,1 @@
+"""OpenStack as a VIM: Nova, Neutron and, where there is one, Cinder."""
