@@ -96,6 +96,11 @@ class Broker:
         assert self._server is not None
         self._server.send_signal(signal.SIGCONT)
 
+    def control(self, *arguments: str) -> None:
+        """What somebody types after ``rabbitmqctl``."""
+        command = [str(find_program().with_name("rabbitmqctl")), "-q", *arguments]
+        subprocess.run(command, check=True, env=self._own() | self._environment(), timeout=START_SECONDS)
+
     def stop(self) -> None:
         self.kill()  # its data goes as well
         if self._epmd is not None:
@@ -143,21 +148,23 @@ class Broker:
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none -kernel inet_dist_use_interface {127,0,0,1}",
         }
 
-    def _spawn(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        own = {
+    def _own(self) -> dict[str, str]:
+        return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.folder),  # Erlang's cookie lies there
             "LC_ALL": "C.UTF-8",
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         }
+
+    def _spawn(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with (self.folder / "output").open("ab") as output:
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=own | dict(environment),
+                env=self._own() | dict(environment),
                 cwd=self.folder,
                 start_new_session=True,
             )

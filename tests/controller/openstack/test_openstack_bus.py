@@ -65,7 +65,8 @@ class RabbitSession:
 
     async def next(self, within_seconds: float) -> Arrived:
         try:
-            found = await asyncio.wait_for(self.arrived.get(), within_seconds)
+            async with asyncio.timeout(within_seconds):
+                found = await self.arrived.get()
         except TimeoutError:
             return Arrived()
         if found is None:

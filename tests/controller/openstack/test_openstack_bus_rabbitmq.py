@@ -9,7 +9,10 @@ from typing import Any
 import aio_pika
 import aiormq.exceptions
 import pytest
-from bus_players import bus_options, listening, make_bus, notification, server, server_update, service, until
+from bus_players import Listener, bus_options, listening, make_bus, notification, server, server_update, service, until
+
+from nfvigil.controller.vims.openstack import amqp
+from nfvigil.controller.vims.openstack.bus import Patience
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +133,42 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(rabbitmq: Any) -
     assert await make_bus(bus_options(rabbitmq.url)).check() == ""
 
 
+async def test_a_broker_that_lives_and_does_not_answer_is_given_up(
+    rabbitmq: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CALL_SECONDS", "CONNECT_SECONDS", "CLOSE_SECONDS"):
+        monkeypatch.setattr(amqp, name, 1.0)
+    bus = make_bus(bus_options(rabbitmq.url))
+    async with listening(bus) as listener:
+        await listener.until(lambda: listener.snapshots == 1)
+        rabbitmq.pause()
+        try:
+            await until(lambda: bus.status().error)
+            assert "did not answer in time" in bus.status().error
+        finally:
+            rabbitmq.go_on()
+        await listener.until(lambda: listener.snapshots == 2)
+
+
+async def test_a_user_needs_no_more_than_our_own_names_and_reading_the_exchanges(rabbitmq: Any) -> None:
+    def make_user() -> None:
+        rabbitmq.control("add_user", "listener", "only")
+        rabbitmq.control("set_permissions", "listener", r"^nfvigil\.", r"^nfvigil\.", r"^(nfvigil\.|nova$)")
+
+    await asyncio.to_thread(make_user)
+    bus = make_bus(bus_options(f"amqp://listener:only@127.0.0.1:{rabbitmq.port}/", length_max=100, prefetch=10))
+    async with service(rabbitmq.url) as nova:
+        await nova.exchange("nova")
+        await nova.exchange("neutron")
+        async with listening(bus) as listener:
+            await listener.until(lambda: listener.snapshots == 1)
+            listener.go_on.clear()
+            await nova.send(*(server_update(f"s-{number}") for number in range(300)))
+            listener.go_on.set()
+            await listener.until(lambda: server("s-299") in listener.hints and listener.snapshots > 1)
+            assert bus.status().unbound == {"neutron": "may not be read by our user"}
+
+
 async def test_the_next_host_in_the_list_is_tried(rabbitmq: Any) -> None:
     bus = make_bus(bus_options(["amqp://u:p@127.0.0.1:1/", rabbitmq.url]))
     async with listening(bus) as listener:
@@ -232,6 +271,18 @@ async def test_a_queue_that_somebody_deletes_is_made_again(rabbitmq: Any) -> Non
             await listener.until(lambda: listener.snapshots == 2)
             await nova.send(server_update("s-1"))
             await listener.until(lambda: listener.hints == [server("s-1")])
+
+
+async def test_it_ends_when_it_is_cancelled_whatever_it_waits_for(rabbitmq: Any) -> None:
+    patience = Patience(retry_min_seconds=0.001, bind_min_seconds=0.001, bind_max_seconds=0.001)
+    for number in range(60):
+        bus = make_bus(bus_options(rabbitmq.url), patience=patience)
+        task = asyncio.create_task(Listener(bus).run(bus.listen()))
+        await until(lambda bus=bus: bus.status().server)
+        await asyncio.sleep(number / 2000)  # somewhere in the middle of binding
+        task.cancel()
+        await asyncio.wait([task], timeout=10)
+        assert task.cancelled()
 
 
 async def test_new_bounds_replace_the_old_queue(rabbitmq: Any) -> None:

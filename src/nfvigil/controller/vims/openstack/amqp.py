@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aio_pika
 import aiormq.exceptions
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aiormq.abc import ConsumerCallback, DeliveredMessage
 
 from nfvigil.controller.vims.openstack.bus import Arrived
 from nfvigil.controller.vims.openstack.bus_options import Address, BusOptions
@@ -28,9 +30,6 @@ CALL_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 30
 GATHER_SECONDS = 0.005
-
-_FAILURES = (aiormq.exceptions.AMQPError, OSError, TimeoutError, RuntimeError, ssl.SSLError)
-"""What aio-pika raises where RabbitMQ is away, says no, or goes away in the middle of a call."""
 
 
 async def open_session(options: BusOptions, address: Address) -> AmqpSession:
@@ -62,41 +61,40 @@ class AmqpSession:
         self._connection: AbstractConnection | None = None
         self._wake = asyncio.Event()
         self._bodies: list[bytes] = []
-        self._last: AbstractIncomingMessage | None = None
-        self._lost: AbstractIncomingMessage | None = None
+        self._last: DeliveredMessage | None = None
+        self._lost: DeliveredMessage | None = None
         self._end = ""
 
     async def log_in(self) -> None:
-        with self._outages():
-            async with asyncio.timeout(CONNECT_SECONDS):
-                self._connection = await aio_pika.connect(
-                    self._address.url,
-                    ssl_context=await self._tls(),
-                    client_properties={"connection_name": self._options.queue},
-                    heartbeat=HEARTBEAT_SECONDS,
-                )
-                self._connection.close_callbacks.add(self._on_close)
+        async with self._answering(CONNECT_SECONDS):
+            self._connection = await aio_pika.connect(
+                self._address.url,
+                ssl_context=await self._tls(),
+                client_properties={"connection_name": self._options.queue},
+                heartbeat=HEARTBEAT_SECONDS,
+            )
+            self._connection.close_callbacks.add(self._on_close)
 
     async def open(self) -> None:
         await self.log_in()
-        with self._outages():
+        async with self._answering(CALL_SECONDS):
             lost = await self._own_queue(f"{self._options.queue}.lost", self._lost_arguments())
             queue = await self._own_queue(self._options.queue, self._arguments())
             await self._consume(lost, 1, self._on_lost)
             await self._consume(queue, self._options.prefetch, self._on_message)
 
     async def bind(self) -> Mapping[str, str]:
-        """Bind the queue wherever it is not bound yet; the exchanges that this was impossible for, and why."""
+        """Bind the queue wherever it is not bound yet; the exchanges where that is impossible, and why."""
         wrong: dict[str, str] = {}
         channel: AbstractChannel | None = None
-        with self._outages():
+        async with self._answering(CALL_SECONDS):
             for exchange in self._options.exchanges:
                 # A bind that is refused costs the channel.
                 channel = channel if channel is not None and not channel.is_closed else await self._channel()
                 try:
                     queue = await channel.get_queue(self._options.queue, ensure=False)
                     for topic in self._options.topics:
-                        await queue.bind(exchange, f"{topic}.*", timeout=CALL_SECONDS)
+                        await queue.bind(exchange, f"{topic}.*")
                 except aiormq.exceptions.ChannelNotFoundEntity:
                     wrong[exchange] = "does not exist"
                 except aiormq.exceptions.ChannelAccessRefused:
@@ -122,18 +120,15 @@ class AmqpSession:
 
     async def ack(self, arrived: Arrived) -> None:
         """It was handed over; RabbitMQ may forget it."""
-        last, lost = arrived.receipt
-        with self._outages():
-            async with asyncio.timeout(CALL_SECONDS):
-                if last is not None:
-                    await last.ack(multiple=True)
-                if lost is not None:
-                    await lost.ack()
+        async with self._answering(CALL_SECONDS):
+            for message in arrived.receipt:
+                if message is not None:
+                    await message.channel.basic_ack(message.delivery_tag, multiple=True)
 
     async def close(self) -> None:
         if self._connection is not None:
-            with suppress(*_FAILURES):
-                async with asyncio.timeout(CLOSE_SECONDS):
+            with suppress(VimUnavailableError):
+                async with self._answering(CLOSE_SECONDS):
                     await self._connection.close()
 
     async def _tls(self) -> ssl.SSLContext | None:
@@ -143,8 +138,7 @@ class AmqpSession:
 
     async def _channel(self) -> AbstractChannel:
         assert self._connection is not None
-        async with asyncio.timeout(CALL_SECONDS):
-            return await self._connection.channel(publisher_confirms=False)
+        return await self._connection.channel(publisher_confirms=False)
 
     def _arguments(self) -> dict[str, Any]:
         return {
@@ -170,35 +164,39 @@ class AmqpSession:
             return await self._declare(name, arguments)
         except aiormq.exceptions.ChannelPreconditionFailed:
             channel = await self._channel()
-            await channel.queue_delete(name, if_unused=True, timeout=CALL_SECONDS)
+            await channel.queue_delete(name, if_unused=True)
             await channel.close()
             return await self._declare(name, arguments)
 
     async def _declare(self, name: str, arguments: dict[str, Any]) -> AbstractQueue:
         channel = await self._channel()
-        queue = await channel.declare_queue(name, durable=True, arguments=arguments, timeout=CALL_SECONDS)
+        queue = await channel.declare_queue(name, durable=True, arguments=arguments)
         if name != self._options.queue:
             # It goes with its queue, so that nothing of a dead installation stays.
             exchange = await channel.declare_exchange(
-                name, aio_pika.ExchangeType.FANOUT, durable=True, auto_delete=True, timeout=CALL_SECONDS
+                name, aio_pika.ExchangeType.FANOUT, durable=True, auto_delete=True
             )
-            await queue.bind(exchange, timeout=CALL_SECONDS)
+            await queue.bind(exchange)
         return queue
 
-    async def _consume(self, queue: AbstractQueue, prefetch: int, take: Any) -> None:
-        """Exclusively: two readers of one queue would have half of the messages each."""
+    async def _consume(self, queue: AbstractQueue, prefetch: int, take: ConsumerCallback) -> None:
+        """Exclusively: two readers of one queue would have half of the messages each.
+
+        From the channel below aio-pika's: a third less work a message, and no header can be wrong as none is read.
+        """
         channel = queue.channel
         channel.close_callbacks.add(self._on_close)
-        (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(self._on_cancel)
-        await channel.set_qos(prefetch_count=prefetch, timeout=CALL_SECONDS)
-        await queue.consume(take, exclusive=True, timeout=CALL_SECONDS)
+        under = await channel.get_underlay_channel()
+        under.on_consumer_cancel_callbacks.add(self._on_cancel)
+        await channel.set_qos(prefetch_count=prefetch)
+        await under.basic_consume(queue.name, take, exclusive=True)
 
-    async def _on_message(self, message: AbstractIncomingMessage) -> None:
+    async def _on_message(self, message: DeliveredMessage) -> None:
         self._bodies.append(message.body)
         self._last = message
         self._wake.set()
 
-    async def _on_lost(self, message: AbstractIncomingMessage) -> None:
+    async def _on_lost(self, message: DeliveredMessage) -> None:
         self._lost = message
         self._wake.set()
 
@@ -212,19 +210,23 @@ class AmqpSession:
         self._end = self._end or f"RabbitMQ at {self._address}: {reason}"
         self._wake.set()
 
-    @contextmanager
-    def _outages(self) -> Iterator[None]:
-        """Whatever aio-pika raises, as VimUnavailableError."""
+    @asynccontextmanager
+    async def _answering(self, seconds: float) -> AsyncIterator[None]:
+        """Whatever aio-pika raises, and no answer in time, as VimUnavailableError.
+
+        aio-pika cancels what waits for a connection that went away, though nobody cancelled us; and it loses a
+        cancellation that comes with an answer or while it closes a channel. What was asked of our task decides.
+        """
+        task = asyncio.current_task()
+        assert task is not None
         try:
-            yield
-        except asyncio.CancelledError as error:
-            # aio-pika also cancels what waits for a connection that went away: only our own is to end us.
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            raise self._unavailable(error) from error
-        except _FAILURES as error:
-            raise self._unavailable(error) from error
+            async with asyncio.timeout(seconds):
+                yield
+        except (asyncio.CancelledError, *CONNECTION_EXCEPTIONS) as error:
+            if not task.cancelling():
+                raise self._unavailable(error) from error
+        if task.cancelling():
+            raise asyncio.CancelledError
 
     def _unavailable(self, error: BaseException) -> VimUnavailableError:
         return VimUnavailableError(self._end or f"RabbitMQ at {self._address}: {self._say(error)}")

@@ -177,7 +177,8 @@ class Bus:
             # The hosts in the list are one RabbitMQ: all are tried before there is a pause.
             if failures % len(self._options.addresses) == 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), self._pause(failures // len(self._options.addresses)))
+                    async with asyncio.timeout(self._pause(failures // len(self._options.addresses))):
+                        await self._closing.wait()
 
     async def _follow(self, session: Session, address: Address) -> AsyncGenerator[Sequence[Hint] | None]:
         self._unbound = await session.bind()
