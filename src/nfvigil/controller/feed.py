@@ -20,12 +20,13 @@ class Reader(AsyncIterator[MapChange | None]):
         self._queue: deque[MapChange | None] = deque()
         self._arrived = asyncio.Event()
 
-    def put(self, change: MapChange) -> None:
+    def put(self, change: MapChange | None) -> None:
         if len(self._queue) >= self._bound:
             # What is in the queue is of no use once something after it is missing: the snapshot has it all.
             self._queue.clear()
             self._queue.append(None)
-        self._queue.append(change)
+        if change is not None or not self._queue or self._queue[-1] is not None:
+            self._queue.append(change)
         self._arrived.set()
 
     async def __anext__(self) -> MapChange | None:
@@ -57,7 +58,8 @@ class Feed:
         self._bound = bound
         self._readers: WeakSet[Reader] = WeakSet()
 
-    def publish(self, change: MapChange) -> None:
+    def publish(self, change: MapChange | None) -> None:
+        """None says that something was missed."""
         for reader in self._readers:
             reader.put(change)
 

@@ -1,0 +1,75 @@
+"""Neutron's calls, by what they are for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nfvigil.controller.vims.openstack import wire
+from nfvigil.controller.vims.openstack.client import Client, decoded
+from nfvigil.controller.vims.openstack.paging import marker_of
+from nfvigil.controller.vims.openstack.wire import Page
+from nfvigil.errors import ForbiddenError
+
+PORT_FIELDS = (
+    "id",
+    "name",
+    "status",
+    "network_id",
+    "admin_state_up",
+    "device_id",
+    "device_owner",
+    "project_id",
+    "tenant_id",
+    "binding:host_id",
+    "data_plane_status",
+)
+NETWORK_FIELDS = ("id", "name", "project_id", "tenant_id")
+
+
+class Neutron:
+    def __init__(self, *, client: Client) -> None:
+        self.name = client.name
+        self._client = client
+
+    async def port_page(self, limit: int, marker: str | None) -> Page[wire.WirePort]:
+        answer = await self._client.call("network", "GET", "/v2.0/ports", query=_query(PORT_FIELDS, limit, marker))
+        page = decoded(answer, wire.PortPage, f"Neutron of {self.name}")
+        return Page(page.ports, marker_of(page.ports_links, "ports"))
+
+    async def network_page(self, limit: int, marker: str | None) -> Page[wire.WireNetwork]:
+        answer = await self._client.call(
+            "network", "GET", "/v2.0/networks", query=_query(NETWORK_FIELDS, limit, marker)
+        )
+        page = decoded(answer, wire.NetworkPage, f"Neutron of {self.name}")
+        return Page(page.networks, marker_of(page.networks_links, "networks"))
+
+    async def port(self, port_id: str) -> wire.WirePort:
+        query = [("fields", field) for field in PORT_FIELDS]
+        answer = await self._client.call("network", "GET", f"/v2.0/ports/{port_id}", query=query)
+        return decoded(answer, wire.OnePort, f"Neutron of {self.name}").port
+
+    async def network(self, network_id: str) -> wire.WireNetwork:
+        query = [("fields", field) for field in NETWORK_FIELDS]
+        answer = await self._client.call("network", "GET", f"/v2.0/networks/{network_id}", query=query)
+        return decoded(answer, wire.OneNetwork, f"Neutron of {self.name}").network
+
+    async def set_port(self, port_id: str, fields: dict[str, Any]) -> None:
+        await self._client.call("network", "PUT", f"/v2.0/ports/{port_id}", body={"port": fields})
+
+    async def extensions(self) -> set[str]:
+        answer = await self._client.call("network", "GET", "/v2.0/extensions", query=[("fields", "alias")])
+        listed = decoded(answer, dict[str, list[dict[str, Any]]], f"Neutron of {self.name}").get("extensions", [])
+        return {str(extension.get("alias")) for extension in listed}
+
+    async def sees_all(self) -> None:
+        """Raises where we may not see everybody's ports: then what is not found may be somebody else's."""
+        for port in (await self.port_page(1, None)).items:
+            if not isinstance(port.host, str | None):
+                raise ForbiddenError(f"Neutron of {self.name} does not show binding:host_id to us")
+
+
+def _query(fields: tuple[str, ...], limit: int, marker: str | None) -> list[tuple[str, str]]:
+    query = [("fields", field) for field in fields]
+    # By id, so that what comes and goes meanwhile does not shift the pages.
+    query += [("sort_key", "id"), ("sort_dir", "asc"), ("limit", str(limit))]
+    return query if marker is None else [*query, ("marker", marker)]

@@ -1,0 +1,143 @@
+"""What a cloud of the driver ``openstack`` may be told, checked: all that is wrong is named at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from nfvigil.errors import FieldError, RefusedError
+
+BUS_SCHEMES = ("amqp://", "amqps://", "rabbit://")
+
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Secret:
+    """A text that is not printed: whoever needs it says ``reveal()``."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """Either ``cloud`` names an entry of clouds.yaml, or ``auth`` says it all."""
+
+    cloud: str = ""
+    clouds_file: str = ""
+    """Where clouds.yaml lies, if not where every OpenStack tool looks for it."""
+    auth_type: str = "password"
+    auth: Mapping[str, Secret] = {}
+    region: str = ""
+    interface: str = ""
+    cacert: str = ""
+    cacert_content: str = ""
+    insecure: bool = False
+    timeout_seconds: float = 30.0
+    page_size: int = 1000
+    services_interval_seconds: float = 5.0
+    heartbeat_seconds: float = 60.0
+    """From when a compute service's silence counts."""
+    down_cells: str = "refuse"
+    """What a cell that does not answer means: its servers are unknown, so that a list without them is refused
+    (``refuse``), or they are left out (``skip``), as if they were gone."""
+    bus: tuple[Secret, ...] = ()
+
+
+class _Given(msgspec.Struct, frozen=True, kw_only=True):
+    cloud: _Text | None = None
+    clouds_file: _Text | None = None
+    auth_type: _Text | None = None
+    auth: dict[str, str] | None = None
+    region: _Text | None = None
+    interface: Literal["public", "internal", "admin"] | None = None
+    cacert: _Text | None = None
+    cacert_content: _Text | None = None
+    insecure: bool = False
+    timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
+    page_size: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+    services_interval_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 5.0
+    heartbeat_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    down_cells: Literal["refuse", "skip"] = "refuse"
+    bus: str | list[str] | None = None
+
+
+def checked(name: str, options: Mapping[str, Any]) -> Options:
+    """RefusedError names every option that is unknown or wrong, without its value."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(_Given)}
+    errors: list[FieldError] = []
+    good: dict[str, Any] = {}
+    for option, value in options.items():
+        if option not in fields:
+            errors.append(FieldError(option, f"is not an option; there are {', '.join(fields)}"))
+            continue
+        try:
+            good[option] = msgspec.convert(value, fields[option])
+        except msgspec.ValidationError as error:
+            errors.append(FieldError(option, str(error)))
+    given = _Given(**good)
+    errors += _contradictions(given, {error.field for error in errors})
+    if errors:
+        raise RefusedError(f"the options of the OpenStack cloud {name} are wrong", errors)
+    return _options(given)
+
+
+def _contradictions(given: _Given, wrong: set[str]) -> list[FieldError]:
+    errors = []
+    if given.cloud is not None and given.auth is not None:
+        errors.append(FieldError("auth", "is for a cloud that is not in clouds.yaml: leave it out, or cloud"))
+    if given.cloud is None and given.auth is None and not wrong & {"cloud", "auth"}:
+        errors.append(FieldError("cloud", "names an entry of clouds.yaml, unless auth says how to log in"))
+    if given.auth is not None and not given.auth.get("auth_url"):
+        errors.append(FieldError("auth.auth_url", "is needed: the address of Keystone"))
+    if given.auth is None and given.auth_type is not None:
+        errors.append(FieldError("auth_type", "belongs to auth"))
+    if given.cloud is None and given.clouds_file is not None and "cloud" not in wrong:
+        errors.append(FieldError("clouds_file", "belongs to cloud"))
+    if given.cacert is not None and given.cacert_content is not None:
+        errors.append(FieldError("cacert_content", "is the certificate itself: leave it out, or cacert"))
+    if given.insecure and (given.cacert is not None or given.cacert_content is not None):
+        errors.append(FieldError("insecure", "would make the given certificate useless"))
+    for number, url in enumerate(_bus(given)):
+        if not url.startswith(BUS_SCHEMES):
+            errors.append(FieldError(f"bus[{number}]", f"begins with one of {', '.join(BUS_SCHEMES)}"))
+    return errors
+
+
+def _bus(given: _Given) -> list[str]:
+    return [given.bus] if isinstance(given.bus, str) else given.bus or []
+
+
+def _options(given: _Given) -> Options:
+    return Options(
+        cloud=given.cloud or "",
+        clouds_file=given.clouds_file or "",
+        auth_type=given.auth_type or "password",
+        auth={field: Secret(value) for field, value in (given.auth or {}).items()},
+        region=given.region or "",
+        interface=given.interface or "",
+        cacert=given.cacert or "",
+        cacert_content=given.cacert_content or "",
+        insecure=given.insecure,
+        timeout_seconds=given.timeout_seconds,
+        page_size=given.page_size,
+        services_interval_seconds=given.services_interval_seconds,
+        heartbeat_seconds=given.heartbeat_seconds,
+        down_cells=given.down_cells,
+        bus=tuple(Secret(url) for url in _bus(given)),
+    )

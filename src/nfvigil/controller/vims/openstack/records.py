@@ -1,0 +1,141 @@
+"""One thing at a time, as the cloud says it now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nfvigil.controller.vims.openstack import microversions, wire
+from nfvigil.controller.vims.openstack.cinder import Cinder
+from nfvigil.controller.vims.openstack.known import Known
+from nfvigil.controller.vims.openstack.neutron import Neutron
+from nfvigil.controller.vims.openstack.nova import Nova
+from nfvigil.controller.vims.openstack.options import Options
+from nfvigil.controller.vims.openstack.paging import read_pages
+from nfvigil.controller.vims.openstack.reading import (
+    HostFacts,
+    facts_of,
+    host_of,
+    network_of,
+    port_of,
+    server_of,
+    volume_of,
+)
+from nfvigil.errors import NotFoundError, RefusedError, VimUnavailableError
+from nfvigil.model.resource import CloudRecord, Host, Kind, split_key
+
+
+class Records:
+    """What is not found is only said to be so after a look whether we still may see what is not ours."""
+
+    def __init__(
+        self, *, name: str, options: Options, nova: Nova, neutron: Neutron, cinder: Cinder, known: Known
+    ) -> None:
+        self._name = name
+        self._options = options
+        self._nova = nova
+        self._neutron = neutron
+        self._cinder = cinder
+        self._known = known
+
+    async def read(self, key: str) -> CloudRecord:
+        kind, name = split_key(key)
+        if not name or "/" in name or "?" in name or "#" in name:
+            raise NotFoundError(f"{key} is unknown in {self._name}")
+        try:
+            match kind:
+                case Kind.HOST:
+                    return await self.host(name)
+                case Kind.SERVER:
+                    return await self._server(name)
+                case Kind.PORT:
+                    return port_of(await self._neutron.port(name), vim=self._name, pool=self._known.pool)
+                case Kind.NETWORK:
+                    return network_of(await self._neutron.network(name), vim=self._name, pool=self._known.pool)
+                case Kind.VOLUME:
+                    return volume_of(await self._cinder.volume(name), vim=self._name, pool=self._known.pool)
+                case _:
+                    raise RefusedError(f"{self._name} has hosts, servers, ports, networks and volumes, not {key}")
+        except NotFoundError:
+            await self.check_sight(kind)
+            raise
+
+    async def host_name(self, name: str) -> str:
+        """The name of its compute service, by any of its names. NotFoundError where Nova knows none of it."""
+        try:
+            service, _ = await self._nova.service(name)
+        except NotFoundError:
+            for host, facts in self._known.facts.items():
+                if name in facts.aliases:
+                    return host
+            for host, facts in (await self._facts()).items():
+                if name in facts.aliases:
+                    return host
+            raise
+        return service.host
+
+    async def host(self, name: str) -> Host:
+        name = await self.host_name(name)
+        service, date_us = await self._nova.service(name)
+        if name not in self._known.facts:
+            self._known.facts[name] = (await self._facts()).get(name, HostFacts())
+        return host_of(
+            service,
+            self._known.facts[name],
+            vim=self._name,
+            now_us=date_us,
+            heartbeats=self._known.heartbeats,
+            heartbeat_seconds=self._options.heartbeat_seconds,
+        )
+
+    async def show(self, key: str) -> dict[str, Any]:
+        """The record, and what else an operator wants to see of it."""
+        record = await self.read(key)
+        shown: dict[str, Any] = {
+            field: msgspec.to_builtins(getattr(record, field)) for field in record.__struct_fields__
+        }
+        if isinstance(record, Host):
+            service, _ = await self._nova.service(record.id)
+            shown["heartbeat_at"] = service.updated_at
+            page = await self._nova.server_page(self._options.page_size, None, [("host", record.id)])
+            shown["servers"] = [server.id for server in page.items]
+        elif split_key(key)[0] == Kind.SERVER:
+            server, _ = await self._nova.server(record.id)
+            shown["task_state"] = server.task_state
+            shown["vm_state"] = server.vm_state
+            shown["fault"] = server.fault.message if server.fault else None
+        return shown
+
+    async def _server(self, server_id: str) -> CloudRecord:
+        wire_server, _ = await self._nova.server(server_id)
+        flavors = self._known.flavors
+        dialect = await self._nova.dialect()
+        flavor = wire_server.flavor
+        if not dialect.has(microversions.EMBEDDED_FLAVOR) and flavor is not None and flavor.id not in flavors:
+            flavors.update({each.id: each for each in await self._all(self._nova.flavor_page, "flavors")})
+        return server_of(wire_server, vim=self._name, pool=self._known.pool, groups=self._known.groups, flavors=flavors)
+
+    async def _facts(self) -> dict[str, HostFacts]:
+        hypervisors: list[wire.WireHypervisor] = await self._all(self._nova.hypervisor_page, "hypervisors")
+        return facts_of([], hypervisors, await self._nova.aggregates())
+
+    async def _all(self, ask: Any, what: str) -> list[Any]:
+        limit = self._options.page_size
+        return await read_pages(
+            lambda marker: ask(limit, marker),
+            id_of=lambda item: str(item.id),
+            convert=lambda item: item,
+            limit=limit,
+            what=f"{what} of {self._name}",
+        )
+
+    async def check_sight(self, kind: str) -> None:
+        """Who lost its role is told "not found" of what belongs to others: that must not look like their death."""
+        try:
+            if kind in (Kind.SERVER, Kind.VOLUME):
+                await self._nova.sees_all()
+            elif kind in (Kind.PORT, Kind.NETWORK):
+                await self._neutron.sees_all()
+        except RefusedError as error:
+            raise VimUnavailableError(f"{self._name} hides what is not ours: {error}") from error
