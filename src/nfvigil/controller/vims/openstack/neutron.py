@@ -61,11 +61,15 @@ class Neutron:
         listed = decoded(answer, dict[str, list[dict[str, Any]]], f"Neutron of {self.name}").get("extensions", [])
         return {str(extension.get("alias")) for extension in listed}
 
-    async def sees_all(self) -> None:
-        """Raises where we may not see everybody's ports: then what is not found may be somebody else's."""
-        for port in (await self.port_page(1, None)).items:
-            if not isinstance(port.host, str | None):
-                raise ForbiddenError(f"Neutron of {self.name} does not show binding:host_id to us")
+    async def sees_all(self) -> bool:
+        """Raises where we may not see everybody's ports: then what is not found may be somebody else's.
+
+        False where there is no port that would show it.
+        """
+        ports = (await self.port_page(1, None)).items
+        if any(not isinstance(port.host, str | None) for port in ports):
+            raise ForbiddenError(f"Neutron of {self.name} does not show binding:host_id to us")
+        return bool(ports)
 
 
 def _query(fields: tuple[str, ...], limit: int, marker: str | None) -> list[tuple[str, str]]:

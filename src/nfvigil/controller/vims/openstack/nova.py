@@ -87,15 +87,15 @@ class Nova:
         raise NotFoundError(f"Nova of {self.name} has no compute service on {host}")
 
     async def hypervisor_page(self, limit: int, marker: str | None) -> Page[wire.WireHypervisor]:
-        dialect = await self.dialect()
+        is_paged = (await self.dialect()).has(microversions.PAGED_HYPERVISORS)
         answer = await self.call(
             "GET",
             "/os-hypervisors/detail",
-            query=_from(limit, marker) if dialect.has(microversions.PAGED_HYPERVISORS) else (),
+            query=_from(limit, marker) if is_paged else (),
             at_most=microversions.HYPERVISORS_WITH_SIZES_MAX,
         )
         page = self._decoded(answer, wire.HypervisorPage)
-        return Page(page.hypervisors, marker_of(page.hypervisors_links, "hypervisors"))
+        return Page(page.hypervisors, marker_of(page.hypervisors_links, "hypervisors"), is_whole=not is_paged)
 
     async def aggregates(self) -> list[wire.WireAggregate]:
         return self._decoded(await self.call("GET", "/os-aggregates"), wire.Aggregates).aggregates

@@ -91,6 +91,6 @@ async def read_pages(
                 raise VimUnavailableError(f"the list of {what} is refused: {error}") from error
             read += [convert(item) for item in page.items]
             marker = paging.take([id_of(item) for item in page.items], page.marker)
-            if marker is None:
+            if marker is None or page.is_whole:
                 return read
     raise AssertionError  # The last round returns or raises.

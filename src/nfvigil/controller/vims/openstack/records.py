@@ -133,9 +133,9 @@ class Records:
     async def check_sight(self, kind: str) -> None:
         """Who lost its role is told "not found" of what belongs to others: that must not look like their death."""
         try:
-            if kind in (Kind.SERVER, Kind.VOLUME):
+            if kind == Kind.HOST:
+                return  # Who may not list the services is told so.
+            if kind in (Kind.SERVER, Kind.VOLUME) or not await self._neutron.sees_all():
                 await self._nova.sees_all()
-            elif kind in (Kind.PORT, Kind.NETWORK):
-                await self._neutron.sees_all()
         except RefusedError as error:
             raise VimUnavailableError(f"{self._name} hides what is not ours: {error}") from error

@@ -8,7 +8,7 @@ from typing import Any, Self
 from nfvigil.controller.vims.openstack.cinder import Cinder
 from nfvigil.controller.vims.openstack.client import Client, Identity
 from nfvigil.controller.vims.openstack.deeds import Deeds
-from nfvigil.controller.vims.openstack.hints import Hints, NoHints
+from nfvigil.controller.vims.openstack.hinting import Hints, NoHints
 from nfvigil.controller.vims.openstack.known import Known
 from nfvigil.controller.vims.openstack.listing import Listing
 from nfvigil.controller.vims.openstack.neutron import Neutron

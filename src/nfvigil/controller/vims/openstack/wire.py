@@ -218,3 +218,5 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
     items: list[T]
     marker: str | None = None
+    is_whole: bool = False
+    """The call knows no pages: these are all there are."""

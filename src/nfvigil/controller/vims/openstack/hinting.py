@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-import msgspec
-
 from nfvigil.model.resource import Kind
 
 
-class Hint(msgspec.Struct, frozen=True):
-    """``kind`` is server, port, host, volume or network; ``id`` as the cloud names it."""
+class Hint(Protocol):
+    """Nothing it says of the resource is believed: it is asked for."""
 
-    kind: Kind
-    id: str
+    @property
+    def kind(self) -> Kind:
+        """Server, port, host, volume or network."""
+
+    @property
+    def id(self) -> str:
+        """As the cloud names it."""
 
 
 class Hints(Protocol):
