@@ -248,6 +248,14 @@ async def test_a_port_of_a_cloud_without_ports_is_not_found() -> None:
         await cloud.vim().read("port/nobody")
 
 
+async def test_a_server_that_nova_has_deleted_and_still_shows_is_gone() -> None:
+    cloud = CloudPlayer()
+    cloud.servers["s1"]["status"] = "DELETED"
+
+    with pytest.raises(NotFoundError, match="deleted"):
+        await cloud.vim().read("server/s1")
+
+
 async def test_a_kind_that_clouds_do_not_have_is_refused() -> None:
     with pytest.raises(RefusedError, match="not switch/s1"):
         await CloudPlayer().vim().read("switch/s1")

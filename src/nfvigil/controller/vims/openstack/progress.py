@@ -80,13 +80,14 @@ DONE = Judgement(Stage.DONE)
 
 def judge(kind: str, server: WireServer, source: str, record: InstanceAction | None) -> Judgement:
     """``record`` is Nova's of this deed, with its events; None where there is none (yet). ``source`` is the host
-    that the server was on when it began.
+    that the server was on when it began, or "" where nobody knows.
     """
     if server.task_state is not None:
         return RUNNING
     is_there = server.status in _ENDS[kind] and (kind not in MOVES or server.host != source)
     failure = failure_of(record)
-    if is_there and kind not in _SAME_STATE and (record is None or has_ended(record)):
+    is_visible = kind not in _SAME_STATE and (kind not in MOVES or source != "")
+    if is_there and is_visible and (record is None or has_ended(record)):
         return DONE  # Nova may have failed on one host and gone on to the next.
     if failure:
         return Judgement(Stage.FAILED, _joined(failure, server))

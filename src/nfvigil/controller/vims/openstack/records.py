@@ -23,7 +23,7 @@ from nfvigil.controller.vims.openstack.reading import (
     volume_of,
 )
 from nfvigil.errors import NotFoundError, RefusedError, VimUnavailableError
-from nfvigil.model.resource import CloudRecord, Host, Kind, split_key
+from nfvigil.model.resource import CloudRecord, Host, Kind, Server, split_key
 
 
 class Records:
@@ -60,6 +60,13 @@ class Records:
         except NotFoundError:
             await self.check_sight(kind)
             raise
+
+    async def look(self, key: str) -> CloudRecord:
+        """The same for the map: a server that Nova has deleted, and still shows for a moment, is gone."""
+        record = await self.read(key)
+        if isinstance(record, Server) and record.status == "DELETED":
+            raise NotFoundError(f"Nova of {self._name} says that {key} is deleted")
+        return record
 
     async def host_name(self, name: str) -> str:
         """The name of its compute service, by any of its names. NotFoundError where Nova knows none of it."""

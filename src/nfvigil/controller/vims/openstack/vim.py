@@ -61,7 +61,7 @@ class OpenStackVim:
             known=self._known,
             services=self.nova.services,
             hosts=self._listing.hosts,
-            read=self._records.read,
+            read=self._records.look,
             hints=self.hints,
             interval_seconds=options.services_interval_seconds,
         )
@@ -86,7 +86,7 @@ class OpenStackVim:
         return await self._records.show(key)
 
     async def read(self, key: str) -> CloudRecord:
-        return await self._records.read(key)
+        return await self._records.look(key)
 
     async def close(self) -> None:
         await self._watch.close()
