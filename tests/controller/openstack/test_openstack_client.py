@@ -148,10 +148,10 @@ async def test_every_call_has_a_time_limit() -> None:
 
 async def test_an_endpoint_that_fails_is_left_in_peace_and_others_are_not() -> None:
     cloud = CloudPlayer()
-    cloud.faults["GET /x"] = [answering(500, {})] * 9
+    cloud.faults["GET /x"] = [answering(503, {})] * 9
     client = client_of(cloud)
     for _ in range(5):
-        with pytest.raises(VimUnavailableError, match="500"):
+        with pytest.raises(VimUnavailableError, match="503"):
             await client.call("compute", "GET", "/x")
 
     with pytest.raises(VimUnavailableError, match="not asked, it failed 5 times in a row") as left:
@@ -160,6 +160,17 @@ async def test_an_endpoint_that_fails_is_left_in_peace_and_others_are_not() -> N
     assert 0 < left.value.retry_after_seconds <= 1.0
     assert cloud.called("GET /x") == 5
     await client.call("network", "GET", "/v2.0/ports/p-s1")
+
+
+async def test_one_request_that_a_service_fails_at_does_not_close_it_to_others() -> None:
+    cloud = CloudPlayer()
+    cloud.faults["GET /x"] = [answering(500, {})] * 9
+    client = client_of(cloud)
+    for _ in range(9):
+        with pytest.raises(VimUnavailableError, match="500"):
+            await client.call("compute", "GET", "/x")
+
+    await client.call("compute", "GET", "/servers/s1")
 
 
 async def test_a_call_that_we_give_up_counts_for_nothing() -> None:

@@ -114,6 +114,42 @@ async def test_a_write_that_did_not_take_is_tried_again() -> None:
         await cloud.vim().perform(new_action(ActionKind.PORT_DATA_PLANE_DOWN, "port/p-s1"))
 
 
+async def test_a_neutron_that_cannot_unset_a_data_plane_status_is_told_active() -> None:
+    cloud = CloudPlayer()
+    vim = cloud.vim()
+    actions = [new_action(ActionKind.PORT_DATA_PLANE_DOWN, f"port/p-s{number}") for number in (1, 2)]
+    for action in actions:
+        await vim.perform(action)
+    cloud.faults["PUT /ports"] = [lambda: cloud.answer({}, 500)]
+
+    undone = [await vim.perform(undo(action, "")) for action in actions]
+    again = await vim.perform(undo(actions[0], ""))
+
+    assert [each.changed for each in undone] == [True, True]
+    assert "DOWN -> ACTIVE; read back as ACTIVE; this Neutron cannot unset it" in undone[0].text
+    assert [body["port"]["data_plane_status"] for _, _, body in writes(cloud)] == [
+        "DOWN",
+        "DOWN",
+        None,
+        "ACTIVE",
+        "ACTIVE",
+    ]
+    assert not again.changed
+
+
+async def test_a_neutron_that_is_away_is_not_taken_for_one_that_cannot_unset() -> None:
+    cloud = CloudPlayer()
+    vim = cloud.vim()
+    action = new_action(ActionKind.PORT_DATA_PLANE_DOWN, "port/p-s1")
+    await vim.perform(action)
+    cloud.faults["PUT /ports"] = [lambda: cloud.answer({}, 503)]
+
+    with pytest.raises(VimUnavailableError, match="503"):
+        await vim.perform(undo(action, ""))
+    assert "unset" in (await vim.perform(undo(action, ""))).text
+    assert cloud.ports["p-s1"]["data_plane_status"] is None
+
+
 # Hosts
 
 

@@ -324,7 +324,7 @@ def watching(cloud: CloudPlayer, hints: HintsPlayer | None = None, **options: An
 
 
 async def following(changes: AsyncIterator[MapChange | None]) -> MapChange | None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await anext(changes)
 
 

@@ -125,8 +125,10 @@ class Client:
         except BaseException:
             breaker.dropped()
             raise
-        if answer.status >= 500:
+        if answer.status in (502, 503, 504):
             breaker.missed(now())
+        elif answer.status >= 500:
+            breaker.dropped()  # It fails at this, and may be well otherwise.
         else:
             breaker.answered()
         return answer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from nfvigil.controller.vims.openstack.cinder import Cinder
 from nfvigil.controller.vims.openstack.known import Known
 from nfvigil.controller.vims.openstack.neutron import Neutron
@@ -28,6 +30,9 @@ class States:
         self._cinder = cinder
         self._records = records
         self._known = known
+        self._can_unset: bool | None = None
+        """Whether Neutron can unset a data plane status; None until one of them was tried."""
+        self._unsetting = asyncio.Lock()
 
     async def set(self, action: Action) -> Outcome:
         record, now = await self._state(action)
@@ -56,6 +61,8 @@ class States:
             return Outcome(changed=False, text=f"{action.target} was changed by somebody else: it is {now}")
         if action.kind == ActionKind.SERVER_ERROR and isinstance(record, Server):
             return await self._restore_server(action, record, before)
+        if action.kind == ActionKind.PORT_DATA_PLANE_DOWN and not before:
+            return await self._unset_data_plane(action, record.id)
         await self._write(action, record, before)
         said = await self._read_back(action, before)
         return Outcome(changed=True, text=f"{action.target}: {now} -> {before or 'unset'}; {said}")
@@ -120,6 +127,24 @@ class States:
         after_us = stamp_of((await self._nova.service(host))[0])
         if before_us is not None and after_us is not None:
             self._known.heartbeats.touched(host, before_us=before_us, after_us=after_us)
+
+    async def _unset_data_plane(self, action: Action, port: str) -> Outcome:
+        """Many a Neutron fails (500) at unsetting what was set once, against its own API: ACTIVE comes closest."""
+        async with self._unsetting:
+            if self._can_unset is not False:
+                try:
+                    await self._neutron.set_port(port, {"data_plane_status": None})
+                    self._can_unset = True
+                except VimUnavailableError as error:
+                    if self._can_unset or ": 500 " not in str(error):
+                        raise
+                    self._can_unset = False
+        value = "" if self._can_unset else "ACTIVE"
+        if value:
+            await self._neutron.set_port(port, {"data_plane_status": value})
+        said = await self._read_back(action, value)
+        why = "" if self._can_unset else "; this Neutron cannot unset it"
+        return Outcome(changed=True, text=f"{action.target}: DOWN -> {value or 'unset'}; {said}{why}")
 
     async def _read_back(self, action: Action, wanted: str) -> str:
         """What the cloud says of it afterwards, in a few words."""
