@@ -24,7 +24,7 @@ from nfvigil.controller.vims.openstack.progress import (
     judge,
 )
 from nfvigil.controller.vims.openstack.reading import stamp_of
-from nfvigil.controller.vims.openstack.records import Records
+from nfvigil.controller.vims.openstack.records import Records, is_id
 from nfvigil.controller.vims.openstack.wire import InstanceAction, WireServer
 from nfvigil.errors import ConflictError, NotFoundError, RefusedError, VimUnavailableError
 from nfvigil.model.action import Action, ActionKind, Outcome
@@ -72,7 +72,7 @@ class Deeds:
         if action.undo_of:
             raise RefusedError(f"{action.kind} cannot be undone")
         kind, _, server_id = action.target.partition("/")
-        if kind != "server" or not server_id or "/" in server_id:
+        if kind != "server" or not is_id(server_id):
             raise RefusedError(f"{action.kind} is for servers, not for {action.target}")
         if action.kind == ActionKind.DELETE:
             return await self._delete(action, server_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +16,6 @@ from nfvigil.controller.vims.openstack.nova import Nova
 from nfvigil.controller.vims.openstack.options import Options
 from nfvigil.controller.vims.openstack.paging import read_pages
 from nfvigil.controller.vims.openstack.reading import (
-    HostFacts,
     facts_of,
     host_of,
     network_of,
@@ -24,6 +25,13 @@ from nfvigil.controller.vims.openstack.reading import (
 )
 from nfvigil.errors import NotFoundError, RefusedError, VimUnavailableError
 from nfvigil.model.resource import CloudRecord, Host, Kind, Server, split_key
+
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,254}")
+
+
+def is_id(text: str) -> bool:
+    """Whether it may stand in the path of a call; OpenStack's own ids are UUIDs."""
+    return _ID.fullmatch(text) is not None
 
 
 class Records:
@@ -41,7 +49,7 @@ class Records:
 
     async def read(self, key: str) -> CloudRecord:
         kind, name = split_key(key)
-        if not name or "/" in name or "?" in name or "#" in name:
+        if kind != Kind.HOST and not is_id(name):
             raise NotFoundError(f"{key} is unknown in {self._name}")
         try:
             match kind:
@@ -76,7 +84,8 @@ class Records:
             for host, facts in self._known.facts.items():
                 if name in facts.aliases:
                     return host
-            for host, facts in (await self._facts()).items():
+            await self.learn([])
+            for host, facts in self._known.facts.items():
                 if name in facts.aliases:
                     return host
             raise
@@ -86,7 +95,7 @@ class Records:
         name = await self.host_name(name)
         service, date_us = await self._nova.service(name)
         if name not in self._known.facts:
-            self._known.facts[name] = (await self._facts()).get(name, HostFacts())
+            await self.learn([name])
         return host_of(
             service,
             self._known.facts[name],
@@ -95,6 +104,11 @@ class Records:
             heartbeats=self._known.heartbeats,
             heartbeat_seconds=self._options.heartbeat_seconds,
         )
+
+    async def learn(self, hosts: Sequence[str]) -> None:
+        """Ask for what does not come with the compute services; afterwards there is something on each of these."""
+        hypervisors: list[wire.WireHypervisor] = await self._all(self._nova.hypervisor_page, "hypervisors")
+        self._known.facts = facts_of(hosts, hypervisors, await self._nova.aggregates())
 
     async def show(self, key: str) -> dict[str, Any]:
         """The record, and what else an operator wants to see of it."""
@@ -122,10 +136,6 @@ class Records:
         if not dialect.has(microversions.EMBEDDED_FLAVOR) and flavor is not None and flavor.id not in flavors:
             flavors.update({each.id: each for each in await self._all(self._nova.flavor_page, "flavors")})
         return server_of(wire_server, vim=self._name, pool=self._known.pool, groups=self._known.groups, flavors=flavors)
-
-    async def _facts(self) -> dict[str, HostFacts]:
-        hypervisors: list[wire.WireHypervisor] = await self._all(self._nova.hypervisor_page, "hypervisors")
-        return facts_of([], hypervisors, await self._nova.aggregates())
 
     async def _all(self, ask: Any, what: str) -> list[Any]:
         limit = self._options.page_size

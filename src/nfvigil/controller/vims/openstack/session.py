@@ -157,11 +157,10 @@ class Session:
                 auth = {field: secret.reveal() for field, secret in options.auth.items()}
                 self._region = config.get_one(auth_type=options.auth_type, auth=auth, **wishes)
             keystone = self._region.get_session()
-        verify, _ = self._region.get_requests_verify_args()
         try:
-            self._tls = ssl.create_default_context(cafile=verify) if isinstance(verify, str) else bool(verify)
+            self._tls = _tls(*self._region.get_requests_verify_args())
         except (OSError, ssl.SSLError) as error:
-            raise RefusedError(f"{self.name}: the CA certificate cannot be read: {error}") from error
+            raise RefusedError(f"{self.name}: a certificate cannot be read: {error}") from error
         self._keystone = keystone
 
     def _write_cacert(self) -> Path:
@@ -189,3 +188,18 @@ class Session:
                     continue
             found[service] = url.rstrip("/")
         return found
+
+
+def _tls(verify: str | bool | None, cert: str | tuple[str, str] | None) -> ssl.SSLContext | bool:
+    """What clouds.yaml says, in the words of requests, in those of aiohttp: a CA file or whether to check, and who
+    we are ourselves.
+    """
+    if not isinstance(verify, str) and cert is None:
+        return bool(verify)
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if cert is not None:
+        context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
+    return context

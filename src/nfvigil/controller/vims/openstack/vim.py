@@ -61,6 +61,7 @@ class OpenStackVim:
             known=self._known,
             services=self.nova.services,
             hosts=self._listing.hosts,
+            learn=self._records.learn,
             read=self._records.look,
             hints=self.hints,
             interval_seconds=options.services_interval_seconds,

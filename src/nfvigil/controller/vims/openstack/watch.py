@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -32,6 +32,7 @@ class Watch:
         known: Known,
         services: Callable[[], Awaitable[ServicesSeen]],
         hosts: Callable[[ServicesSeen], tuple[Host, ...]],
+        learn: Callable[[Sequence[str]], Awaitable[None]],
         read: Callable[[str], Awaitable[CloudRecord]],
         hints: Hints,
         interval_seconds: float,
@@ -40,7 +41,7 @@ class Watch:
         self._known = known
         self._services = services
         self._hosts = hosts
-        self._read = read
+        self._learn = learn
         self._hints = hints
         self._interval_seconds = interval_seconds
         self._feed = Feed()
@@ -80,19 +81,12 @@ class Watch:
 
     async def _look_at_services(self) -> None:
         """Tell of each host that is not as it was last told of. One that is missing is left to the snapshot."""
-        hosts = self._hosts(await self._services())
-        changed = []
-        for host in hosts:
-            if self._known.hosts.get(host.id) == host:
-                continue
-            if host.id not in self._known.facts:
-                found = await self._read(f"host/{host.id}")
-                if not isinstance(found, Host):
-                    continue
-                host = found
-            self._known.hosts[host.id] = host
-            changed.append(host)
+        seen = await self._services()
+        if any(service.host not in self._known.facts for service in seen.services):
+            await self._learn([service.host for service in seen.services])
+        changed = [host for host in self._hosts(seen) if self._known.hosts.get(host.id) != host]
         if changed:
+            self._known.hosts.update({host.id: host for host in changed})
             self._feed.publish(MapChange(vim=self._vim, put=tuple(changed)))
 
     async def _listen(self) -> None:
