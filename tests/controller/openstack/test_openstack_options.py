@@ -51,7 +51,7 @@ def test_the_defaults_are_what_the_documents_say() -> None:
 
     assert (options.timeout_seconds, options.page_size) == (30.0, 1000)
     assert (options.services_interval_seconds, options.heartbeat_seconds) == (5.0, 60.0)
-    assert (options.insecure, options.bus, options.down_cells) == (False, (), "refuse")
+    assert (options.insecure, options.bus, options.down_cells) == (False, None, "refuse")
 
 
 def test_no_secret_is_printed() -> None:
@@ -61,3 +61,19 @@ def test_no_secret_is_printed() -> None:
     assert options.auth["password"].reveal() == "geheim"
     assert options.auth["password"] == Secret("geheim")
     assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("bus", "table"),
+    [
+        ("amqp://a", {"urls": ["amqp://a"]}),
+        (["amqp://a", "amqps://b"], {"urls": ["amqp://a", "amqps://b"]}),
+        ({"urls": "rabbit://a", "prefetch": 5}, {"urls": "rabbit://a", "prefetch": 5}),
+    ],
+)
+def test_the_bus_is_handed_on_as_a_table(bus: Any, table: dict[str, Any]) -> None:
+    options = checked("lab", {"cloud": "admin", "bus": bus})
+
+    assert options.bus is not None
+    assert options.bus.reveal() == table
+    assert "://" not in repr(options)

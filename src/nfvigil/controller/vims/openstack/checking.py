@@ -192,7 +192,7 @@ class _Looks:
         return "can be listed"
 
     async def bus(self) -> str:
-        if not self._vim.options.bus:
+        if self._vim.options.bus is None:
             return "none is configured: changes are seen at the next snapshot, failing hosts by polling"
         reason = await self._vim.hints.check()
         if reason:

@@ -35,6 +35,21 @@ class Secret:
         return hash(self._text)
 
 
+class HiddenTable:
+    """Options with passwords in them, which another part checks: they are not printed."""
+
+    __slots__ = ("_table",)
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self._table = dict(table)
+
+    def reveal(self) -> dict[str, Any]:
+        return dict(self._table)
+
+    def __repr__(self) -> str:
+        return "HiddenTable(***)"
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Either ``cloud`` names an entry of clouds.yaml, or ``auth`` says it all."""
 
@@ -56,7 +71,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     down_cells: str = "refuse"
     """What a cell that does not answer means: its servers are unknown, so that a list without them is refused
     (``refuse``), or they are left out (``skip``), as if they were gone."""
-    bus: tuple[Secret, ...] = ()
+    bus: HiddenTable | None = None
+    """For whoever reads the notifications; ``urls`` says where RabbitMQ is."""
 
 
 class _Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +90,7 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
     services_interval_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 5.0
     heartbeat_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
     down_cells: Literal["refuse", "skip"] = "refuse"
-    bus: str | list[str] | None = None
+    bus: str | list[str] | dict[str, Any] | None = None
 
 
 def checked(name: str, options: Mapping[str, Any]) -> Options:
@@ -113,14 +129,22 @@ def _contradictions(given: _Given, wrong: set[str]) -> list[FieldError]:
         errors.append(FieldError("cacert_content", "is the certificate itself: leave it out, or cacert"))
     if given.insecure and (given.cacert is not None or given.cacert_content is not None):
         errors.append(FieldError("insecure", "would make the given certificate useless"))
-    for number, url in enumerate(_bus(given)):
+    for number, url in enumerate(_urls(given)):
         if not url.startswith(BUS_SCHEMES):
             errors.append(FieldError(f"bus[{number}]", f"begins with one of {', '.join(BUS_SCHEMES)}"))
     return errors
 
 
-def _bus(given: _Given) -> list[str]:
+def _urls(given: _Given) -> list[str]:
+    if isinstance(given.bus, dict):
+        return []
     return [given.bus] if isinstance(given.bus, str) else given.bus or []
+
+
+def _bus(given: _Given) -> HiddenTable | None:
+    if isinstance(given.bus, dict):
+        return HiddenTable(given.bus)
+    return HiddenTable({"urls": _urls(given)}) if given.bus else None
 
 
 def _options(given: _Given) -> Options:
@@ -139,5 +163,5 @@ def _options(given: _Given) -> Options:
         services_interval_seconds=given.services_interval_seconds,
         heartbeat_seconds=given.heartbeat_seconds,
         down_cells=given.down_cells,
-        bus=tuple(Secret(url) for url in _bus(given)),
+        bus=_bus(given),
     )
