@@ -56,8 +56,8 @@ async def test_a_server_is_live_migrated(clouds_yaml: Path, boot: Boot) -> None:
     server = boot("openstack-helper-live", host="compute-2")["id"]
 
     async with driver(clouds_yaml) as vim:
-        outcome = await do(vim, ActionKind.LIVE_MIGRATE, server, source="compute-2", target="compute-1")
-        again = await do(vim, ActionKind.LIVE_MIGRATE, server, source="compute-2", target="compute-1")
+        outcome = await do(vim, ActionKind.LIVE_MIGRATE, server, source="compute-2", host="compute-1")
+        again = await do(vim, ActionKind.LIVE_MIGRATE, server, source="compute-2", host="compute-1")
         moved = await now(vim, server)
 
     assert (outcome.changed, moved.host, moved.status) == (True, "compute-1", "ACTIVE")
@@ -72,9 +72,9 @@ async def test_a_migration_that_nova_refuses_or_cannot_do_fails_with_novas_reaso
 
     async with driver(clouds_yaml) as vim:
         with pytest.raises(NotFoundError):
-            await do(vim, ActionKind.LIVE_MIGRATE, server, target="nobody")
+            await do(vim, ActionKind.LIVE_MIGRATE, server, host="nobody")
         with pytest.raises(RefusedError) as refused:
-            await do(vim, ActionKind.MIGRATE, server, target="compute-2")
+            await do(vim, ActionKind.MIGRATE, server, host="compute-2")
 
     print(refused.value)
 
@@ -83,13 +83,13 @@ async def test_a_server_is_migrated_and_confirmed_or_reverted(clouds_yaml: Path,
     server = boot("openstack-helper-cold", host="compute-2")["id"]
 
     async with driver(clouds_yaml) as vim:
-        confirmed = await do(vim, ActionKind.MIGRATE, server, target="compute-1")
+        confirmed = await do(vim, ActionKind.MIGRATE, server, host="compute-1")
         moved = await now(vim, server)
-        waiting = await do(vim, ActionKind.MIGRATE, server, target="compute-2", confirm=False)
+        waiting = await do(vim, ActionKind.MIGRATE, server, host="compute-2", confirm=False)
         between = await now(vim, server)
         await do(vim, ActionKind.REVERT_RESIZE, server)
         reverted = await now(vim, server)
-        await do(vim, ActionKind.MIGRATE, server, target="compute-2", confirm=False)
+        await do(vim, ActionKind.MIGRATE, server, host="compute-2", confirm=False)
         await do(vim, ActionKind.CONFIRM_RESIZE, server)
         last = await now(vim, server)
         with pytest.raises(ConflictError, match="not VERIFY_RESIZE"):
@@ -128,7 +128,7 @@ async def test_a_server_is_evacuated_only_with_a_proof_and_its_host_comes_back(
 
     def evacuate(**params: Any) -> Action:
         return new_action(
-            ActionKind.EVACUATE, f"server/{server}", params={"source": doomed_host, "target": "compute-2"} | params
+            ActionKind.EVACUATE, f"server/{server}", params={"source": doomed_host, "host": "compute-2"} | params
         )
 
     async with driver(clouds_yaml) as vim:

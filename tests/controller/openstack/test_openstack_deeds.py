@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from cloud_player import SECOND, CloudPlayer, new_action, undo
 
+from nfvigil.controller.vims.openstack import deeds
 from nfvigil.controller.vims.openstack.deeds import Deeds
 from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.errors import ConflictError, NotFoundError, RefusedError, VimUnavailableError
@@ -60,7 +61,7 @@ def asked(cloud: CloudPlayer, beginning: str = "POST") -> list[Any]:
         (
             ActionKind.LIVE_MIGRATE,
             "ACTIVE",
-            {"target": "host-3"},
+            {"host": "host-3"},
             {"os-migrateLive": {"host": "host-3", "block_migration": "auto"}},
             "live-migrated from host-1 to host-3",
         ),
@@ -170,7 +171,7 @@ async def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(NotFoundError):
         await vim.perform(deed(cloud, ActionKind.STOP, "nobody"))
     with pytest.raises(NotFoundError, match="nowhere"):
-        await vim.perform(deed(cloud, ActionKind.MIGRATE, target="nowhere"))
+        await vim.perform(deed(cloud, ActionKind.MIGRATE, host="nowhere"))
     cloud.servers["s1"]["status"] = "SHUTOFF"
     with pytest.raises(ConflictError, match="only a hard one"):
         await vim.perform(deed(cloud, ActionKind.REBOOT, type="soft"))
@@ -265,6 +266,17 @@ async def test_a_deed_that_was_tried_before_is_watched_not_asked_for_again(kind:
     assert added == ([{"confirmResize": None}] if kind == ActionKind.MIGRATE and not is_over else [])
 
 
+async def test_two_deeds_of_a_kind_shortly_after_one_another_are_two() -> None:
+    cloud = CloudPlayer()
+    cloud.polls = 0
+    vim = quick(cloud)
+
+    for _ in range(2):
+        assert (await vim.perform(deed(cloud, ActionKind.REBOOT))).changed
+
+    assert len(asked(cloud)) == 2
+
+
 async def test_a_try_that_failed_before_is_not_repeated() -> None:
     cloud = CloudPlayer()
     cloud.fails["migrate"] = "no valid host"
@@ -288,6 +300,17 @@ async def test_a_server_that_has_left_already_is_not_moved_again(source: str) ->
     assert not outcome.changed
     assert "has left" in outcome.text
     assert asked(cloud) == []
+
+
+async def test_only_so_many_records_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deeds, "ASKED_MAX", 1)
+    cloud = CloudPlayer()
+    vim = quick(cloud)
+
+    for _ in range(3):
+        await vim.perform(deed(cloud, ActionKind.REBOOT))
+
+    assert len(vim._deeds._asked) == 1
 
 
 async def test_without_a_request_id_the_newest_of_its_name_is_ours() -> None:
@@ -326,7 +349,7 @@ async def test_a_server_is_evacuated_from_a_host_that_is_proven_off(status: str)
     cloud.servers["s1"]["status"] = status
     vim, proof_us = await fenced(cloud)
 
-    outcome = await vim.perform(evacuation(cloud, proof_us=proof_us, target="host-3"))
+    outcome = await vim.perform(evacuation(cloud, proof_us=proof_us, host="host-3"))
 
     assert asked(cloud) == [{"evacuate": {"host": "host-3"}}]
     assert cloud.headers[-3]["OpenStack-API-Version"]

@@ -90,7 +90,7 @@ def test_an_evacuated_server_is_not_left_stopped() -> None:
 @pytest.mark.parametrize(
     ("make", "field"),
     [
-        (lambda: bodies.migrate(Dialect(newest=55), "h"), "target"),
+        (lambda: bodies.migrate(Dialect(newest=55), "h"), "host"),
         (lambda: bodies.reboot({"type": "GENTLE"}, "ACTIVE"), "type"),
         (lambda: bodies.rebuild({}, ""), "image"),
     ],

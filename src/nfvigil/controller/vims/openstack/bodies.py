@@ -33,7 +33,7 @@ def migrate(dialect: Dialect, target: str | None) -> tuple[dict[str, Any], int]:
         return {"migrate": None}, NEWEST
     if not dialect.has(microversions.MIGRATE_TO_HOST):
         reason = f"this Nova chooses the host itself: it needs 2.{microversions.MIGRATE_TO_HOST} to be told one"
-        raise RefusedError("the server cannot be migrated so", [FieldError("target", reason)])
+        raise RefusedError("the server cannot be migrated so", [FieldError("host", reason)])
     return {"migrate": {"host": target}}, NEWEST
 
 

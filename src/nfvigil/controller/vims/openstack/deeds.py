@@ -33,6 +33,7 @@ from nfvigil.model.times import SECOND, iso
 SECONDS_MAX = 600.0
 PAUSE_SECONDS = 0.2
 PAUSE_MAX_SECONDS = 2.0
+ASKED_MAX = 10_000
 
 _PAST: dict[str, str] = {
     ActionKind.EVACUATE: "evacuated",
@@ -65,6 +66,8 @@ class Deeds:
         self._known = known
         self._clock = clock
         self._sleep = sleep
+        self._asked: dict[str, str] = {}
+        """Which action of ours each of Nova's records is of."""
 
     async def perform(self, action: Action) -> Outcome:
         if action.kind not in NAMES:
@@ -87,7 +90,7 @@ class Deeds:
                 return Outcome(changed=False, text=f"{_called(server)} is {server.status} already")
             body, at_most = await self._allowed(action, server)
             source = server.host if isinstance(server.host, str) else ""
-            request_id = await self._nova.act(server_id, body, at_most)
+            request_id = self._remember(await self._nova.act(server_id, body, at_most), action)
         else:
             request_id = tried.request_id
         after = await self._wait(action, action.kind, server_id, source, request_id)
@@ -111,8 +114,19 @@ class Deeds:
         since_us = min(filter(None, (action.planned_us, action.started_us)), default=None)
         if since_us is None:
             return None
-        actions = await self._nova.actions(server_id)
+        actions = [
+            each
+            for each in await self._nova.actions(server_id)
+            if self._asked.get(each.request_id, action.id) == action.id
+        ]
         return earlier(action.kind, actions, since_us=since_us, now_us=self._clock(), their_now_us=their_now_us)
+
+    def _remember(self, request_id: str, action: Action) -> str:
+        """Two of a kind, one shortly after the other, are not taken for one."""
+        if len(self._asked) >= ASKED_MAX:
+            del self._asked[next(iter(self._asked))]
+        self._asked[request_id] = action.id
+        return request_id
 
     async def _allowed(self, action: Action, server: WireServer) -> tuple[dict[str, Any], int]:
         """The request, if the server's state and its host allow it."""
@@ -134,7 +148,7 @@ class Deeds:
 
     async def _body(self, action: Action, server: WireServer) -> tuple[dict[str, Any], int]:
         params = action.params
-        target = params.get("target")
+        target = params.get("host")
         if target is not None:
             target = await self._records.host_name(str(target).removeprefix("host/"))
         dialect = await self._nova.dialect()
