@@ -13,11 +13,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from nfvigil.controller.vims.openstack.options import Secret, checked
+from nfvigil.controller.vims.openstack.options import checked
 from nfvigil.controller.vims.openstack.session import Login
 from nfvigil.controller.vims.openstack.transport import Answer
 from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.model.action import Action
+from nfvigil.model.secret import Secret
 
 START_US = 1_800_000_000_000_000
 SECOND = 1_000_000

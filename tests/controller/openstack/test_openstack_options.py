@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from nfvigil.controller.plugins import open_vim
-from nfvigil.controller.vims.openstack.options import Secret, checked
+from nfvigil.controller.vims.openstack.options import checked
 from nfvigil.errors import RefusedError
+from nfvigil.model.secret import Secret
 
 AUTH = {"auth_url": "https://keystone/v3", "username": "u", "password": "geheim"}
 
@@ -60,7 +61,6 @@ def test_no_secret_is_printed() -> None:
     assert "geheim" not in repr(options)
     assert options.auth["password"].reveal() == "geheim"
     assert options.auth["password"] == Secret("geheim")
-    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
 
 
 @pytest.mark.parametrize(

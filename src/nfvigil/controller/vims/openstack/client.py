@@ -11,11 +11,11 @@ from uuid import uuid4
 import msgspec
 
 from nfvigil.controller.vims.openstack.breaker import Breaker
-from nfvigil.controller.vims.openstack.options import Secret
 from nfvigil.controller.vims.openstack.refusals import error_of
 from nfvigil.controller.vims.openstack.session import Login
 from nfvigil.controller.vims.openstack.transport import Answer, NotConnectedError, Transport
 from nfvigil.errors import RefusedError, VimUnavailableError
+from nfvigil.model.secret import Secret
 
 TRIES = 3
 PAUSE_SECONDS = 0.1

@@ -8,31 +8,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from nfvigil.errors import FieldError, RefusedError
+from nfvigil.model.secret import Secret
 
 BUS_SCHEMES = ("amqp://", "amqps://", "rabbit://")
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class Secret:
-    """A text that is not printed: whoever needs it says ``reveal()``."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
 
 class HiddenTable:

@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 
 from nfvigil.controller.vims.openstack.breaker import Breaker
-from nfvigil.controller.vims.openstack.options import Options, Secret
+from nfvigil.controller.vims.openstack.options import Options
 from nfvigil.errors import RefusedError, VimUnavailableError
+from nfvigil.model.secret import Secret
 from nfvigil.model.times import SECOND
 
 SERVICES = ("compute", "network", "block-storage")
