@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from cloud_player import CloudPlayer, IdentityPlayer, raising
 
+from nfvigil.controller.vims.openstack import client as client_module
 from nfvigil.controller.vims.openstack import transport as transport_module
 from nfvigil.controller.vims.openstack.client import Client
 from nfvigil.controller.vims.openstack.refusals import reason_of, retry_after_seconds
@@ -183,6 +184,18 @@ async def test_a_call_that_we_give_up_counts_for_nothing() -> None:
             await client.call("compute", "GET", "/x")
 
     await client.call("compute", "GET", "/servers/s1")
+
+
+async def test_addresses_that_come_and_go_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "BREAKERS_MAX", 1)
+    client = client_of(CloudPlayer())
+
+    for path in ("/servers/s1", "/servers/s2"):
+        await client.call("compute", "GET", path)
+        await client.call("network", "GET", "/v2.0/ports/p-s1")
+
+    assert len(client._breakers) == 1
+    assert (await client.login()).user == "admin"
 
 
 async def test_a_service_that_the_catalogue_lacks_is_named() -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import stat
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import certifi
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from nfvigil.controller.vims.openstack import session as session_module
 from nfvigil.controller.vims.openstack.options import checked
-from nfvigil.controller.vims.openstack.session import Session
+from nfvigil.controller.vims.openstack.session import Session, _tls
+from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.errors import RefusedError, VimUnavailableError
 
 pytestmark = pytest.mark.anyio
@@ -283,3 +290,29 @@ async def test_a_certificate_that_cannot_be_read_is_refused(keystone: Keystone, 
     with pytest.raises((RefusedError, VimUnavailableError), match=r"certificate|CA|bundle"):
         await missing.login()
     await missing.close()
+
+
+def test_who_shows_a_certificate_of_its_own_shows_it_to_the_services_too(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "watcher")])
+    until = datetime.now(UTC) + timedelta(days=1)
+    certificate = x509.CertificateBuilder(name, name, key.public_key(), 1, datetime.now(UTC), until).sign(key, SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    both, alone = tmp_path / "both.pem", tmp_path / "key.pem"
+    both.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    alone.write_bytes(private)
+
+    checked_one = _tls(True, str(both))
+    unchecked = _tls(False, (str(both), str(alone)))
+
+    assert isinstance(checked_one, ssl.SSLContext)
+    assert isinstance(unchecked, ssl.SSLContext)
+    assert (checked_one.verify_mode, unchecked.verify_mode) == (ssl.CERT_REQUIRED, ssl.CERT_NONE)
+
+
+async def test_a_driver_that_was_never_asked_closes_as_well(keystone: Keystone) -> None:
+    vim = OpenStackVim.from_options("lab", {"auth": auth_of(keystone)}, lambda: 0)
+
+    await vim.close()
+
+    assert keystone.logins == 0

@@ -423,6 +423,17 @@ async def test_readers_share_one_watch() -> None:
     await vim.close()
 
 
+async def test_without_a_bus_nobody_tells() -> None:
+    nobody = NoHints()
+
+    assert await nobody.check() == "no bus is configured"
+    listening = asyncio.ensure_future(anext(nobody.listen()))
+    await asyncio.sleep(0)
+    assert not listening.done()
+    listening.cancel()
+    await nobody.close()
+
+
 # Checks
 
 
@@ -471,6 +482,28 @@ async def test_a_check_of_a_cloud_that_lacks_things_says_so() -> None:
 
     assert set(bad) == {"compute services", "aggregates", "data plane status of ports"}
     assert "try again" in bad["aggregates"].advice
+
+
+async def test_a_check_of_a_nova_that_hides_things_says_which_policy() -> None:
+    cloud = CloudPlayer(servers=0)
+    cloud.add_server("s1", host="host-1")
+    del cloud.servers["s1"]["OS-EXT-SRV-ATTR:host"]
+    cloud._is_wanted = lambda server, query: True  # type: ignore[method-assign]
+    cloud._shown = lambda server: server  # type: ignore[method-assign]
+    cloud.faults["PUT /os-services"] = [lambda: cloud.answer({"badRequest": {"message": "no such id"}}, 400)]
+
+    report = await check(cloud.vim())
+
+    bad = {item.what: item for item in report.items if not item.ok}
+    assert set(bad) == {"hosts of servers"}
+    assert "os-extended-server-attributes" in bad["hosts of servers"].advice
+
+
+async def test_a_check_of_an_empty_cloud_has_nothing_to_look_at() -> None:
+    report = await check(CloudPlayer(servers=0).vim())
+
+    assert report.ok
+    assert "there is no server to look at" in {item.detail for item in report.items}
 
 
 async def test_a_check_of_a_cloud_that_cannot_be_logged_in_to_ends_there() -> None:
