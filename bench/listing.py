@@ -34,8 +34,8 @@ import aiohttp
 import uvloop
 from _figures import finish, note, options, show, show_machine, spread, table
 from _start import ROOT
-from nfvigil.controller.vims.openstack.vim import OpenStackVim
 
+from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.inspector.resource_map import ResourceMap
 
 HOSTS, SERVERS, PORTS, PROJECTS = 1000, 100, 2, 50

@@ -12,7 +12,7 @@ from cloud_player import CloudPlayer, IdentityPlayer, new_action, raising
 
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.openstack.checking import check
-from nfvigil.controller.vims.openstack.hinting import Hint, NoHints
+from nfvigil.controller.vims.openstack.hints import Hint, NoHints
 from nfvigil.controller.vims.openstack.options import checked
 from nfvigil.controller.vims.openstack.transport import Answer
 from nfvigil.controller.vims.openstack.vim import OpenStackVim

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from nfvigil.controller.vims.openstack.hinting import Hint
+from nfvigil.controller.vims.openstack.hints import Hint
 from nfvigil.errors import NfvigilError, NotFoundError
 from nfvigil.model.resource import CloudRecord, MapChange, key_of
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Self
 
+from nfvigil.controller.vims.openstack.amqp import open_session, reach
+from nfvigil.controller.vims.openstack.bus import Bus
+from nfvigil.controller.vims.openstack.bus_options import checked_bus
 from nfvigil.controller.vims.openstack.cinder import Cinder
 from nfvigil.controller.vims.openstack.client import Client, Identity
 from nfvigil.controller.vims.openstack.deeds import Deeds
-from nfvigil.controller.vims.openstack.hinting import Hints, NoHints
+from nfvigil.controller.vims.openstack.hints import Hints, NoHints
 from nfvigil.controller.vims.openstack.known import Known
 from nfvigil.controller.vims.openstack.listing import Listing
 from nfvigil.controller.vims.openstack.neutron import Neutron
@@ -70,7 +74,13 @@ class OpenStackVim:
     @classmethod
     def from_options(cls, name: str, options: Mapping[str, Any], clock: Callable[[], int]) -> Self:
         """RefusedError names every option that is unknown or wrong."""
-        return cls(name=name, options=checked(name, options), clock=clock)
+        given = checked(name, options)
+        hints: Hints = NoHints()
+        if given.bus is not None:
+            # One queue for each installation: two that shared it would take each other's messages.
+            bus = checked_bus(vim=name, node=socket.gethostname(), options=given.bus.reveal())
+            hints = Bus(options=bus, connect=open_session, reach=reach, clock=clock)
+        return cls(name=name, options=given, clock=clock, hints=hints)
 
     async def snapshot(self) -> Snapshot:
         return await self._listing.snapshot()

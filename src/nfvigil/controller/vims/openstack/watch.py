@@ -9,7 +9,7 @@ from contextlib import suppress
 import structlog
 
 from nfvigil.controller.feed import Feed, Reader
-from nfvigil.controller.vims.openstack.hinting import Hints
+from nfvigil.controller.vims.openstack.hints import Hints
 from nfvigil.controller.vims.openstack.known import Known
 from nfvigil.controller.vims.openstack.look_up import LookUp
 from nfvigil.controller.vims.openstack.nova import ServicesSeen

@@ -6,19 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+import msgspec
+
 from nfvigil.model.resource import Kind
 
 
-class Hint(Protocol):
-    """Nothing it says of the resource is believed: it is asked for."""
+class Hint(msgspec.Struct, frozen=True):
+    """``kind`` is server, port, host, volume or network; ``id`` as the cloud names it."""
 
-    @property
-    def kind(self) -> Kind:
-        """Server, port, host, volume or network."""
-
-    @property
-    def id(self) -> str:
-        """As the cloud names it."""
+    kind: Kind
+    id: str
 
 
 class Hints(Protocol):
