@@ -102,7 +102,7 @@ class RecoveryDesk:
             by=caller.name,
             project=caller.scope,
             origin=Origin.OPERATOR if caller.is_admin else Origin.OWNER,
-            params=dict(params),
+            params=_for_drivers(params),
             key=stable_id("instruction", caller.scope, caller.name, key) if key else "",
         )
         decision = self._pipeline.preview(event) if dry_run else await self._pipeline.ask(event)
@@ -166,6 +166,8 @@ class RecoveryDesk:
     async def define_recovery(self, caller: Identity, key: str, do: Mapping[str, Any]) -> RecoveryView:
         """What is to be done when a resource of the caller's is hit. ``do``: case -> {action, after_seconds}."""
         _check_recovery(do)
+        if caller.scope == "":  # It lacks its project, and what is the operator's is of none either.
+            raise NotFoundError("there is no such resource")
         project = self._project_of(key, caller.scope)
         await self._ask(internal.RECOVERY, key, by=caller.name, project=project, do=_plain(do))
         return self.recovery(key, caller.scope)
@@ -302,6 +304,11 @@ class RecoveryDesk:
 
 def _deed_id(event_id: int, kind: str, target: str) -> str:
     return stable_id("do", event_id, kind, target)
+
+
+def _for_drivers(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What people call ``host``, where to, is ``target`` to a VIM driver."""
+    return {"target" if name == "host" else name: value for name, value in params.items()}
 
 
 def _held(held: Mapping[str, Any]) -> dict[str, Any]:

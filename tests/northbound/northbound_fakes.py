@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from jsonschema import Draft202012Validator
+from northbound_recovery import FakeRecovery
 
 from nfvigil.controller.vims.failure import HEALTHY, Failure
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
@@ -511,6 +512,7 @@ PEOPLE = {
 class World:
     store: FakeStore
     desk: FakeDesk
+    recovery: FakeRecovery
     guard: Guard
     metrics: Metrics
     call: Client
@@ -529,6 +531,7 @@ def _shared_app() -> Any:
     store = FakeStore()
     return create_api(
         desk=FakeDesk(store),
+        recovery=FakeRecovery(RECORDS),
         store=store,
         guard=Guard(store=store, clock=lambda: NOW),
         clock=lambda: NOW,
@@ -548,12 +551,15 @@ def make_world(*, dev: bool = False, **more: Any) -> World:
     guard = Guard(store=store, clock=lambda: now[0], dev=dev)
     desk = FakeDesk(store)
     metrics = Metrics()
-    parts = {"desk": desk, "store": store, "guard": guard, "clock": lambda: now[0], "metrics": metrics}
-    parts["read_event"] = read_event
+    recovery = FakeRecovery(RECORDS)
+    parts = {"desk": desk, "recovery": recovery, "store": store, "guard": guard, "clock": lambda: now[0]}
+    parts |= {"metrics": metrics, "read_event": read_event}
     if more:
         app = create_api(**parts, **more)
     else:
         # To make an app takes a quarter of a second: the tests share one, each with parts of its own.
         app = _shared_app()
         app.state.parts = Parts(**parts, new_id=new_id)
-    return World(store=store, desk=desk, guard=guard, metrics=metrics, call=Client(app, tokens), now=now)
+    return World(
+        store=store, desk=desk, recovery=recovery, guard=guard, metrics=metrics, call=Client(app, tokens), now=now
+    )

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from northbound_fakes import NOW, PEOPLE, call, make_world
 
+from nfvigil.model.recovery import HoldView, RecoveryView
 from nfvigil.model.subscription import Subscription
 from nfvigil.northbound.auth import DEVELOPER, PREFIX, Guard, create_token, hash_of
 from nfvigil.northbound.openapi import describe
@@ -15,6 +16,7 @@ from nfvigil.northbound.openapi import describe
 pytestmark = pytest.mark.anyio
 
 SUBSCRIPTION = {"endpoints": [{"url": "http://consumer.example/a"}]}
+RECOVERY: dict[str, Any] = {"do": {"host_down": {"action": "evacuate", "after_seconds": 0}}}
 READ, WRITE, ADMIN = "read", "write", "admin"
 
 ROUTES: list[tuple[str, str, Any, str]] = [
@@ -46,6 +48,19 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/v1/resources/host/compute-1/impact", None, ADMIN),
     ("GET", "/v1/capacity", None, ADMIN),
     ("GET", "/v1/actions", None, READ),
+    ("POST", "/v1/instructions", {"action": "reboot", "target": "server/s-a"}, WRITE),
+    ("GET", "/v1/instructions", None, READ),
+    ("GET", "/v1/instructions/1-do-1", None, READ),
+    ("GET", "/v1/recovery", None, READ),
+    ("GET", "/v1/recovery/server/s-a", None, READ),
+    ("PUT", "/v1/recovery/server/s-a", RECOVERY, WRITE),
+    ("DELETE", "/v1/recovery/server/s-a", None, WRITE),
+    ("GET", "/v1/brakes", None, ADMIN),
+    ("PUT", "/v1/brakes/automation", {"on": False, "reason": "a storm"}, ADMIN),
+    ("PUT", "/v1/brakes/holds/cloud", {"reason": "a storm"}, ADMIN),
+    ("POST", "/v1/brakes/holds/held/release", {"reason": "it is over"}, ADMIN),
+    ("POST", "/v1/hosts/compute-1/confirm-off", {"reason": "I pulled its plugs"}, ADMIN),
+    ("GET", "/v1/hosts/compute-1/power", None, ADMIN),
     ("GET", "/v1/policies", None, ADMIN),
     ("GET", "/v1/policies/test", None, ADMIN),
     ("POST", "/v1/policies", {"text": "name: test"}, ADMIN),
@@ -69,6 +84,9 @@ def world_with_subscription(**more: Any) -> Any:
     world = make_world(**more)
     for id, project in (("s-a", "A"), ("s-b", "B"), ("s-admin", "")):
         world.store.subscribed[id] = Subscription(id=id, project=project, created_us=NOW)
+    for key, project in (("server/s-a", "A"), ("server/s-b", "B")):
+        world.recovery.defined[key] = RecoveryView(resource=key, project=project, by="x", set_us=NOW, do=RECOVERY["do"])
+    world.recovery.holds["held"] = HoldView(vim="held", since_us=NOW, by="nfvigil", text="3 hosts failed")
     return world
 
 
@@ -118,6 +136,13 @@ OTHERS = [
     ("GET", "/v1/subscriptions/s-b/deliveries", None),
     ("GET", "/v1/resources/server/s-b", None),
     ("GET", "/v1/resources/host/compute-1", None),
+    ("POST", "/v1/instructions", {"action": "reboot", "target": "server/s-b"}),
+    ("POST", "/v1/instructions?dry_run=true", {"action": "reboot", "target": "host/compute-1"}),
+    ("GET", "/v1/instructions/2-do-2", None),
+    ("GET", "/v1/recovery/server/s-b", None),
+    ("PUT", "/v1/recovery/server/s-b", RECOVERY),
+    ("PUT", "/v1/recovery/project/B", RECOVERY),
+    ("DELETE", "/v1/recovery/server/s-b", None),
 ]
 
 
@@ -131,13 +156,23 @@ async def test_what_is_anothers_looks_as_if_it_were_not_there(method: str, addre
     # Word for word what is said of a thing that nobody has.
     nobodys = address.replace("b-1", "no-1").replace("s-b", "no-1").replace("s-admin", "no-1").replace("f-1", "no-1")
     nobodys = nobodys.replace("host-alarm", "no-1").replace("for-admin", "no-1").replace("compute-1", "no-1")
+    nobodys = nobodys.replace("2-do-2", "2-do-9").replace("project/B", "project/no-1")
+    if body and "target" in body:
+        body = body | {"target": "server/no-1"}
     assert answer.body == (await world.call(method, nobodys, body, by="member-a")).body
 
 
 async def test_lists_hold_only_what_is_the_projects_own() -> None:
     world = world_with_subscription()
 
-    for address in ("/v1/alarms?state=all", "/v1/alarms?changed_after=0", "/v1/subscriptions", "/v1/actions"):
+    for address in (
+        "/v1/alarms?state=all",
+        "/v1/alarms?changed_after=0",
+        "/v1/subscriptions",
+        "/v1/actions",
+        "/v1/instructions",
+        "/v1/recovery",
+    ):
         shown = (await world.call("GET", address, by="member-a")).json["items"]
         assert {one.get("project_id", one.get("project")) for one in shown} == {"A"}, address
     servers = (await world.call("GET", "/v1/resources?kind=server", by="member-a")).json["items"]
@@ -145,7 +180,17 @@ async def test_lists_hold_only_what_is_the_projects_own() -> None:
     assert (await world.call("GET", "/v1/resources?kind=host", by="member-a")).json["items"] == []
 
 
-@pytest.mark.parametrize("address", ["/v1/alarms", "/v1/subscriptions", "/v1/actions", "/v1/resources?kind=server"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/v1/alarms",
+        "/v1/subscriptions",
+        "/v1/actions",
+        "/v1/resources?kind=server",
+        "/v1/instructions",
+        "/v1/recovery",
+    ],
+)
 async def test_a_token_that_lacks_its_project_sees_nothing_rather_than_all(address: str) -> None:
     answer = await world_with_subscription().call("GET", address, by="member-nowhere")
 
@@ -162,6 +207,9 @@ async def test_a_token_that_lacks_its_project_sees_nothing_rather_than_all(addre
         "/v1/faults/a-1/profile",
         "/v1/resources?kind=server",
         "/v1/resources/server/s-a",
+        "/v1/instructions",
+        "/v1/instructions/3-do-3",
+        "/v1/recovery",
     ],
 )
 async def test_a_project_reads_no_name_of_a_host_and_no_id_of_the_root_cause(address: str) -> None:

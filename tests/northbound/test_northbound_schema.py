@@ -46,6 +46,7 @@ def address(world: World) -> Iterator[str]:
     parts = world.call.parts
     app = create_api(
         desk=parts.desk,
+        recovery=parts.recovery,
         store=parts.store,
         guard=parts.guard,
         clock=parts.clock,

@@ -69,6 +69,7 @@ async def ask(store: Store) -> Client:
     client = Client(world.call.app, tokens)
     client.parts = Parts(
         desk=FakeDesk(world.store),
+        recovery=world.recovery,
         store=store,
         guard=Guard(store=store, clock=lambda: NOW),
         clock=lambda: NOW + 10_000_000,

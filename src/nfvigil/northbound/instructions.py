@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Header, Path, Response
 from fastapi import Query as QueryParameters
-from pydantic import Field, StrictBool, StrictFloat, StrictInt
+from pydantic import Field, WithJsonSchema
 
 from nfvigil.errors import FieldError, RefusedError
-from nfvigil.model.action import Action, ActionState, Origin
+from nfvigil.model.action import OWNERS_DEEDS, Action, ActionKind, ActionState, Origin
 from nfvigil.model.times import iso, iso_or_none
 from nfvigil.northbound.etags import answer
-from nfvigil.northbound.fields import VISIBLE, Body, Flag, MaybeText, Query, Shape, Text
+from nfvigil.northbound.fields import VISIBLE, Body, Flag, Number, Query, Shape, Switch, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_readers, for_writers, problems
 from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have, note
@@ -22,25 +22,26 @@ from nfvigil.store.event_records import action_marker
 read = for_readers("instructions")
 write = for_writers("instructions")
 
-Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=VISIBLE)]
 InstructionId = Annotated[str, Path(max_length=100, pattern=VISIBLE)]
+Deed = Annotated[Text, WithJsonSchema({"type": "string", "enum": [*OWNERS_DEEDS, ActionKind.FENCE]})]
+"""Who may ask for which is the desk's to say."""
+
+
+class ParamsBody(Body):
+    """What the deed is to be done with. ``host`` (where to) and ``override_brakes`` are for administrators."""
+
+    type: Literal["SOFT", "HARD"] | None = None
+    image: Text | None = None
+    confirm: Switch | None = None
+    seconds: Annotated[Number, Field(ge=10, le=86_400)] | None = None
+    host: Text | None = None
+    override_brakes: Switch | None = None
 
 
 class InstructionBody(Body):
-    action: Text
-    """``reboot``, ``start``, ``stop``, ``live_migrate``, ``migrate``, ``confirm_resize``, ``revert_resize``,
-    ``evacuate``, ``rebuild``, ``delete``; for administrators also ``fence``."""
-    target: Text
-    """``server/<id>``; for ``fence``, ``host/<name>``."""
-    params: Annotated[
-        dict[Text, StrictBool | StrictInt | StrictFloat | MaybeText],
-        Field(
-            default_factory=dict,
-            max_length=20,
-            description="`type` (SOFT, HARD), `image`, `confirm`, `seconds`; for administrators `host`,"
-            " `override_brakes`.",
-        ),
-    ]
+    action: Annotated[Deed, Field(description="`fence` is for administrators.")]
+    target: Annotated[Text, Field(description="`server/<id>`; for `fence`, `host/<name>`.")]
+    params: ParamsBody = ParamsBody()
 
 
 class InstructionShape(Shape):
@@ -81,21 +82,33 @@ def view(action: Action, project: str | None) -> dict[str, Any]:
     }
 
 
+TAKEN: dict[int | str, dict[str, Any]] = {
+    200: {"model": InstructionShape, "description": "A dry run: what would be planned."},
+    202: {"headers": {"Location": {"schema": {"type": "string"}}}},
+}
+
+
 @write.post(
-    "/v1/instructions", status_code=202, response_model=InstructionShape, responses=problems(404, 409) | OF_A_BODY
+    "/v1/instructions",
+    status_code=202,
+    response_model=InstructionShape,
+    responses=problems(404, 409) | OF_A_BODY | TAKEN,
 )
 async def instruct(
     parts: Have,
     caller: Caller,
     body: InstructionBody,
     parameters: Annotated[DryRunQuery, QueryParameters()],
-    idempotency_key: Key | None = None,
+    idempotency_key: Annotated[
+        Text | None, Header(description="The same key with the same body is one instruction, however often sent.")
+    ] = None,
 ) -> Response:
     """Have something done. It is written down when this answers; how it goes is under ``Location``."""
     if not caller.is_admin and not caller.scope:
         raise RefusedError("nothing is yours", [FieldError("token", "speaks for no project")])
+    params = body.params.model_dump(exclude_none=True)
     action = await parts.recovery.instruct(
-        caller, body.action, body.target, body.params, key=idempotency_key or "", dry_run=parameters.dry_run
+        caller, body.action, body.target, params, key=idempotency_key or "", dry_run=parameters.dry_run
     )
     if parameters.dry_run:
         return answer(view(action, caller.scope))

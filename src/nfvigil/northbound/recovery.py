@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Path, Response
 from fastapi import Query as QueryParameters
-from pydantic import Field, StrictFloat, StrictInt
+from pydantic import Field, WithJsonSchema
 
+from nfvigil.inspector.deeds import DEEDS_FOR, Case
 from nfvigil.model.recovery import RecoveryView
+from nfvigil.model.resource import key_of
 from nfvigil.model.times import iso
 from nfvigil.northbound.etags import answer
-from nfvigil.northbound.fields import VISIBLE, Body, Shape, Text
+from nfvigil.northbound.fields import Body, Number, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_readers, for_writers, problems
 from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have, note
@@ -20,21 +23,36 @@ from nfvigil.northbound.shapes import Time
 read = for_readers("recovery")
 write = for_writers("recovery")
 
-ResourceKey = Annotated[
-    str,
-    Path(max_length=300, pattern=VISIBLE, description="`server/<id>`, `group/<id>` or `project/<id>`."),
-]
+ResourceId = Annotated[Text, Path(description="Its id.")]
+
+
+class CoveredKind(StrEnum):
+    """What a recovery may be defined for."""
+
+    SERVER = "server"
+    GROUP = "group"
+    PROJECT = "project"
+
+
+CaseName = Annotated[Text, WithJsonSchema({"type": "string", "enum": list(Case)})]
+DeedName = Annotated[Text, WithJsonSchema({"type": "string", "enum": sorted(set().union(*DEEDS_FOR.values()))})]
 
 
 class WantedBody(Body):
-    action: Text
-    after_seconds: Annotated[StrictInt | StrictFloat, Field(ge=0, le=86_400)] = 0
+    action: DeedName
+    after_seconds: Annotated[Number, Field(ge=0, le=86_400, description="How long to wait first.")] = 0.0
 
 
 class RecoveryBody(Body):
-    """What to do, by case: ``host_down``, ``host_degraded``, ``server_failed``."""
-
-    do: Annotated[dict[Text, WantedBody], Field(min_length=1, max_length=10)]
+    do: Annotated[
+        dict[CaseName, WantedBody],
+        Field(
+            min_length=1,
+            max_length=10,
+            description="What to do, by case. "
+            + "; ".join(f"`{case}`: {', '.join(sorted(deeds))}" for case, deeds in DEEDS_FOR.items()),
+        ),
+    ]
 
 
 class WantedShape(Shape):
@@ -67,26 +85,30 @@ async def list_recoveries(parts: Have, caller: Caller, parameters: Annotated[Pag
     return answer(await page(found, parameters.limit, lambda one: one.resource, view))
 
 
-@read.get("/v1/recovery/{resource:path}", response_model=RecoveryShape, responses=problems(404))
-async def show_recovery(parts: Have, caller: Caller, resource: ResourceKey) -> Response:
+@read.get("/v1/recovery/{kind}/{resource_id}", response_model=RecoveryShape, responses=problems(404))
+async def show_recovery(parts: Have, caller: Caller, kind: CoveredKind, resource_id: ResourceId) -> Response:
     """What is defined for one resource."""
-    return answer(view(parts.recovery.recovery(resource, caller.scope)))
+    return answer(view(parts.recovery.recovery(key_of(kind, resource_id), caller.scope)))
 
 
-@write.put("/v1/recovery/{resource:path}", response_model=RecoveryShape, responses=problems(404) | OF_A_BODY)
-async def define_recovery(parts: Have, caller: Caller, resource: ResourceKey, body: RecoveryBody) -> Response:
+@write.put("/v1/recovery/{kind}/{resource_id}", response_model=RecoveryShape, responses=problems(404) | OF_A_BODY)
+async def define_recovery(
+    parts: Have, caller: Caller, kind: CoveredKind, resource_id: ResourceId, body: RecoveryBody
+) -> Response:
     """Define it, instead of what was defined for this resource before. A server's own goes before its group's, and
     that before the project's.
     """
+    resource = key_of(kind, resource_id)
     do = {case: wanted.model_dump() for case, wanted in body.do.items()}
     defined = await parts.recovery.define_recovery(caller, resource, do)
     await note(parts, caller, "defined recovery", resource)
     return answer(view(defined))
 
 
-@write.delete("/v1/recovery/{resource:path}", status_code=204, responses=problems(404))
-async def forget_recovery(parts: Have, caller: Caller, resource: ResourceKey) -> Response:
+@write.delete("/v1/recovery/{kind}/{resource_id}", status_code=204, responses=problems(404))
+async def forget_recovery(parts: Have, caller: Caller, kind: CoveredKind, resource_id: ResourceId) -> Response:
     """From now on nothing is done for it that nobody asks for."""
+    resource = key_of(kind, resource_id)
     await parts.recovery.forget_recovery(caller, resource)
     await note(parts, caller, "took recovery back", resource)
     return Response(None, 204)
