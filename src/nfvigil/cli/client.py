@@ -75,8 +75,14 @@ class Client:
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
         return self.ask("GET", path, parameters=parameters)
 
-    def post(self, path: str, body: Any = None, parameters: Mapping[str, Any] | None = None) -> Any:
-        return self.ask("POST", path, body=body, parameters=parameters)
+    def post(
+        self,
+        path: str,
+        body: Any = None,
+        parameters: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        return self.ask("POST", path, body=body, parameters=parameters, headers=headers)
 
     def put(self, path: str, body: Any = None) -> Any:
         return self.ask("PUT", path, body=body)
@@ -110,16 +116,19 @@ class Client:
         *,
         parameters: Mapping[str, Any] | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         accept: frozenset[int] = frozenset(),
     ) -> Any:
         """The answer as JSON knows it; None where it is empty. A status in ``accept`` is an answer like any other."""
-        status, headers, text = self._send(method, path + _query(parameters), body)
+        status, answered, text = self._send(method, path + _query(parameters), body, headers or {})
         if 200 <= status < 300 or status in accept:
-            return self._read(path, headers, text)
-        raise self._error(status, headers, text)
+            return self._read(path, answered, text)
+        raise self._error(status, answered, text)
 
-    def _send(self, method: str, target: str, body: Any) -> tuple[int, http.client.HTTPMessage, bytes]:
-        headers = {"Accept": "application/json"}
+    def _send(
+        self, method: str, target: str, body: Any, more: Mapping[str, str]
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        headers = {"Accept": "application/json", **more}
         if self._token:
             headers["X-Auth-Token"] = self._token
         data = None

@@ -50,9 +50,9 @@ def short(identifier: str | None) -> str:
     return (identifier or "")[:SHORT]
 
 
-def resource_path(key: str) -> str:
+def resource_path(key: str, under: str = "resources") -> str:
     """``host/compute-1`` -> ``/v1/resources/host/compute-1``."""
     kind, slash, name = key.partition("/")
     if not slash or not kind or not name:
         raise RefusedError("the resource is wrong", [FieldError("resource", "must be kind/id, such as host/compute-1")])
-    return place("v1", "resources", kind, name)
+    return place("v1", under, kind, name)

@@ -12,12 +12,16 @@ from typer.core import TyperGroup
 from nfvigil.cli import (
     actions,
     alarms,
+    brakes,
     capacity,
     database,
     demo,
     events,
+    hosts,
+    instructions,
     policies,
     profiles,
+    recovery,
     resources,
     serving,
     simulation,
@@ -122,12 +126,17 @@ app.command()(serving.serve)
 app.command()(demo.demo)
 app.command(epilog=EPILOG)(status.status)
 app.command(epilog=EPILOG)(capacity.capacity)
+app.command(epilog=EPILOG)(instructions.instruct)
 for name, group in {
     "event": events.app,
     "alarm": alarms.app,
     "subscription": subscriptions.app,
     "resource": resources.app,
     "action": actions.app,
+    "instruction": instructions.app,
+    "recovery": recovery.app,
+    "brakes": brakes.app,
+    "host": hosts.app,
     "policy": policies.app,
     "profile": profiles.app,
     "simulation": simulation.app,
