@@ -102,7 +102,7 @@ class RecoveryDesk:
             by=caller.name,
             project=caller.scope,
             origin=Origin.OPERATOR if caller.is_admin else Origin.OWNER,
-            params=_for_drivers(params),
+            params=dict(params),
             key=stable_id("instruction", caller.scope, caller.name, key) if key else "",
         )
         decision = self._pipeline.preview(event) if dry_run else await self._pipeline.ask(event)
@@ -304,11 +304,6 @@ class RecoveryDesk:
 
 def _deed_id(event_id: int, kind: str, target: str) -> str:
     return stable_id("do", event_id, kind, target)
-
-
-def _for_drivers(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What people call ``host``, where to, is ``target`` to a VIM driver."""
-    return {"target" if name == "host" else name: value for name, value in params.items()}
 
 
 def _held(held: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from nfvigil.controller.lane import Job, Lane
 from nfvigil.controller.order import Order
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.failure import Failure
-from nfvigil.errors import OverloadedError, RefusedError, StoreUnavailableError, VimUnavailableError
+from nfvigil.errors import NotYetError, OverloadedError, RefusedError, StoreUnavailableError, VimUnavailableError
 from nfvigil.model.action import RANK, Action, ActionState, Outcome
 from nfvigil.model.cloud_state import state_now
 
@@ -421,6 +421,31 @@ async def test_a_deed_that_may_have_had_effect_is_undone_even_if_it_was_refused(
         last = await reports.until_over([deed.id, undo.id])
 
     assert last[undo.id].state is ActionState.DONE
+
+
+async def test_a_deed_that_waits_for_somebody_is_planned_and_not_tried_each_time_it_is_asked_about() -> None:
+    asked, is_over = 0, False
+
+    async def fence(vim: Vim, action: Action) -> Outcome:
+        nonlocal asked
+        asked += 1
+        if is_over:
+            return Outcome(changed=True, text="off")
+        raise NotYetError("waits for an operator")
+
+    reports = Reports()
+    fenced = new_action("fence", "host/compute-1")
+    async with running(Told(), reports, plugins={"fence": fence}) as controller:
+        controller.offer([fenced])
+        for number in range(1, 4):
+            await until(lambda: fenced.id in reports.last and asked >= number and controller.held == 1)  # noqa: B023
+            waits = reports.last[fenced.id]
+            assert (waits.state, waits.attempts, waits.result) == (ActionState.PLANNED, 0, "waits for an operator")
+            controller.reconsider()
+        is_over = True
+        await until(lambda: reports.last[fenced.id].state.is_over)
+
+    assert reports.last[fenced.id].attempts == 1
 
 
 async def test_closing_lets_calls_end_and_reports_them_but_begins_nothing_new() -> None:

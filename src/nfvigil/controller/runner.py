@@ -290,6 +290,7 @@ class Controller:
             self._finish(job, ActionState.FAILED, f"refused: {error}")
         except NotYetError as error:
             job.tries -= 1
+            job.action = action  # it was no try: one that waits for an operator is not tried every second
             word = "waits"
             self._hold(job, str(error))
         except (UnavailableError, OSError) as error:
