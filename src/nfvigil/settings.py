@@ -107,9 +107,9 @@ class BrakesSettings(Section):
     """What keeps automatic recovery from doing harm: see the how-to on brakes."""
 
     witnesses: Annotated[int, Field(ge=1, le=10)] = 2
-    """Independent channels that must agree before anything destructive."""
-    channels: dict[str, list[str]] = {}
-    """Channel -> globs of the monitors that look through it. All that no channel names are one."""
+    """Independent ones that must agree before anything destructive. What came by one path is one witness."""
+    paths: dict[str, list[str]] = {}
+    """Path -> globs of the monitors that see by it: a network, a BMC, an agent. All that none names are one path."""
     share: Annotated[float, Field(ge=0, le=1)] = 0.10
     """Of an aggregate's hosts, so many may be fenced or evacuated at a time; one always may."""
     host_every_seconds: Annotated[float, Field(ge=0, le=86400)] = 10

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from nfvigil.brakes.limits import DESTRUCTIVE, OPERATOR, VIM, Limits, channels_of
+from nfvigil.brakes.limits import DESTRUCTIVE, OPERATOR, VIM, Limits, paths_of
 from nfvigil.model.action import Action, ActionKind, Origin, is_state
 from nfvigil.model.permit import Go, Permit, Refuse, Wait
 from nfvigil.model.times import SECOND
@@ -160,14 +160,14 @@ class Gate:
 
     def _missing_witness(self, action: Action, key: str) -> str:
         found = self._situation.witnesses(key)
-        channels = channels_of(found.monitors, self._limits.channels)
+        paths = paths_of(found.monitors, self._limits.paths)
         if found.vim_agrees:
-            channels.add(VIM)
+            paths.add(VIM)
         if action.origin is Origin.OPERATOR:
-            channels.add(OPERATOR)
-        if len(channels) >= self._limits.witnesses:
+            paths.add(OPERATOR)
+        if len(paths) >= self._limits.witnesses:
             return ""
-        seen = ", ".join(sorted(channels)) or "nobody"
+        seen = ", ".join(sorted(paths)) or "nobody"
         return f"waits for another witness: {self._limits.witnesses} independent ones are needed, so far {seen}"
 
     def _paced(self, action: Action, host: str, now_us: int) -> Permit:

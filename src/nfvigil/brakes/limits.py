@@ -15,18 +15,18 @@ DESTRUCTIVE = frozenset(
 """What can harm a server that is well. States are restored when they were wrong; these are not."""
 
 MONITORS = "monitors"
-"""The channel of all monitors that no other one names: together they are one witness."""
+"""The path of all monitors that no other one names: together they are one witness."""
 VIM = "vim"
-"""The channel of the cloud itself: its own heartbeat, or its own word on a server."""
+"""The path of the cloud itself: its own heartbeat, or its own word on a server."""
 OPERATOR = "operator"
-"""The channel of a person: an administrator who instructs has looked."""
+"""The path of a person: an administrator who instructs has looked."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much may be done at once, and what counts as a mass failure."""
 
     witnesses: int = 2
-    """Independent channels that must agree before a destructive step."""
+    """Independent ones that must agree before a destructive step: what came by one path is one witness."""
     share: float = 0.10
     """Of an aggregate's hosts, so many may be fenced or evacuated at a time; one always may."""
     host_every_seconds: float = 10.0
@@ -39,17 +39,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What has waited longer is given up."""
     hold_states: bool = False
     """Whether a HOLD also holds back the states that are restored later (force-down, error, data plane)."""
-    channels: Mapping[str, Sequence[str]] = {}
-    """Channel -> globs of the monitors that look through it."""
+    paths: Mapping[str, Sequence[str]] = {}
+    """Path -> globs of the monitors that see by it."""
 
 
-def channel_of(monitor: str, channels: Mapping[str, Sequence[str]]) -> str:
-    """The channel that a monitor looks through. Those that nobody assigned may all share one path: they are one."""
-    for channel, patterns in channels.items():
+def path_of(monitor: str, paths: Mapping[str, Sequence[str]]) -> str:
+    """The path by which a monitor sees. Those that nobody assigned may all share one: they are one witness."""
+    for path, patterns in paths.items():
         if any(fnmatchcase(monitor, pattern) for pattern in patterns):
-            return channel
+            return path
     return MONITORS
 
 
-def channels_of(monitors: Iterable[str], channels: Mapping[str, Sequence[str]]) -> set[str]:
-    return {channel_of(monitor, channels) for monitor in monitors}
+def paths_of(monitors: Iterable[str], paths: Mapping[str, Sequence[str]]) -> set[str]:
+    return {path_of(monitor, paths) for monitor in monitors}
