@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from nfvigil.controller.fencing.fence import Fence
+from nfvigil.controller.fencing.fence import Fence, Power
 from nfvigil.controller.fencing.fencer import OPERATOR
 from nfvigil.controller.fencing.proof import Proof
-from nfvigil.errors import ConflictError, FieldError, ForbiddenError, NotFoundError, RefusedError
+from nfvigil.errors import ConflictError, FenceUnavailableError, FieldError, ForbiddenError, NotFoundError, RefusedError
 from nfvigil.inspector import internal
 from nfvigil.inspector.deeds import DEEDS_FOR, Case
 from nfvigil.inspector.state import ASKED, AUTOMATION_OFF, HOLD, PROOF, RECOVERY, State
@@ -248,8 +248,16 @@ class RecoveryDesk:
         await self._store.audit(by, f"automatic actions switched {'on' if on else 'off'}", "all VIMs", text)
 
     async def confirm_off(self, host: str, *, by: str, text: str) -> ProofView:
-        """An operator says that a host is off, and will stay so: as good as a fence's proof."""
-        key, _ = self._known_host(host)
+        """An operator says that a host is off, and will stay so: as good as a fence's proof. ConflictError where its
+        BMC says right now that it is on: nobody is believed against that.
+        """
+        key, record = self._known_host(host)
+        try:
+            power = await self._fence_for(record.vim, split_key(key)[1]).power()
+        except (FenceUnavailableError, RefusedError):
+            power = None  # none that we can ask, or none that answers: it is the operator's to know
+        if power is Power.ON:
+            raise ConflictError(f"{split_key(key)[1]} is on, says its BMC")
         now_us = self._pipeline.now()
         proof = Proof(host=split_key(key)[1], driver=OPERATOR, at_us=now_us, reads=0, was_off_already=True)
         await self.prove(key, proof, by=by)

@@ -12,6 +12,11 @@ from test_cli_core import Cli, end, free_port, start, wait_for
 from nfvigil.cli.instructions import read_params, short_id
 from nfvigil.errors import RefusedError
 
+FENCES = """\
+fences:
+  "*": {driver: simulated}
+  compute-2: {driver: manual}
+"""
 SETTINGS = """\
 [[vims]]
 name = "lab"
@@ -37,7 +42,8 @@ def server(number: int) -> str:
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("service")
     chosen, log, config = free_port(), folder / "service.log", folder / "nfvigil.toml"
-    config.write_text(SETTINGS)
+    (folder / "fences.yaml").write_text(FENCES)
+    config.write_text(f'fences = "{folder}/fences.yaml"\n{SETTINGS}')
     words = ["--dev", "--config", str(config), "--database", f"sqlite:///{folder}/nfvigil.db"]
     process = start(words, chosen, log)
     yield chosen
@@ -89,10 +95,10 @@ def test_what_is_not_over_in_time_ends_with_1_and_goes_on(cli: Cli) -> None:
 
 
 def test_a_dry_run_and_a_key_ask_for_nothing_twice(cli: Cli) -> None:
-    before = cli.json("instruction", "list")
+    before = [one["id"] for one in cli.json("instruction", "list")]
     dry = cli("instruct", "stop", server(7), "--dry-run", "--wait")
     assert dry.stdout == f"would be planned: stop server/{server(7)}\n"
-    assert cli.json("instruction", "list") == before
+    assert [one["id"] for one in cli.json("instruction", "list")] == before
 
     first = cli.json("instruct", "reboot", server(7), "--key", "ticket-1")
     assert cli.json("instruct", "reboot", server(7), "--key", "ticket-1")["id"] == first["id"]
@@ -206,3 +212,4 @@ def test_what_waits_for_a_second_witness_says_so_until_an_operator_confirms_that
     wait_for(lambda: gone in cli("action", "list", "--state", "done").stdout, "the evacuation")
     assert "operator" in cli("brakes", "show").stdout
     cli("host", "confirm-off", "nowhere", "--reason", "x", "--yes", code=4)
+    assert "says its BMC" in cli("host", "confirm-off", "compute-1", "--reason", "x", "--yes", code=1).stderr

@@ -409,6 +409,8 @@ def test_the_kill_switch_is_an_alarm_and_holds_over_a_restart(tmp_path: Path) ->
 def test_an_operator_confirms_that_a_host_is_off_by_any_of_its_names(tmp_path: Path) -> None:
     async def story(call: Client) -> None:
         assert (await call("GET", "/v1/hosts/compute-2/power")).json == {"host": "compute-2", "power": "on"}
+        on = await call("POST", "/v1/hosts/compute-2/confirm-off", {"reason": "unplugged, I think"})
+        assert (on.status, on.problem["detail"]) == (409, "compute-2 is on, says its BMC")
         await call("POST", "/v1/simulation/hosts/compute-2", {"power": "off"})
         assert (await call("GET", "/v1/hosts/compute-2/power")).json["power"] == "off"
         for address in ("/v1/hosts/nowhere/power",):

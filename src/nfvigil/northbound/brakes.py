@@ -119,9 +119,11 @@ async def release(parts: Have, caller: Caller, vim: Vim, body: ReasonBody) -> Re
     return answer(view(parts.recovery.brakes()))
 
 
-@administer.post("/v1/hosts/{host}/confirm-off", response_model=ProofShape, responses=problems(404) | OF_A_BODY)
+@administer.post("/v1/hosts/{host}/confirm-off", response_model=ProofShape, responses=problems(404, 409) | OF_A_BODY)
 async def confirm_off(parts: Have, caller: Caller, host: HostName, body: ReasonBody) -> Response:
-    """Say that a host is off and will stay so: what was on it may be started elsewhere."""
+    """Say that a host is off and will stay so: what was on it may be started elsewhere. Refused if its BMC answers that
+    it is on.
+    """
     return answer(_proof(await parts.recovery.confirm_off(host, by=caller.name, text=body.reason)))
 
 
