@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from nfvigil.inspector.own_faults import OWN_FAULTS
 from nfvigil.inspector.policy import CascadeRule, EventRule, Rule, fits
 from nfvigil.inspector.reading import read_policy
 from nfvigil.model.alarm import Audience
@@ -37,6 +38,16 @@ alarms say when they are expected, and nothing is changed in the cloud.
 HEADS = (
     "| Fault | What it is | Severity | The resource is | Probable cause | The owner should | The administrator should |"
 )
+OWN = """\
+
+## NFVigil's own footing
+
+Every policy has these without naming them. They are told to administrators, change no resource's state and end by
+themselves, except where somebody has to say so.
+
+| Fault | What it is | Severity | Probable cause | The administrator should |
+|---|---|---|---|---|
+"""
 RULES = """\
 ## What the events do
 
@@ -77,6 +88,11 @@ def render() -> str:
                 f"| `{name}` | {fault.title} | {severity} | {fault.resource_state} | {fault.probable_cause} "
                 f"| {fault.recommended_action} | {fault.repair} |\n"
             )
+    parts.append(OWN)
+    parts += [
+        f"| `{name}` | {fault.title} | {fault.severity} | {fault.probable_cause} | {fault.repair} |\n"
+        for name, fault in OWN_FAULTS.items()
+    ]
     parts += ["\n", RULES, *map(event_row, policy.event_rules), CASCADES, *map(cascade_row, policy.cascade_rules)]
     return "".join(parts)
 
