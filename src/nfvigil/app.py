@@ -33,6 +33,7 @@ from nfvigil.inspector.policy import CompiledPolicy, Policy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import RESTORING, State
+from nfvigil.lookout import LookOut
 from nfvigil.model.action import Action, ActionKind, ActionState, is_state
 from nfvigil.model.alarm import AlarmState
 from nfvigil.model.answers import CapacityBy, Health
@@ -100,6 +101,7 @@ class Service:
         heartbeats: Heartbeats,
         inventory: Inventory,
         outages: OutageWatch,
+        look_out: LookOut,
         retention: Retention,
         app: Any,
         undecided: list[Event],
@@ -112,6 +114,7 @@ class Service:
         self.heartbeats = heartbeats
         self.inventory = inventory
         self.outages = outages
+        self.look_out = look_out
         self.retention = retention
         self.app = app
         self.undecided = undecided
@@ -126,6 +129,8 @@ class Service:
                 async with asyncio.timeout(MAP_WAIT_SECONDS):
                     await self.inventory.ready.wait()
             _settle_memory()
+            # With the map: whether it was a mass failure hangs on how many hosts a zone has.
+            self.look_out.resume(self.pipeline.state)
             # What is left comes first: what is decided now is for the same endpoints and VIM states, and after it.
             await self._resume()
             rest.append(group.create_task(self.pipeline.run(), name="pipeline"))
@@ -248,7 +253,6 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
         for subscription in await store.subscriptions():
             heartbeats.put(subscription)
-        recovery.look_out.resume(left.state)
         desk = Desk(
             pipeline=pipeline,
             store=store,
@@ -288,6 +292,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             heartbeats=heartbeats,
             inventory=inventory,
             outages=recovery.watch,
+            look_out=recovery.look_out,
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             app=app,
             undecided=left.undecided,

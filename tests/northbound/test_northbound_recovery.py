@@ -9,7 +9,8 @@ from typing import Any
 
 from northbound_fakes import Answer, Client
 
-from nfvigil.app import open_service
+from nfvigil.app import Service, open_service
+from nfvigil.errors import UnavailableError
 from nfvigil.model.identity import Role
 from nfvigil.northbound.auth import create_token
 from nfvigil.settings import Settings
@@ -32,7 +33,7 @@ BRAKES = {"witnesses": 1, "host_every_seconds": 0, "outage_hosts": 3, "outage_sh
 Story = Callable[[Client], Awaitable[None]]
 
 
-def tell(tmp_path: Path, story: Story, **more: Any) -> None:
+def tell(tmp_path: Path, story: Story, prepare: Callable[[Service], None] = lambda _service: None, **more: Any) -> None:
     """Run a service around the story, without a socket."""
     settings = Settings.model_validate(
         {"database_url": f"sqlite:///{tmp_path}/n.db", "vims": [CLOUD], "brakes": BRAKES} | more
@@ -40,6 +41,7 @@ def tell(tmp_path: Path, story: Story, **more: Any) -> None:
 
     async def run() -> None:
         async with open_service(settings) as service:
+            prepare(service)
             tokens = {}
             for name, (project, role) in PEOPLE.items():
                 tokens[name], hashed = create_token()
@@ -386,6 +388,29 @@ def test_a_hold_stops_evacuations_until_it_is_released(tmp_path: Path) -> None:
         assert (await ended(call, asked))["state"] == "done"
 
     tell(tmp_path, story)
+
+
+def test_a_hold_that_was_not_kept_yet_when_we_died_is_called_again_at_the_start(tmp_path: Path) -> None:
+    def forget_holds(service: Service) -> None:
+        async def keep(vim: str, reason: str, hosts: tuple[str, ...]) -> None:
+            raise UnavailableError("the disk is full")
+
+        service.outages._keep = keep
+
+    async def story(call: Client) -> None:
+        for host in ("compute-1", "compute-3"):
+            await kill(call, host)
+        assert (await call("GET", "/v1/brakes")).json["holds"] == []
+
+    async def second(call: Client) -> None:
+        async def held() -> Any:
+            return (await call("GET", "/v1/brakes")).json["holds"]
+
+        found = await until(held, "the HOLD is kept")
+        assert found[0]["text"] == "2 of 2 hosts of zone zone-1 failed within 60 s"
+
+    tell(tmp_path, story, forget_holds)
+    tell(tmp_path, second)
 
 
 def test_the_kill_switch_is_an_alarm_and_holds_over_a_restart(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ rules:
     mark: [server_error]
 """
 BY_ITSELF = ", do: [{evacuate: servers}]"
-CHANNELS = {"net": ["ping*"], "oob": ["bmc"]}
+PATHS = {"net": ["ping*"], "oob": ["bmc"]}
 
 
 def clock() -> int:
@@ -143,7 +143,7 @@ class World:
         self.sim = SimulatedVim.from_options("sim", options, clock)
         self.vim = WatchedVim(self, self.sim)
         self.switches = SimulatedFences(power=self.sim.is_powered, switch=self._switch_off)
-        self.settings = Settings.model_validate({"brakes": {"channels": CHANNELS, **(brakes or {})}})
+        self.settings = Settings.model_validate({"brakes": {"paths": PATHS, **(brakes or {})}})
         self._fences = fences
         self._policy = CompiledPolicy(read_policy(policy, version=1))
         everybody = Subscription(id="all", mode=Mode.BOTH, endpoints=(Endpoint(id="e", url="http://127.0.0.1:1/"),))
@@ -266,7 +266,7 @@ class World:
             for word in fault.assertions
         }
         found = {
-            name for name, globs in CHANNELS.items() if any(w.startswith(g.rstrip("*")) for w in words for g in globs)
+            name for name, globs in PATHS.items() if any(w.startswith(g.rstrip("*")) for w in words for g in globs)
         }
         record = self.pipeline.map.get(f"host/{host}")
         if record is not None and not record.is_reporting:  # type: ignore[union-attr]

@@ -180,7 +180,10 @@ class Gate:
         if latest is not None and now_us - latest < gap_us:
             return Wait(f"waits: one host in {self._limits.host_every_seconds:g} s")
         gone = {*self._situation.fenced(action.vim), *self._begun}
-        for name, members in self._situation.groups(host).items():
+        groups = self._situation.groups(host)
+        if not groups:  # after a start the cloud may not have been read yet: nobody knows how many are a tenth
+            return Wait("waits: its host is not in the resource map")
+        for name, members in groups.items():
             most = max(1, int(self._limits.share * len(members)))
             others = [other for other in members if other in gone and other != host]
             if len(others) >= most:
