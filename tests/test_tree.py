@@ -13,10 +13,10 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("model", "yaml_nodes"),
+    ("model", "yaml_nodes", "sealing"),
     ("inspector", "controller", "brakes", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
-    ("settings", "desk", "recovery_desk", "situation"),
+    ("settings", "desk", "recovery_desk", "situation", "accounts"),
     ("retention", "lookout"),
     ("recovery_parts",),
     ("app",),
@@ -27,6 +27,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 The desk answers what is asked for beside events: it needs the pipeline, and northbound knows only its shape.
 So does the recovery desk, for what is done in the cloud. The situation is what the brakes look at: the inspector's
 state and the map, which they do not know themselves; the look-out tells them what was decided.
+Accounts of clouds come and go the same way.
+Whoever keeps a secret may seal it, the store as well as what stands above it: sealing knows errors only.
 Retention forgets with its help, by the settings.
 
 A new part of the package gets its place here in the change that adds it.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from nfvigil import settings
@@ -163,7 +163,7 @@ def _type(info: FieldInfo) -> str:
 
 
 def _name_of(annotation: Any) -> str:
-    names = {str: "text", bool: "true or false", int: "whole number", float: "number", Path: "path"}
+    names = {str: "text", bool: "true or false", int: "whole number", float: "number", Path: "path", SecretStr: "text"}
     if annotation in names:
         return names[annotation]
     arguments = [one for one in getattr(annotation, "__args__", ()) if one is not type(None)]
@@ -178,6 +178,8 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "must be set"
     value = info.get_default(call_default_factory=True)
+    if isinstance(value, SecretStr):
+        return "none"
     return "none" if value is None else f"`{json.dumps(value, default=str)}`"
 
 

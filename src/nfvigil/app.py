@@ -21,8 +21,10 @@ import uvicorn
 import uvloop
 
 from nfvigil import __version__
+from nfvigil.accounts.accounts import Accounts
+from nfvigil.accounts.vault import Vault, keys_of
 from nfvigil.brakes.watch import OutageWatch
-from nfvigil.controller.plugins import action_plugins, open_vim
+from nfvigil.controller.plugins import Drivers, action_plugins, open_vim
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
@@ -42,6 +44,7 @@ from nfvigil.model.ids import EventIds
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
+from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.northbound.api import create_api
 from nfvigil.northbound.auth import Guard
 from nfvigil.northbound.event_doors import event_paths
@@ -250,6 +253,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
         )
+        accounts = _accounts(store, settings, vims, controller, inventory, pipeline)
+        stack.push_async_callback(accounts.close)
+        await accounts.start()
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
         for subscription in await store.subscriptions():
             heartbeats.put(subscription)
@@ -262,7 +268,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             safety=tellers.safety,
             channels=tellers.channels,
             composer=tellers.composer,
-            health=_health(store, inventory, pipeline, tellers.dispatcher, controller),
+            health=_health(store, inventory, pipeline, tellers.dispatcher, controller, accounts),
             simulation=next((vim for vim in vims.values() if isinstance(vim, SimulatedVim)), None),
             clock=clock,
             extra_actions=frozenset(action_plugins()),
@@ -275,6 +281,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         app = create_api(
             desk=desk,
             recovery=recovery.desk,
+            vims=accounts,
             store=store,
             guard=guard,
             clock=clock,
@@ -382,6 +389,43 @@ def _controller(
             ActionKind.EVACUATE: recovery.fencer.evacuate,
         },
         observe=lambda kind, seconds, outcome: metrics.action(kind, outcome, seconds),
+    )
+
+
+def _accounts(
+    store: Store,
+    settings: Settings,
+    vims: Mapping[str, Vim],
+    controller: Controller,
+    inventory: Inventory,
+    pipeline: Pipeline,
+) -> Accounts:
+    keys = keys_of(
+        given=settings.secrets.keys.get_secret_value(),
+        key_file=settings.secrets.key_file,
+        database_url=settings.database_url,
+    )
+    if warning := keys.warning():
+        _log.warning(warning)
+    given = {
+        one.name: VimAccount(
+            name=one.name,
+            driver=one.driver,
+            options=one.options,
+            interval_seconds=one.interval_seconds,
+            source=Source.SETTINGS,
+        )
+        for one in settings.vims
+    }
+    return Accounts(
+        given={name: (account, vims[name]) for name, account in given.items()},
+        store=store,
+        vault=Vault(keys=keys, shelf=store),
+        drivers=Drivers(),
+        controller=controller,
+        inventory=inventory,
+        take_map=pipeline.take_map,
+        clock=clock,
     )
 
 
@@ -520,7 +564,12 @@ def _observe_delivery(metrics: Metrics) -> Callable[[Notification, Delivery], No
 
 
 def _health(
-    store: Store, inventory: Inventory, pipeline: Pipeline, dispatcher: Dispatcher, controller: Controller
+    store: Store,
+    inventory: Inventory,
+    pipeline: Pipeline,
+    dispatcher: Dispatcher,
+    controller: Controller,
+    accounts: Accounts,
 ) -> Callable[[], Any]:
     async def health() -> Health:
         reasons = []
@@ -529,14 +578,21 @@ def _health(
         except UnavailableError as error:
             reasons.append(f"store: {error}")
         vims = inventory.status()
+        # One that was just added, or with a wrong address, must not keep others' events from coming in.
         reasons.extend(
-            f"VIM {name}: {status.error or 'not read yet'}" for name, status in vims.items() if status.taken_us is None
+            f"VIM {name}: {status.error or 'not read yet'}"
+            for name, status in vims.items()
+            if status.taken_us is None and not accounts.was_added(name)
         )
         return Health(
             ready=not reasons,
             reasons=tuple(reasons),
             details={
-                "vims": {name: msgspec.to_builtins(status) for name, status in vims.items()},
+                "vims": {
+                    # What cannot be used at all is not watched, and no reason to be thought of as not ready.
+                    **{name: {"error": error} for name, error in accounts.troubles().items()},
+                    **{name: msgspec.to_builtins(status) for name, status in vims.items()},
+                },
                 "resources": pipeline.map.count(),
                 "events_undecided": pipeline.waiting,
                 "deliveries_queued": dispatcher.queued,

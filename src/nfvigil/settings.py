@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from nfvigil.errors import FieldError, SettingsError
 from nfvigil.model.action import OWNERS_DEEDS, ActionKind
@@ -155,6 +155,21 @@ class RetentionSettings(Section):
     interval_seconds: Seconds = 3600
 
 
+class SecretsSettings(Section):
+    """What the options of accounts of clouds are encrypted with in the database."""
+
+    key_file: Path | None = None
+    """One key a line, the newest first; made when it is first needed. Beside an SQLite database if left out."""
+    keys: SecretStr = SecretStr("")
+    """The keys themselves, the newest first, instead of a file: for the environment, not for a file of settings."""
+
+    @model_validator(mode="after")
+    def _are_in_one_place(self) -> Self:
+        if self.key_file is not None and self.keys.get_secret_value().strip():
+            raise ValueError("give key_file or keys, not both")
+        return self
+
+
 class Settings(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 12345
@@ -180,6 +195,7 @@ class Settings(Section):
     fences: Path | None = None
     """Which host is fenced by what: a YAML file."""
     retention: RetentionSettings = RetentionSettings()
+    secrets: SecretsSettings = SecretsSettings()
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_format: Annotated[str, Field(pattern="^(json|text)$")] = "text"
 

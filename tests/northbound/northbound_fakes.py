@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from jsonschema import Draft202012Validator
 from northbound_recovery import FakeRecovery
+from northbound_vims import FakeVims
 
 from nfvigil.controller.vims.failure import HEALTHY, Failure
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
@@ -513,6 +514,7 @@ class World:
     store: FakeStore
     desk: FakeDesk
     recovery: FakeRecovery
+    vims: FakeVims
     guard: Guard
     metrics: Metrics
     call: Client
@@ -532,6 +534,7 @@ def _shared_app() -> Any:
     return create_api(
         desk=FakeDesk(store),
         recovery=FakeRecovery(RECORDS),
+        vims=FakeVims(),
         store=store,
         guard=Guard(store=store, clock=lambda: NOW),
         clock=lambda: NOW,
@@ -550,10 +553,19 @@ def make_world(*, dev: bool = False, **more: Any) -> World:
         store.tokens[hashed] = TokenRecord(id=name, hash=hashed, name=name, project=project, role=role, created_us=NOW)
     guard = Guard(store=store, clock=lambda: now[0], dev=dev)
     desk = FakeDesk(store)
+    vims = FakeVims()
     metrics = Metrics()
     recovery = FakeRecovery(RECORDS)
-    parts = {"desk": desk, "recovery": recovery, "store": store, "guard": guard, "clock": lambda: now[0]}
-    parts |= {"metrics": metrics, "read_event": read_event}
+    parts: dict[str, Any] = {
+        "desk": desk,
+        "recovery": recovery,
+        "vims": vims,
+        "store": store,
+        "guard": guard,
+        "clock": lambda: now[0],
+        "metrics": metrics,
+        "read_event": read_event,
+    }
     if more:
         app = create_api(**parts, **more)
     else:
@@ -561,5 +573,12 @@ def make_world(*, dev: bool = False, **more: Any) -> World:
         app = _shared_app()
         app.state.parts = Parts(**parts, new_id=new_id)
     return World(
-        store=store, desk=desk, recovery=recovery, guard=guard, metrics=metrics, call=Client(app, tokens), now=now
+        store=store,
+        desk=desk,
+        recovery=recovery,
+        vims=vims,
+        guard=guard,
+        metrics=metrics,
+        call=Client(app, tokens),
+        now=now,
     )

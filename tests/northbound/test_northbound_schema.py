@@ -47,6 +47,7 @@ def address(world: World) -> Iterator[str]:
     app = create_api(
         desk=parts.desk,
         recovery=parts.recovery,
+        vims=parts.vims,
         store=parts.store,
         guard=parts.guard,
         clock=parts.clock,
@@ -64,6 +65,9 @@ OPERATIONS = [(method.upper(), path) for path, item in DOCUMENT["paths"].items()
 SEMANTIC = {
     "/v1/alarms": "a marker does not go with changed_after",
     "/v1/subscriptions": "which formats there are, and where nothing may be sent to, is the running service's",
+    "/v1/vims": "which drivers there are, and what they want to know, is theirs; a name is taken once",
+    "/v1/vims/check": "the same",
+    "/v1/vims/{name}": "options have a depth, and stars that stand for nothing are refused",
     "/v1/policies": "a policy is YAML in a text",
     "/v1/policies/dry-run": "so is the policy here, and an event may be of any form",
 }

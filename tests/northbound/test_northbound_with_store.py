@@ -70,6 +70,7 @@ async def ask(store: Store) -> Client:
     client.parts = Parts(
         desk=FakeDesk(world.store),
         recovery=world.recovery,
+        vims=world.vims,
         store=store,
         guard=Guard(store=store, clock=lambda: NOW),
         clock=lambda: NOW + 10_000_000,

@@ -87,6 +87,9 @@ class Client:
     def put(self, path: str, body: Any = None) -> Any:
         return self.ask("PUT", path, body=body)
 
+    def patch(self, path: str, body: Any) -> Any:
+        return self.ask("PATCH", path, body=body)
+
     def delete(self, path: str) -> Any:
         return self.ask("DELETE", path)
 

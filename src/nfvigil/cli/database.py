@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nfvigil.cli.database_access import database_url, on_store, run
+from nfvigil.cli.database_access import database_url, keys_in, on_store, run
 from nfvigil.cli.failures import Code
 from nfvigil.cli.moments import local, now_us, seconds_of
 from nfvigil.cli.options import ConfigOption, DatabaseOption, FormOption
@@ -62,6 +62,46 @@ def backup(
     """
     size = on_store(lambda store: store.backup(target), config=config, database=database, read_only=True)
     say(f"{target}: {size} bytes")
+
+
+@app.command("rotate-key")
+def rotate_key(
+    drop_old: Annotated[
+        bool,
+        typer.Option("--drop-old", help="Instead, forget all keys but the newest; on no running service's database."),
+    ] = False,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Make a new key for the secrets of VIM accounts, and encrypt them all with it. The service may be running.
+
+    The new key is in the key file before anything is encrypted with it, and the old ones stay until --drop-old, so
+    that it may be broken off at any time and run again. Keys in the variable NFVIGIL_SECRETS__KEYS are changed by you:
+    put the new one in front, start the service again, run this, then take the old ones out.
+
+    \b
+      nfvigil db rotate-key
+      nfvigil db rotate-key --drop-old
+    """
+    from nfvigil.accounts import rotation
+
+    keys = keys_in(config, database)
+    if drop_old:
+        dropped = on_store(lambda store: rotation.drop_old(store, keys), config=config, database=database, alone=True)
+        emit({"dropped": dropped}, form, lambda found: say(f"{found['dropped']} old keys are gone"))
+        return
+    done = on_store(lambda store: rotation.rotate(store, keys), config=config, database=database, beside=True)
+    found = {"new_key": done.new_key, "resealed": done.resealed, "locked": list(done.locked)}
+    emit(found, form, _draw_rotated)
+    if done.locked:
+        raise typer.Exit(Code.REFUSED)
+
+
+def _draw_rotated(found: dict[str, Any]) -> None:
+    say(f"{'a new key was made' if found['new_key'] else 'no new key'}; encrypted anew: {found['resealed']}")
+    for name in found["locked"]:
+        complain(printable(f"locked, and left as it is: {name}"))
 
 
 @app.command()

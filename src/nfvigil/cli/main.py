@@ -28,6 +28,7 @@ from nfvigil.cli import (
     status,
     subscriptions,
     tokens,
+    vims,
 )
 from nfvigil.cli.failures import report
 from nfvigil.cli.options import EPILOG, URL, Service
@@ -131,6 +132,7 @@ for name, group in {
     "event": events.app,
     "alarm": alarms.app,
     "subscription": subscriptions.app,
+    "vim": vims.app,
     "resource": resources.app,
     "action": actions.app,
     "instruction": instructions.app,

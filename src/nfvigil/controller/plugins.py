@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
@@ -14,20 +14,58 @@ ACTIONS = "nfvigil.actions"
 
 
 class Driver(Protocol):
-    """What an entry point of ``nfvigil.vims`` leads to: usually a class."""
+    """What an entry point of ``nfvigil.vims`` leads to: usually a class.
+
+    It may have an attribute ``SECRETS``, the names of those of its options that nobody is to see. Names such as
+    ``password`` are never shown anyway.
+    """
 
     def from_options(self, name: str, options: Mapping[str, Any], clock: Callable[[], int]) -> Vim:
         """RefusedError names every option that is unknown or wrong."""
 
 
+class Points(Protocol):
+    """Entry points by name."""
+
+    @property
+    def names(self) -> Collection[str]: ...
+    def __getitem__(self, name: str, /) -> Point: ...
+
+
+class Point(Protocol):
+    def load(self) -> Any: ...
+
+
+class Drivers:
+    """The VIM drivers that are installed."""
+
+    def __init__(self, *, points: Points | None = None) -> None:
+        self._points: Points = entry_points(group=VIMS) if points is None else points
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(sorted(self._points.names))
+
+    def open(self, *, driver: str, name: str, options: Mapping[str, Any], clock: Callable[[], int]) -> Vim:
+        """The VIM of this name, by the driver of that name."""
+        if driver not in self._points.names:
+            known = ", ".join(self.names)
+            raise RefusedError(
+                f"the VIM {name} cannot be used", [FieldError("driver", f"{driver!r} is none of: {known}")]
+            )
+        maker: Driver = self._points[driver].load()
+        return maker.from_options(name, options, clock)
+
+    def secret_names(self, driver: str, options: Mapping[str, Any]) -> frozenset[str]:
+        """What the driver calls secret, and so does one that it is told to use (``options["driver"]``)."""
+        names: set[str] = set()
+        for one in {driver, str(options.get("driver"))} & set(self._points.names):
+            names.update(getattr(self._points[one].load(), "SECRETS", ()))
+        return frozenset(names)
+
+
 def open_vim(*, driver: str, name: str, options: Mapping[str, Any], clock: Callable[[], int]) -> Vim:
-    """The VIM of this name, by the driver of that name."""
-    found = entry_points(group=VIMS)
-    if driver not in found.names:
-        known = ", ".join(sorted(found.names))
-        raise RefusedError(f"the VIM {name} cannot be used", [FieldError("driver", f"{driver!r} is none of: {known}")])
-    maker: Driver = found[driver].load()
-    return maker.from_options(name, options, clock)
+    return Drivers().open(driver=driver, name=name, options=options, clock=clock)
 
 
 def action_plugins() -> dict[str, ActionPlugin]:

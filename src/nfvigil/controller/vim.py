@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from nfvigil.model.action import Action, Outcome
+from nfvigil.model.answers import CheckItem
 from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 
 
@@ -51,6 +52,33 @@ class Vim(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and files."""
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A driver that can look whether its cloud will do what it is going to be asked for."""
+
+    async def check(self) -> Sequence[CheckItem]:
+        """Nothing is changed by it. What could not be looked at is an item that is not ok, and no error."""
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """A driver that can tell what it found: versions, addresses, regions. Nothing secret."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """From memory, at once."""
+
+
+NOTHING_TO_CHECK = CheckItem(what="driver", ok=True, detail="this driver has nothing to check")
+
+
+async def checked(vim: Vim) -> Sequence[CheckItem]:
+    return await vim.check() if isinstance(vim, Checkable) else (NOTHING_TO_CHECK,)
+
+
+def described(vim: Vim) -> Mapping[str, Any]:
+    return vim.describe() if isinstance(vim, Describing) else {}
 
 
 ActionPlugin = Callable[[Vim, Action], Awaitable[Outcome]]

@@ -12,6 +12,7 @@ from nfvigil.model.event import Event
 from nfvigil.model.resource import Record
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision
+from nfvigil.model.vim_account import VimAccount
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,3 +110,45 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     reasons: tuple[str, ...] = ()
     details: dict[str, Any] = {}
+
+
+class CheckItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a driver looked at in its cloud before anybody relies on it."""
+
+    what: str
+    ok: bool
+    detail: str = ""
+    """What was found."""
+    advice: str = ""
+    """What to do about it, where it is not well."""
+
+
+class VimState(StrEnum):
+    """How it stands with an account."""
+
+    WATCHED = "watched"
+    UNREAD = "unread"
+    """Its first listing has not come in yet."""
+    FAILING = "failing"
+    """The last try to read it failed; what was known before still counts."""
+    DISABLED = "disabled"
+    LOCKED = "locked"
+    """Its options cannot be decrypted."""
+    UNUSABLE = "unusable"
+    """The driver is not there, or refuses the options."""
+
+
+class VimDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """An account without its secrets, and how it stands with the cloud."""
+
+    account: VimAccount
+    state: VimState
+    error: str = ""
+    """Why it cannot be read or used, in a sentence."""
+    taken_us: int | None = None
+    """When the last listing that was believed was made."""
+    age_seconds: float | None = None
+    counts: dict[str, int] = {}
+    """How much of each kind the last listing had."""
+    told: dict[str, Any] = {}
+    """What the driver tells of itself."""

@@ -29,6 +29,9 @@ from nfvigil.northbound import (
     simulation,
     subscriptions,
 )
+from nfvigil.northbound import (
+    vims as vim_routes,
+)
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
 from nfvigil.northbound.metrics import Metrics
@@ -36,6 +39,7 @@ from nfvigil.northbound.openapi import description_route
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
+from nfvigil.northbound.vim_desk import VimDesk
 
 ROUTERS = (
     events.administer,
@@ -57,6 +61,7 @@ ROUTERS = (
     brakes.administer,
     policies.administer,
     simulation.administer,
+    vim_routes.administer,
     health.public,
     health.scrape,
 )
@@ -70,6 +75,7 @@ def create_api(
     *,
     desk: Desk,
     recovery: Recovery,
+    vims: VimDesk,
     store: Records,
     guard: Callable[[Request], Awaitable[Identity]],
     clock: Callable[[], int],
@@ -95,6 +101,7 @@ def create_api(
     app.state.parts = Parts(
         desk=desk,
         recovery=recovery,
+        vims=vims,
         store=store,
         guard=guard,
         clock=clock,

@@ -25,6 +25,11 @@ def tag_of(body: bytes) -> str:
     return f'"{blake2b(body, digest_size=12).hexdigest()}"'
 
 
+def tag_of_view(view: Any) -> str:
+    """For what is shown with more than can be changed: the tag of the part that ``require_match`` is to look at."""
+    return tag_of(_encode(view))
+
+
 def tagged_answer(request: Request, view: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """With its ETag, or 304 where a reader has that already."""
     body = _encode(view)

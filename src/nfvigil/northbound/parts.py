@@ -17,12 +17,14 @@ from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
+from nfvigil.northbound.vim_desk import VimDesk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     desk: Desk
     recovery: Recovery
+    vims: VimDesk
     store: Records
     guard: Callable[[Request], Awaitable[Identity]]
     clock: Callable[[], int]

@@ -1,4 +1,4 @@
-"""Records that only the store and its callers at the doors know: policies as texts, tokens, the audit log."""
+"""Records that only the store and its callers know: policies as texts, tokens, accounts of clouds, the audit log."""
 
 from __future__ import annotations
 
@@ -34,6 +34,23 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_us: int
     expires_us: int | None = None
     revoked_us: int | None = None
+
+
+class VimRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An account of a cloud as it is kept: ``options`` are sealed, and what is in them is not the store's business."""
+
+    name: str
+    driver: str
+    interval_seconds: float
+    enabled: bool
+    created_us: int
+    changed_us: int
+    created_by: str
+    request: str
+    options: bytes
+
+    def __repr__(self) -> str:
+        return f"VimRecord(name={self.name!r}, driver={self.driver!r})"
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS: tuple[str, ...] = ("0001",)
+REVISIONS: tuple[str, ...] = ("0001", "0002")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(
@@ -260,6 +260,15 @@ tokens = Table(
     _big("created_us"),
     _big_or_null("expires_us"),
     _big_or_null("revoked_us"),
+)
+
+vims = Table(
+    "vims",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _big("changed_us"),
+    _body(),
+    Column("options", LargeBinary, nullable=False),  # Sealed: the secrets are in them.
 )
 
 cursors = Table("cursors", metadata, Column("name", Text, primary_key=True), _big("value"))

@@ -2,7 +2,7 @@
 
 hot_path        events, changes, results: through the group-commit writer, durable when they return
 start_up        what a process reads when it starts, and claims
-alarm_records, event_records, action_records, delivery_records, admin_records
+alarm_records, event_records, action_records, delivery_records, admin_records, vim_records
                 questions (over connections of their own) and the writes of the doors
 upkeep          purge, check, backup
 """
@@ -33,13 +33,14 @@ from nfvigil.store.reading import CANNOT_READ, Reader
 from nfvigil.store.schema import REVISIONS
 from nfvigil.store.start_up import StartUp
 from nfvigil.store.upkeep import Upkeep
+from nfvigil.store.vim_records import VimRecords
 from nfvigil.store.writer_postgres import PostgresWriter
 from nfvigil.store.writer_sqlite import SqliteWriter, connect
 
 LEASE_SECONDS = 30.0
 
 
-class Store(HotPath, StartUp, AlarmRecords, EventRecords, AdminRecords, Profiles, Upkeep):
+class Store(HotPath, StartUp, AlarmRecords, EventRecords, AdminRecords, VimRecords, Profiles, Upkeep):
     """Made by ``open_store``."""
 
     _stack: AsyncExitStack

@@ -30,7 +30,9 @@ from nfvigil.store.schema import (
     memory,
     notifications,
     subscriptions,
+    vims,
 )
+from nfvigil.store.vim_records import to_body
 
 BATCH = 500
 """Keys a step: the writer is held for a few milliseconds, and events come in between."""
@@ -219,6 +221,7 @@ _READ_AT_START: tuple[tuple[str, Any, Callable[[bytes], Any]], ...] = (
     ("fault", select(faults.c.id, faults.c.body).where(IS_STANDING), rows.to_fault),
     ("action", select(actions.c.id, actions.c.body).where(IS_UNFINISHED), rows.to_action),
     ("subscription", select(subscriptions.c.id, subscriptions.c.body), rows.to_subscription),
+    ("VIM account", select(vims.c.name, vims.c.body), to_body),
     ("memory", select(memory.c.key, memory.c.body), rows.to_anything),
 )
 

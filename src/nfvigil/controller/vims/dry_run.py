@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self
 
 from nfvigil.controller.plugins import open_vim
-from nfvigil.controller.vim import Vim
+from nfvigil.controller.vim import Vim, checked, described
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.action import Action, Outcome
+from nfvigil.model.answers import CheckItem
 from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 
 RECORDED_MAX = 10_000
@@ -58,6 +59,12 @@ class DryRunVim:
 
     async def read(self, key: str) -> CloudRecord:
         return await self.inner.read(key)
+
+    async def check(self) -> Sequence[CheckItem]:
+        return await checked(self.inner)
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"driver": "dry-run", "inner": dict(described(self.inner))}
 
     async def close(self) -> None:
         await self.inner.close()

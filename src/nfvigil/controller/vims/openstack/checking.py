@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 from uuid import uuid4
-
-import msgspec
 
 from nfvigil.controller.vims.openstack import microversions
 from nfvigil.controller.vims.openstack.client import decoded
-from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.controller.vims.openstack.wire import Groups
 from nfvigil.errors import ForbiddenError, NfvigilError, NotFoundError, RefusedError
+from nfvigil.model.answers import CheckItem
+
+if TYPE_CHECKING:
+    from nfvigil.controller.vims.openstack.vim import OpenStackVim
 
 ADMIN = "give the user the role admin"
-
-
-class CheckItem(msgspec.Struct, frozen=True, kw_only=True):
-    what: str
-    ok: bool
-    detail: str = ""
-    advice: str = ""
-    """What an operator can do; "" where nothing is needed."""
-
-
-class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
-    vim: str
-    items: tuple[CheckItem, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        return all(item.ok for item in self.items)
 
 
 class _NotGoodError(Exception):
@@ -44,11 +29,11 @@ class _NotGoodError(Exception):
 Look = Callable[[], Awaitable[str]]
 
 
-async def check(vim: OpenStackVim) -> CheckReport:
+async def check(vim: OpenStackVim) -> tuple[CheckItem, ...]:
     looks = _Looks(vim)
     items = [await _item("log in", looks.log_in, "check auth_url, the credentials and clouds.yaml")]
     if not items[0].ok:
-        return CheckReport(vim=vim.name, items=tuple(items))
+        return tuple(items)
     allow = "or allow os_compute_api:"
     for what, look, advice in (
         ("endpoints", looks.endpoints, "check region and interface, and the catalogue: openstack catalog list"),
@@ -67,7 +52,7 @@ async def check(vim: OpenStackVim) -> CheckReport:
         ("message bus", looks.bus, "check the option bus, and whether the bus can be reached from here"),
     ):
         items.append(await _item(what, look, advice))
-    return CheckReport(vim=vim.name, items=tuple(items))
+    return tuple(items)
 
 
 async def _item(what: str, look: Look, advice: str) -> CheckItem:

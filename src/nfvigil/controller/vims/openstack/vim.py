@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self
 
 from nfvigil.controller.vims.openstack.amqp import open_session, reach
 from nfvigil.controller.vims.openstack.bus import Bus
 from nfvigil.controller.vims.openstack.bus_options import checked_bus
+from nfvigil.controller.vims.openstack.checking import check
 from nfvigil.controller.vims.openstack.cinder import Cinder
 from nfvigil.controller.vims.openstack.client import Client, Identity
 from nfvigil.controller.vims.openstack.deeds import Deeds
@@ -24,6 +25,7 @@ from nfvigil.controller.vims.openstack.states import States
 from nfvigil.controller.vims.openstack.transport import AiohttpTransport, Transport
 from nfvigil.controller.vims.openstack.watch import Watch
 from nfvigil.model.action import Action, Outcome, is_state
+from nfvigil.model.answers import CheckItem
 from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 
 
@@ -98,6 +100,9 @@ class OpenStackVim:
 
     async def read(self, key: str) -> CloudRecord:
         return await self._records.look(key)
+
+    async def check(self) -> Sequence[CheckItem]:
+        return await check(self)
 
     async def close(self) -> None:
         await self._watch.close()

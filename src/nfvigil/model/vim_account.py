@@ -1,0 +1,48 @@
+"""An account of a cloud: which driver looks after it, and with what."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Source(StrEnum):
+    """Who says that the account is there, and so who may change it."""
+
+    SETTINGS = "settings"
+    API = "api"
+
+
+class VimAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """``options`` is the driver's own mapping. Secrets may be in it, so it is not printed."""
+
+    name: str
+    driver: str
+    options: dict[str, Any] = {}
+    interval_seconds: float = 60
+    """Between two listings of everything."""
+    enabled: bool = True
+    """Whether the cloud is watched, and acted on."""
+    source: Source = Source.API
+    created_us: int = 0
+    changed_us: int = 0
+    created_by: str = ""
+    request: str = ""
+    """What the request that made it was known by, if it may be sent again; else ""."""
+
+    def __repr__(self) -> str:
+        return f"VimAccount(name={self.name!r}, driver={self.driver!r}, source={self.source.value!r})"
+
+
+class VimChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be different. None leaves a thing as it is."""
+
+    options: dict[str, Any] | None = None
+    """Put over those that there are (RFC 7396): null takes an option out, and ``***`` leaves a secret as it was."""
+    interval_seconds: float | None = None
+    enabled: bool | None = None
+
+    def __repr__(self) -> str:
+        return f"VimChange(interval_seconds={self.interval_seconds!r}, enabled={self.enabled!r})"

@@ -1,0 +1,1 @@
+"""Encryption of what must not lie readable in the database: the box, and where its keys are."""
