@@ -478,7 +478,7 @@ async def test_a_check_of_a_cloud_that_lacks_things_says_so() -> None:
     cloud.faults["GET /extensions"] = [lambda: cloud.answer({"extensions": []})]
     cloud.faults["GET /os-aggregates"] = [lambda: cloud.answer({}, 503)]
 
-    bad = {item.what: item for item in (await check(cloud.vim())).items if not item.ok}
+    bad = {item.what: item for item in await check(cloud.vim()) if not item.ok}
 
     assert set(bad) == {"compute services", "aggregates", "data plane status of ports"}
     assert "try again" in bad["aggregates"].advice
