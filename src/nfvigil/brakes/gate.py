@@ -18,7 +18,7 @@ import msgspec
 from nfvigil.brakes.limits import DESTRUCTIVE, OPERATOR, VIM, Limits, paths_of
 from nfvigil.model.action import Action, ActionKind, Origin, is_state
 from nfvigil.model.permit import Go, Permit, Refuse, Wait
-from nfvigil.model.times import SECOND
+from nfvigil.model.times import SECOND, iso
 
 
 class Witnesses(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +80,12 @@ class Gate:
         refused = self._is_over(action, now_us)
         if refused is not None:
             return refused
-        waits = self._automatic(action, now_us) or self._held(action)
+        waits = self._automatic(action) or self._held(action)
         if waits:
             return Wait(waits)
+        early_us = int(action.params.get("not_before_us", 0)) - now_us
+        if early_us > 0:
+            return Wait(f"waits until {iso(now_us + early_us)}, as its owner wants", early_us / SECOND)
         if action.kind == ActionKind.FENCE:
             return self._fence(action, now_us)
         if action.kind == ActionKind.EVACUATE:
@@ -100,7 +103,7 @@ class Gate:
         over = self._is_over(action, now_us)
         if over is not None:
             return over.reason
-        return self._automatic(action, now_us) or self._held(action) or self._missing_witness(action, action.target)
+        return self._automatic(action) or self._held(action) or self._missing_witness(action, action.target)
 
     def returned(self, host: str) -> None:
         """The host is back: it takes no place under the brakes any more."""
@@ -115,14 +118,11 @@ class Gate:
             return Refuse(f"given up: it has waited for {self._limits.wait_max_seconds:g} s", failed=True)
         return None
 
-    def _automatic(self, action: Action, now_us: int) -> str:
+    def _automatic(self, action: Action) -> str:
         if not action.origin.is_automatic:
             return ""
         who = self._situation.is_automation_off()
-        if who:
-            return f"waits: automatic actions are switched off by {who}"
-        left_us = int(action.params.get("not_before_us", 0)) - now_us
-        return f"waits {left_us / SECOND:.0f} s more, as its owner wants" if left_us > 0 else ""
+        return f"waits: automatic actions are switched off by {who}" if who else ""
 
     def _held(self, action: Action) -> str:
         """A HOLD stops what is automatic, and what is fenced and evacuated whoever wants it."""
@@ -178,7 +178,8 @@ class Gate:
         gap_us = int(self._limits.host_every_seconds * SECOND)
         latest = max((at for vim, at in self._begun.values() if vim == action.vim), default=None)
         if latest is not None and now_us - latest < gap_us:
-            return Wait(f"waits: one host in {self._limits.host_every_seconds:g} s")
+            left = (latest + gap_us - now_us) / SECOND
+            return Wait(f"waits: one host in {self._limits.host_every_seconds:g} s", left)
         gone = {*self._situation.fenced(action.vim), *self._begun}
         groups = self._situation.groups(host)
         if not groups:  # after a start the cloud may not have been read yet: nobody knows how many are a tenth

@@ -30,7 +30,7 @@ from nfvigil.model.permit import Go, Permit, Refuse
 
 replace = msgspec.structs.replace
 
-GATE_SECONDS = 1.0
+GATE_SECONDS = 10.0
 """How long an action that may not begin yet waits until it is asked about again, if nobody says so before."""
 REPORT_MAX = 2_000
 """Results in one call of ``report``."""
@@ -316,16 +316,17 @@ class Controller:
             if is_state(job.action.kind) and not job.may_have_changed:
                 self._remember_refused(job.action.id, permit.reason)
             return False
-        self._hold(job, permit.reason)
+        self._hold(job, permit.reason, permit.seconds)
         return False
 
-    def _hold(self, job: Job, reason: str) -> None:
+    def _hold(self, job: Job, reason: str, seconds: float | None = None) -> None:
         if job.action.result != reason:
             job.action = replace(job.action, result=reason)
             self._keep(job.action)  # so that whoever asks why nothing happens finds the reason
         self._held[job.action.id] = job
-        # Asked about every second as long as they are few; a thousand that are held cost no more than that.
-        job.lane.push_later(job, GATE_SECONDS * (1 + len(self._held) / 1000))
+        # Whoever changes something says so (``reconsider``); this is for what only time changes, and for good measure.
+        slowly = GATE_SECONDS * (1 + len(self._held) / 1000)
+        job.lane.push_later(job, slowly if seconds is None else min(seconds, slowly))
 
     def _done(self, job: Job, outcome: Outcome) -> str:
         state = ActionState.DONE if outcome.changed else ActionState.SKIPPED

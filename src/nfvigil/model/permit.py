@@ -14,9 +14,12 @@ class Go(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Not yet; ask again when something has changed, or after a while."""
+    """Not yet; ask again when something has changed, and in any case after so many seconds where time alone may
+    change it.
+    """
 
     reason: str
+    seconds: float | None = None
 
 
 class Refuse(msgspec.Struct, frozen=True):
