@@ -73,6 +73,8 @@ TEXTS = {
     "controller.timeout_seconds": "For one call.",
     "controller.attempts_max": "Tries of one action.",
     "controller.deadline_seconds": "An action is given up this long after its first try or the cloud's last word.",
+    "brakes.settle_seconds": "Nothing destructive begins on a host sooner after it was planned: of many that fail, the"
+    " first is not known as one of many.",
     "brakes.host_every_seconds": "In a VIM, at most one more host is fenced or evacuated in this time.",
     "brakes.outage_seconds": "The window in which hosts that fail are counted for a HOLD.",
     "instructions.member": "What a `member` may ask for.",

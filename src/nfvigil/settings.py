@@ -112,6 +112,8 @@ class BrakesSettings(Section):
     """Path -> globs of the monitors that see by it: a network, a BMC, an agent. All that none names are one path."""
     share: Annotated[float, Field(ge=0, le=1)] = 0.10
     """Of an aggregate's hosts, so many may be fenced or evacuated at a time; one always may."""
+    settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 5
+    """Nothing destructive begins on a host sooner after it was planned: many that fail do so one after the other."""
     host_every_seconds: Annotated[float, Field(ge=0, le=86400)] = 10
     outage_hosts: Annotated[int, Field(ge=2, le=100_000)] = 3
     """So many hosts of a VIM that fail within ``outage_seconds`` mean HOLD."""

@@ -268,6 +268,8 @@ class World:
         found = {
             name for name, globs in PATHS.items() if any(w.startswith(g.rstrip("*")) for w in words for g in globs)
         }
+        if words and not found:
+            found.add("monitors")
         record = self.pipeline.map.get(f"host/{host}")
         if record is not None and not record.is_reporting:  # type: ignore[union-attr]
             found.add("vim")

@@ -22,14 +22,15 @@ from nfvigil.model.identity import Identity, Role
 from virtual_time import VirtualLoop
 
 EXAMPLES = int(os.environ.get("NFVIGIL_TEST_MODEL_EXAMPLES", "60"))
-HOSTS = [f"compute-{number}" for number in range(1, 5)]
+HOSTS = [f"compute-{number}" for number in range(1, 4)]
 hosts = st.sampled_from(HOSTS)
 monitors = st.sampled_from(["ping", "ping-2", "bmc", ""])
 FAILURES = (
+    Failure(calls=("evacuate",), error_rate=1.0),
+    Failure(calls=("evacuate",), error_rate=0.7),
     Failure(error_rate=0.5),
     Failure(lost_answer_rate=0.7),
     Failure(dead=True, timeout_seconds=5),
-    Failure(calls=("evacuate",), error_rate=1.0),
     Failure(calls=("force_down",), refuse="no"),
 )
 
@@ -41,9 +42,9 @@ class Recovery(RuleBasedStateMachine):
         super().__init__()
         self.loop = VirtualLoop()
         self.world = World(
-            options={"hosts": 4, "servers_per_host": 2, "projects": 1, "zones": 1, "servers_max_per_host": 8},
+            options={"hosts": 3, "servers_per_host": 2, "projects": 1, "zones": 1, "servers_max_per_host": 6},
             policy=POLICY % BY_ITSELF,
-            brakes={"outage_hosts": 4, "outage_share": 1.0, "share": 0.5, "host_every_seconds": 1},
+            brakes={"outage_hosts": 4, "outage_share": 1.0, "share": 0.5, "host_every_seconds": 1, "settle_seconds": 0},
         )
         self.run(self.world.start())
 
@@ -58,6 +59,14 @@ class Recovery(RuleBasedStateMachine):
     @rule(monitor=monitors, host=hosts, status=st.sampled_from([Status.DOWN, Status.DOWN, Status.UP]))
     def somebody_says_something_true_or_not(self, monitor: str, host: str, status: Status) -> None:
         self.run(self.world.say(monitor, host, status))
+
+    @rule(host=hosts, is_true=st.booleans(), seconds=st.sampled_from([0.0, 1.5, 5.0]))
+    def two_say_that_a_host_is_down(self, host: str, is_true: bool, seconds: float) -> None:
+        if is_true:
+            self.world.sim.power(host, False)
+        self.run(self.world.say("ping", host))
+        self.run(self.world.say("bmc", host))
+        self.run(asyncio.sleep(seconds))
 
     @rule(host=hosts)
     def a_host_dies(self, host: str) -> None:
@@ -91,7 +100,7 @@ class Recovery(RuleBasedStateMachine):
         host = data.draw(st.sampled_from([host for host in HOSTS if not self.world.sim.is_powered(host)]))
         self.run(self.world.confirm_off(host))
 
-    @rule(index=st.integers(0, 7), kind=st.sampled_from(["evacuate", "live_migrate"]), operator=st.booleans())
+    @rule(index=st.integers(0, 5), kind=st.sampled_from(["evacuate", "live_migrate"]), operator=st.booleans())
     def somebody_instructs(self, index: int, kind: str, operator: bool) -> None:
         servers = sorted(self.world.pipeline.map.records)
         server = [key for key in servers if key.startswith("server/")][index]
@@ -115,7 +124,7 @@ class Recovery(RuleBasedStateMachine):
         self.run(self.world.kill())
         self.run(self.world.start())
 
-    @rule(index=st.integers(0, 7), host=hosts)
+    @rule(index=st.integers(0, 5), host=hosts)
     def a_server_is_moved_behind_our_back(self, index: int, host: str) -> None:
         snapshot = self.world.sim._cloud.snapshot(0)
         server = snapshot.servers[index]
@@ -129,7 +138,7 @@ class Recovery(RuleBasedStateMachine):
 
 Recovery.TestCase.settings = settings(
     max_examples=EXAMPLES,
-    stateful_step_count=40,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -175,6 +175,9 @@ class Gate:
         if host in self._begun or _overrides(action):
             self._begin(host, action.vim, now_us)
             return Go(action)
+        early_us = action.planned_us + int(self._limits.settle_seconds * SECOND) - now_us
+        if early_us > 0:
+            return Wait(f"waits {self._limits.settle_seconds:g} s for others that may fail too", early_us / SECOND)
         gap_us = int(self._limits.host_every_seconds * SECOND)
         latest = max((at for vim, at in self._begun.values() if vim == action.vim), default=None)
         if latest is not None and now_us - latest < gap_us:

@@ -29,6 +29,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Independent ones that must agree before a destructive step: what came by one path is one witness."""
     share: float = 0.10
     """Of an aggregate's hosts, so many may be fenced or evacuated at a time; one always may."""
+    settle_seconds: float = 5.0
+    """Nothing destructive begins on a host sooner after it was planned: the first of many that fail is not known as
+    such.
+    """
     host_every_seconds: float = 10.0
     """In a VIM, at most one more host in this time."""
     outage_hosts: int = 3
@@ -52,4 +56,8 @@ def path_of(monitor: str, paths: Mapping[str, Sequence[str]]) -> str:
 
 
 def paths_of(monitors: Iterable[str], paths: Mapping[str, Sequence[str]]) -> set[str]:
-    return {path_of(monitor, paths) for monitor in monitors}
+    """The independent paths by which it was seen. A monitor that nobody assigned may share its path with any other:
+    beside one that was assigned it adds nothing.
+    """
+    found = {path_of(monitor, paths) for monitor in monitors}
+    return found - {MONITORS} or found
