@@ -230,6 +230,10 @@ class World:
             await self.say("ping", host)
             await self.say("bmc", host)
 
+    def power_back_in_silence(self, host: str) -> None:
+        """Its compute service takes its time to report, or never will."""
+        self.sim._cloud.off.discard(host)
+
     async def confirm_off(self, host: str) -> None:
         with contextlib.suppress(RefusedError):
             await self.desk.confirm_off(host, by="ann", text="seen")

@@ -145,6 +145,35 @@ def test_a_proof_ends_when_the_host_reports_again() -> None:
     assert there.vim.evacuated == []
 
 
+def test_a_host_that_has_power_again_and_is_silent_still_is_looked_at_right_before() -> None:
+    async def story(there: World) -> None:
+        there.sim.inject(Failure(calls=("evacuate",), error_rate=1.0))
+        await there.down("compute-1")
+        await there.rest(12)
+        assert there.desk.brakes().proofs
+        there.power_back_in_silence("compute-1")
+        there.sim.inject(HEALTHY)
+        await there.rest(60)
+
+    there = play(story)
+
+    assert there.vim.evacuated == []
+    assert any("has power again" in action.result for action in there.actions("evacuate"))
+
+
+def test_a_witness_that_takes_its_word_back_while_the_bmc_is_slow_stops_the_order() -> None:
+    async def story(there: World) -> None:
+        there.fence_fails("compute-1", FenceFailure.UNREACHABLE)
+        await there.say("ping", "compute-1")
+        await there.say("bmc", "compute-1")
+        await there.rest(20)
+        await there.say("bmc", "compute-1", Status.UP)
+        there.fence_fails("compute-1", None)
+        await there.rest(600)
+
+    assert play(story).switched_off == []
+
+
 def test_a_host_that_is_well_again_gets_everything_back_in_order_once_it_reports() -> None:
     async def story(there: World) -> None:
         await there.down("compute-1")
