@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nfvigil.controller.vims.cloud import ALLOWED, Cloud
 from nfvigil.controller.vims.layout import SimulatedOptions, everything
-from nfvigil.errors import RefusedError, VimUnavailableError
+from nfvigil.errors import NotYetError, RefusedError
 from nfvigil.model.action import RANK, Action, ActionKind, Outcome
 from nfvigil.model.cloud_state import WANTED, state_now
 from nfvigil.model.resource import Host, Port, Server, Volume
@@ -343,7 +343,7 @@ def test_a_host_without_power_is_not_up_because_nobody_forces_it_down_any_more()
     do(cloud, "force_down", "host/compute-1", before="False")
     cloud.apply(cloud.power("compute-1", False))
 
-    with pytest.raises(VimUnavailableError, match="has not reported"):
+    with pytest.raises(NotYetError, match="has not reported"):
         do(cloud, "force_down", "host/compute-1", before="False", undo_of="x")
 
     assert not cloud.host("compute-1").service_up

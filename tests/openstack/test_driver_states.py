@@ -11,7 +11,7 @@ from driver_players import clock, driver, driver_of_an_old_nova, new_action, und
 from openstack_players import Client, Lab
 
 from nfvigil.controller.vims.openstack.vim import OpenStackVim
-from nfvigil.errors import VimUnavailableError
+from nfvigil.errors import NotYetError
 from nfvigil.model.action import ActionKind
 from nfvigil.model.resource import Host
 
@@ -60,7 +60,7 @@ async def test_a_host_that_has_not_come_back_stays_forced_down(
         openstack_lab.crash(doomed_host)
         await vim.perform(action)
 
-        with pytest.raises(VimUnavailableError, match="has not reported yet"):
+        with pytest.raises(NotYetError, match="has not reported yet"):
             await vim.perform(undo(action, "False"))
         openstack_lab.start(doomed_host)
         undone = await until_it_can(lambda: vim.perform(undo(action, "False")))

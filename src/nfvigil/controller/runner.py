@@ -290,6 +290,7 @@ class Controller:
             self._finish(job, ActionState.FAILED, f"refused: {error}")
         except NotYetError as error:
             job.tries -= 1
+            job.lane.answered()
             job.action = action  # it was no try: one that waits for an operator is not tried every second
             word = "waits"
             self._hold(job, str(error))
@@ -320,6 +321,9 @@ class Controller:
         return False
 
     def _hold(self, job: Job, reason: str, seconds: float | None = None) -> None:
+        if job.action.undo_of and _monotonic() - job.offered_at >= self._patience:
+            self._finish(job, ActionState.FAILED, f"given up after {self._patience:g} s: {reason}")
+            return
         if job.action.result != reason:
             job.action = replace(job.action, result=reason)
             self._keep(job.action)  # so that whoever asks why nothing happens finds the reason

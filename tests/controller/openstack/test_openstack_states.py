@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cloud_player import CloudPlayer, new_action, raising, undo
 
-from nfvigil.errors import NotFoundError, RefusedError, VimUnavailableError
+from nfvigil.errors import NotFoundError, NotYetError, RefusedError, VimUnavailableError
 from nfvigil.model.action import ActionKind
 
 pytestmark = pytest.mark.anyio
@@ -180,7 +180,7 @@ async def test_our_own_force_down_is_not_taken_for_a_sign_of_life() -> None:
     cloud.pass_seconds(5)
 
     assert not host.is_reporting  # type: ignore[union-attr]
-    with pytest.raises(VimUnavailableError, match="has not reported yet") as waits:
+    with pytest.raises(NotYetError, match="has not reported yet") as waits:
         await vim.perform(undo(action, "False"))
     assert 1 <= waits.value.retry_after_seconds <= 10
     cloud.heartbeat("host-1")
@@ -194,7 +194,7 @@ async def test_after_a_restart_an_old_stamp_is_no_sign_of_life_either() -> None:
     await cloud.vim().perform(action)
     cloud.pass_seconds(61)
 
-    with pytest.raises(VimUnavailableError, match="has not reported yet"):
+    with pytest.raises(NotYetError, match="has not reported yet"):
         await cloud.vim().perform(undo(action, "False"))
 
 
@@ -206,7 +206,7 @@ async def test_a_host_with_evacuations_to_clean_up_is_tried_again_and_other_refu
     await come_back(cloud)
     cloud.fails["force-up"] = "Unable to force up host: `done` evacuation migration records remain"
 
-    with pytest.raises(VimUnavailableError, match="must be started again"):
+    with pytest.raises(NotYetError, match="must be started again"):
         await vim.perform(undo(action, "False"))
     cloud.fails["force-up"] = "something else"
     with pytest.raises(RefusedError, match="something else"):

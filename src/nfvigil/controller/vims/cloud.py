@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from nfvigil.controller.vims.layout import Thing
-from nfvigil.errors import ConflictError, NotFoundError, RefusedError, VimUnavailableError
+from nfvigil.errors import ConflictError, NotFoundError, NotYetError, RefusedError
 from nfvigil.model.action import Action, ActionKind, Outcome, is_state
 from nfvigil.model.cloud_state import UNTOUCHED, WANTED, state_now
 from nfvigil.model.resource import Host, Kind, MapChange, Network, Port, Record, Server, Snapshot, Volume, split_key
@@ -214,7 +214,7 @@ class Cloud:
             return NOTHING, Outcome(changed=False, text=f"{action.target} was changed by somebody else: it is {now}")
         if action.kind == ActionKind.FORCE_DOWN and thing.id in self.off:
             # Up again by our word alone it would be given servers that it cannot run.
-            raise VimUnavailableError(f"the compute service of {thing.id} has not reported yet")
+            raise NotYetError(f"the compute service of {thing.id} has not reported yet")
         put = self._with_state(thing, action, before)
         return Delta(put=(put,)), Outcome(changed=True, text=f"{action.target}: {now} -> {before or 'unset'}")
 

@@ -11,7 +11,7 @@ from nfvigil.controller.vims.openstack.nova import Nova
 from nfvigil.controller.vims.openstack.options import Options
 from nfvigil.controller.vims.openstack.reading import is_reporting, stamp_of
 from nfvigil.controller.vims.openstack.records import Records
-from nfvigil.errors import NfvigilError, NotFoundError, RefusedError, VimUnavailableError
+from nfvigil.errors import NfvigilError, NotFoundError, NotYetError, RefusedError, VimUnavailableError
 from nfvigil.model.action import Action, ActionKind, Outcome
 from nfvigil.model.cloud_state import UNTOUCHED, WANTED, state_now
 from nfvigil.model.resource import CloudRecord, Host, Server
@@ -103,14 +103,14 @@ class States:
                 heartbeats=self._known.heartbeats,
                 heartbeat_seconds=self._options.heartbeat_seconds,
             ):
-                raise VimUnavailableError(
+                raise NotYetError(
                     f"nova-compute of {host} has not reported yet: it stays forced down", REPORT_WAIT_SECONDS
                 )
         try:
             await self._nova.set_forced_down(service, forced_down)
         except RefusedError as error:
             if not forced_down and "evacuation" in str(error):
-                raise VimUnavailableError(
+                raise NotYetError(
                     f"nova-compute of {host} must be started again, to clean up what was evacuated: {error}",
                     REPORT_WAIT_SECONDS,
                 ) from error
