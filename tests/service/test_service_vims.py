@@ -142,7 +142,7 @@ def test_a_secret_is_in_no_answer_no_log_no_metric_and_no_byte_of_the_database(s
     assert (service.directory / "nfvigil.db.keys").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("keys", [None, b"nonsense", Fernet.generate_key()])
+@pytest.mark.parametrize("keys", [None, b"nonsense", Fernet.generate_key()], ids=["none", "nonsense", "another"])
 def test_without_its_key_an_account_is_locked_and_everything_else_works(service: Service, keys: bytes | None) -> None:
     service.api.post("/v1/vims", toy("toy"), expect=201)
     assert service.stop() == 0
