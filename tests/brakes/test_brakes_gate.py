@@ -48,7 +48,7 @@ class Known:
 
 
 def asked(groups: Mapping[str, Collection[str]], action: Action = FENCE) -> Permit:
-    limits = Limits(paths={"ping": ["ping-*"]})
+    limits = Limits(paths={"ping": ["ping-*"], "bmc": ["bmc-*"]}, settle_seconds=0)
     return Gate(situation=Known(groups), limits=limits, clock=lambda: 1)(action)
 
 
