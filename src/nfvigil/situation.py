@@ -123,7 +123,8 @@ class LiveSituation:
             if isinstance(record, Host) and record.vim == vim:
                 racks = [f"rack {rack.removeprefix('rack/')}" for rack in self._map.related(key, "rack")]
                 zone = [f"zone {record.zone}"] if record.zone else []
-                for name in {*_groups_of(record), *zone, *racks, f"VIM {vim}"}:
+                # In one order, so that the same failures give the same reason.
+                for name in dict.fromkeys((*_groups_of(record), *zone, *racks, f"VIM {vim}")):
                     found.setdefault(name, []).append(key)
         return found
 

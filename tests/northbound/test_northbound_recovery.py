@@ -407,7 +407,7 @@ def test_a_hold_that_was_not_kept_yet_when_we_died_is_called_again_at_the_start(
             return (await call("GET", "/v1/brakes")).json["holds"]
 
         found = await until(held, "the HOLD is kept")
-        assert found[0]["text"] == "2 of 2 hosts of zone zone-1 failed within 60 s"
+        assert found[0]["text"] == "2 of 2 hosts of aggregate zone-1 failed within 60 s"
 
     tell(tmp_path, story, forget_holds)
     tell(tmp_path, second)
