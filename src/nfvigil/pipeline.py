@@ -142,6 +142,8 @@ class Pipeline:
         self._failed: dict[int, set[str]] = {}
         self._touched: dict[str, None] = {}
         self._returned: dict[str, None] = {}
+        self.doubted: set[str] = set()
+        """Keys of hosts whose proof is void as soon as that is decided."""
         self._is_touched = asyncio.Event()
 
     @property
@@ -230,6 +232,9 @@ class Pipeline:
             await self._commit(change)
             self._observe("commit", (self._clock() - decided_us) / 1e6)
             self._tell(news)
+        for decision in decisions:
+            if self.doubted and decision.event.type == internal.MAP_CHANGED:
+                self.doubted.difference_update(decision.event.details.get("returned", ()))
         self._waiting -= len(decisions)
         self._after(decisions)  # before anything of it begins: the brakes must know of a mass failure by then
         self._take_on(change.actions)
@@ -384,7 +389,9 @@ class Pipeline:
 
     async def take_map(self, news: Snapshot | MapChange) -> None:
         """The VIM's resources have changed. Whom it concerns is worked out anew where alarms stand."""
-        self._returned.update(dict.fromkeys(self._returning(news)))
+        returning = self._returning(news)
+        self._returned.update(dict.fromkeys(returning))
+        self.doubted.update(returning)
         touched = self.map.load(news) if isinstance(news, Snapshot) else self.map.apply(news)
         concerned = [key for key in touched if key in self.state.alarms_on or key in self.state.faults_on]
         if isinstance(news, Snapshot) or any(isinstance(record, Host) for record in news.put):
@@ -396,13 +403,17 @@ class Pipeline:
             self._is_touched.set()
 
     def _returning(self, news: Snapshot | MapChange) -> list[str]:
-        """Hosts that were proven off, were silent, and report again: the proof is void."""
+        """Hosts that were proven off and report: the proof is void. Those that were known to report all the while are
+        not among them, as a host's last heartbeat holds for a minute after its power went. One that was not known
+        before (we were away ourselves) may have come back meanwhile.
+        """
         hosts = news.hosts if isinstance(news, Snapshot) else [one for one in news.put if isinstance(one, Host)]
         found = []
         for host in hosts if self.state.proofs else ():
             key = key_of(Kind.HOST, host.id)
             before = self.map.get(key)
-            if key in self.state.proofs and isinstance(before, Host) and host.is_reporting > before.is_reporting:
+            was_reporting = isinstance(before, Host) and before.is_reporting
+            if key in self.state.proofs and host.is_reporting and not was_reporting:
                 found.append(key)
         return found
 

@@ -52,7 +52,11 @@ def put_recovery_together(
     )
     watch = OutageWatch(domains=lambda vim: situation.domains(vim), keep=desk.call_hold, limits=limits)
     situation = LiveSituation(
-        state=pipeline.state, resource_map=pipeline.map, clock=clock, unconfirmed_hold=watch.reason
+        state=pipeline.state,
+        resource_map=pipeline.map,
+        clock=clock,
+        unconfirmed_hold=watch.reason,
+        doubted=pipeline.doubted,
     )
     gate = Gate(situation=situation, limits=limits, clock=clock)
     fencer = Fencer(

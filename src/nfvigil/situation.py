@@ -18,7 +18,9 @@ GROUPS_KEPT_SECONDS = 1.0
 
 
 class LiveSituation:
-    """Reads only. ``unconfirmed_hold`` says of a VIM why it holds where that is not in the log yet."""
+    """Reads only. ``unconfirmed_hold`` says of a VIM why it holds where that is not in the log yet; ``doubted`` are the
+    hosts whose proof is about to be void.
+    """
 
     def __init__(
         self,
@@ -27,11 +29,13 @@ class LiveSituation:
         resource_map: ResourceMap,
         clock: Callable[[], int],
         unconfirmed_hold: Callable[[str], str],
+        doubted: Collection[str] = (),
     ) -> None:
         self._state = state
         self._map = resource_map
         self._clock = clock
         self._unconfirmed_hold = unconfirmed_hold
+        self._doubted = doubted
         self._groups: dict[str, dict[str, list[str]]] = {}
         self._groups_us = 0
 
@@ -66,7 +70,7 @@ class LiveSituation:
         return key_of(Kind.HOST, record.host) if isinstance(record, Server) else ""
 
     def proof(self, host: str) -> Mapping[str, Any] | None:
-        return self._state.memory.get(f"{PROOF}{host}")
+        return None if host in self._doubted else self._state.memory.get(f"{PROOF}{host}")
 
     def fenced(self, vim: str) -> Collection[str]:
         return [key for key in self._state.proofs if getattr(self._map.get(key), "vim", vim) == vim]

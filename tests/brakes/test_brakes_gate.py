@@ -1,66 +1,296 @@
-"""What the gate says where it knows too little."""
+"""May it begin now? Every answer of the gate, from what is known at that moment."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import msgspec
+import pytest
+
 from nfvigil.brakes.gate import Gate, Witnesses
 from nfvigil.brakes.limits import Limits
 from nfvigil.model.action import Action, Origin
-from nfvigil.model.permit import Go, Permit, Wait
+from nfvigil.model.permit import Go, Permit, Refuse, Wait
 
+SECOND = 1_000_000
+HOUR = 3_600 * SECOND
 FENCE = Action(id="f", kind="fence", target="host/h", vim="sim", event_id=1, alarm_id="a", planned_us=0)
+EVACUATE = Action(
+    id="e", kind="evacuate", target="server/s", vim="sim", event_id=1, alarm_id="a", params={"source": "h"}
+)
+REBOOT = Action(id="r", kind="reboot", target="server/s", vim="sim", event_id=1, alarm_id="a")
+MARK = Action(id="m", kind="force_down", target="host/h", vim="sim", event_id=1, alarm_id="a")
+PATHS = {"ping": ["ping-*"], "bmc": ["bmc-*"]}
+BOTH = Witnesses(monitors=frozenset({"ping-1", "bmc-1"}))
+PROOF = {"epoch": 7, "at_us": 5}
+TEN = [f"host/{number}" for number in range(9)]
 
 
 class Known:
-    """All that the gate asks about; the map knows the host, or it does not."""
+    """All that the gate asks about, as a test says it."""
 
-    def __init__(self, groups: Mapping[str, Collection[str]]) -> None:
-        self._groups = groups
+    def __init__(
+        self,
+        *,
+        off: str = "",
+        held: str = "",
+        open_: bool = True,
+        failed: bool = True,
+        proofs: Mapping[str, Mapping[str, Any]] | None = None,
+        witnesses: Witnesses = BOTH,
+        groups: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        self.off, self.held, self.open, self.failed = off, held, open_, failed
+        self.proofs = dict(proofs or {})
+        self._witnesses = witnesses
+        self._groups = {"VIM sim": ["host/h", *TEN]} if groups is None else groups
 
     def is_automation_off(self) -> str:
-        return ""
+        return self.off
 
     def hold(self, vim: str) -> str:
-        return ""
+        return self.held
 
     def is_open(self, alarm_id: str) -> bool:
-        return True
+        return self.open
 
     def host_of(self, action: Action) -> str:
-        return action.target
+        return f"host/{action.params['source']}" if "source" in action.params else action.target
 
     def is_failed(self, host: str) -> bool:
-        return True
+        return self.failed
 
     def proof(self, host: str) -> Mapping[str, Any] | None:
-        return None
+        return self.proofs.get(host)
 
     def witnesses(self, key: str) -> Witnesses:
-        return Witnesses(monitors=frozenset({"ping-1", "bmc-1"}))
+        return self._witnesses
 
     def groups(self, host: str) -> Mapping[str, Collection[str]]:
         return self._groups
 
     def fenced(self, vim: str) -> Collection[str]:
-        return ()
+        return list(self.proofs)
 
 
-def asked(groups: Mapping[str, Collection[str]], action: Action = FENCE) -> Permit:
-    limits = Limits(paths={"ping": ["ping-*"], "bmc": ["bmc-*"]}, settle_seconds=0)
-    return Gate(situation=Known(groups), limits=limits, clock=lambda: 1)(action)
+def ask(action: Action, known: Known | None = None, *, now_us: int = HOUR, **limits: Any) -> Permit:
+    chosen = Limits(**{"paths": PATHS, "settle_seconds": 0, "wait_max_seconds": 86_400, **limits})
+    return Gate(situation=known or Known(), limits=chosen, clock=lambda: now_us)(action)
 
 
-def test_a_host_that_the_map_does_not_know_is_not_switched_off() -> None:
-    assert asked({"VIM sim": ["host/h"]}) == Go(FENCE)
-    assert asked({}) == Wait("waits: its host is not in the resource map")
+def by(action: Action, origin: Origin, **params: Any) -> Action:
+    alarm_id = "" if origin in (Origin.OWNER, Origin.OPERATOR) else action.alarm_id
+    return msgspec.structs.replace(action, origin=origin, alarm_id=alarm_id, params={**action.params, **params})
 
 
-def test_an_operator_who_overrides_the_brakes_switches_it_off_all_the_same() -> None:
-    by_hand = Action(
-        id="f", kind="fence", target="host/h", vim="sim", event_id=1, origin=Origin.OPERATOR,
-        params={"override_brakes": True},
-    )  # fmt: skip
+PROVEN = Known(proofs={"host/h": PROOF})
 
-    assert asked({}, by_hand) == Go(by_hand)
+
+@pytest.mark.parametrize(
+    ("action", "known", "reason"),
+    [
+        pytest.param(FENCE, Known(), "", id="two witnesses fence"),
+        pytest.param(
+            FENCE,
+            Known(witnesses=Witnesses(monitors=frozenset({"ping-1", "ping-2"}))),
+            "another witness: 2 independent ones are needed, so far ping",
+            id="two monitors on one path are one witness",
+        ),
+        pytest.param(FENCE, Known(witnesses=Witnesses()), "so far nobody", id="nobody is none"),
+        pytest.param(
+            by(FENCE, Origin.OPERATOR),
+            Known(witnesses=Witnesses(monitors=frozenset({"ping-1"}))),
+            "",
+            id="an operator is a witness",
+        ),
+        pytest.param(by(FENCE, Origin.OPERATOR), Known(witnesses=Witnesses()), "so far operator", id="not two"),
+        pytest.param(FENCE, PROVEN, "", id="what is proven off may be said to be"),
+        pytest.param(FENCE, Known(groups={}), "not in the resource map", id="an unknown host waits"),
+        pytest.param(EVACUATE, Known(), "the proof that its host is off", id="no proof, no evacuation"),
+        pytest.param(EVACUATE, PROVEN, "", id="with it"),
+        pytest.param(FENCE, Known(held="3 hosts failed"), "HOLD: 3 hosts failed", id="hold stops fencing"),
+        pytest.param(by(EVACUATE, Origin.OWNER), Known(held="x"), "HOLD: x", id="and an owner's evacuation"),
+        pytest.param(by(REBOOT, Origin.OWNER), Known(held="x"), "", id="not an owner's reboot of its own server"),
+        pytest.param(REBOOT, Known(held="x"), "HOLD", id="but a reboot that nobody asked for"),
+        pytest.param(MARK, Known(held="x"), "", id="nor what is restored later"),
+        pytest.param(
+            by(FENCE, Origin.OPERATOR, override_brakes=True), Known(held="x"), "", id="an operator overrides a hold"
+        ),
+        pytest.param(
+            by(FENCE, Origin.OPERATOR, override_brakes=True),
+            Known(witnesses=Witnesses()),
+            "so far operator",
+            id="but no witness",
+        ),
+        pytest.param(by(EVACUATE, Origin.OPERATOR, override_brakes=True), Known(), "the proof", id="and no proof"),
+        pytest.param(by(FENCE, Origin.OWNER, override_brakes=True), Known(held="x"), "HOLD", id="an owner does not"),
+        pytest.param(MARK, Known(off="ann"), "switched off by ann", id="the kill switch stops what is automatic"),
+        pytest.param(by(REBOOT, Origin.OWNER), Known(off="ann"), "", id="and nothing that was asked for"),
+        pytest.param(REBOOT, Known(), "", id="two witnesses reboot"),
+        pytest.param(REBOOT, Known(witnesses=Witnesses()), "another witness", id="and fewer do not"),
+        pytest.param(by(REBOOT, Origin.OWNER), Known(witnesses=Witnesses()), "", id="its owner needs none"),
+        pytest.param(
+            by(REBOOT, Origin.RECOVERY, not_before_us=HOUR + 5 * SECOND), Known(), "as its owner wants", id="not before"
+        ),
+        pytest.param(by(REBOOT, Origin.RECOVERY, not_before_us=HOUR), Known(), "", id="but then"),
+    ],
+)
+def test_what_may_begin_and_what_waits_for_what(action: Action, known: Known, reason: str) -> None:
+    permit = ask(action, known)
+
+    if reason:
+        assert isinstance(permit, Wait)
+        assert reason in permit.reason
+    else:
+        assert isinstance(permit, Go)
+
+
+def test_states_wait_for_a_hold_where_that_is_wanted() -> None:
+    assert isinstance(ask(MARK, Known(held="x"), hold_states=True), Wait)
+
+
+def test_what_is_restored_is_never_held_back() -> None:
+    undo = msgspec.structs.replace(MARK, undo_of="m")
+
+    assert ask(undo, Known(off="ann", held="x", open_=False), hold_states=True) == Go(undo)
+
+
+def test_an_evacuation_takes_the_proof_along_that_it_rests_on() -> None:
+    permit = ask(EVACUATE, PROVEN)
+
+    assert isinstance(permit, Go)
+    assert permit.action.params == {"source": "h", "proof_us": 5, "fence_epoch": 7}
+
+
+@pytest.mark.parametrize(
+    ("action", "known", "failed"),
+    [
+        (FENCE, Known(open_=False), False),
+        (EVACUATE, Known(failed=False), False),
+        (by(EVACUATE, Origin.OWNER), Known(failed=False), True),
+    ],
+)
+def test_what_is_over_is_not_done_any_more(action: Action, known: Known, failed: bool) -> None:
+    permit = ask(action, known)
+
+    assert isinstance(permit, Refuse)
+    assert permit.failed is failed
+
+
+def test_what_has_waited_for_a_day_is_given_up() -> None:
+    permit = ask(FENCE, Known(held="x"), now_us=25 * HOUR)
+
+    assert permit == Refuse("given up: it has waited for 86400 s", failed=True)
+
+
+def test_the_first_that_fails_is_given_a_moment_as_it_may_be_one_of_many() -> None:
+    assert ask(FENCE, now_us=2 * SECOND, settle_seconds=5) == Wait("waits 5 s for others that may fail too", 3.0)
+    assert isinstance(ask(FENCE, now_us=5 * SECOND, settle_seconds=5), Go)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_us = HOUR
+
+    def __call__(self) -> int:
+        return self.now_us
+
+
+def test_one_host_after_the_other_and_all_of_its_deeds_at_once() -> None:
+    clock, known = Clock(), Known()
+    gate = Gate(situation=known, limits=Limits(paths=PATHS, settle_seconds=0, share=1.0), clock=clock)
+    other = msgspec.structs.replace(FENCE, id="g", target="host/0")
+    elsewhere = msgspec.structs.replace(FENCE, id="x", target="host/z", vim="another")
+    assert isinstance(gate(FENCE), Go)
+    known.proofs["host/h"] = PROOF
+
+    assert gate(other) == Wait("waits: one host in 10 s", 10.0)
+    assert isinstance(gate(EVACUATE), Go), "it belongs to the host that has begun"
+    assert isinstance(gate(elsewhere), Go), "another cloud has its own pace"
+    clock.now_us += 10 * SECOND
+    assert isinstance(gate(other), Go)
+
+
+def test_a_host_that_an_operator_has_confirmed_off_is_paced_like_any_other() -> None:
+    clock = Clock()
+    known = Known(proofs={"host/h": PROOF})
+    gate = Gate(situation=known, limits=Limits(paths=PATHS, settle_seconds=0, share=1.0), clock=clock)
+    gate(msgspec.structs.replace(FENCE, target="host/0"))
+
+    assert gate(EVACUATE) == Wait("waits: one host in 10 s", 10.0)
+
+
+@pytest.mark.parametrize(("size", "at_a_time"), [(1, 1), (9, 1), (10, 1), (19, 1), (20, 2), (500, 50)])
+def test_of_an_aggregate_a_tenth_at_a_time_and_one_always(size: int, at_a_time: int) -> None:
+    clock = Clock()
+    hosts = [f"host/{number}" for number in range(size)]
+    gate = Gate(
+        situation=Known(groups={"aggregate a": hosts}), limits=Limits(paths=PATHS, settle_seconds=0), clock=clock
+    )
+    begun = 0
+    for host in hosts:
+        clock.now_us += 11 * SECOND
+        begun += isinstance(gate(msgspec.structs.replace(FENCE, target=host)), Go)
+
+    assert begun == min(size, at_a_time)
+
+
+def test_a_host_that_returned_makes_room_for_the_next() -> None:
+    clock = Clock()
+    gate = Gate(situation=Known(), limits=Limits(paths=PATHS, settle_seconds=0), clock=clock)
+    other = msgspec.structs.replace(FENCE, target="host/0")
+    gate(FENCE)
+    clock.now_us += 60 * SECOND
+    full = gate(other)
+
+    gate.returned("host/h")
+
+    assert isinstance(full, Wait)
+    assert "1 of 10 hosts are off, and no more than 1 may" in full.reason
+    assert isinstance(gate(other), Go)
+
+
+@pytest.mark.parametrize(
+    ("known", "now_us", "why_not"),
+    [
+        (Known(), HOUR, ""),
+        (Known(open_=False), HOUR, "is over"),
+        (Known(off="ann"), HOUR, "switched off"),
+        (Known(held="x"), HOUR, "HOLD"),
+        (Known(witnesses=Witnesses()), HOUR, "another witness"),
+        (Known(), 25 * HOUR, "given up"),
+    ],
+)
+def test_right_before_the_order_everything_is_asked_again(known: Known, now_us: int, why_not: str) -> None:
+    gate = Gate(situation=known, limits=Limits(paths=PATHS), clock=lambda: now_us)
+
+    found = gate.may_switch_off(FENCE)
+
+    assert why_not in found
+    assert bool(found) is bool(why_not)
+
+
+@pytest.mark.parametrize(
+    ("paths", "monitors", "is_enough"),
+    [
+        ({}, {"ping-1"}, True),
+        ({}, set(), False),
+        ({"management": ["ping-*", "vim"]}, {"ping-1"}, False),
+        ({"management": ["ping-*", "vim"], "oob": ["bmc"]}, {"bmc"}, True),
+        ({"management": ["ping-*"]}, {"ping-1"}, True),
+        ({"management": ["ping-*"]}, {"ping-1", "unassigned"}, True),
+    ],
+)
+def test_the_clouds_own_heartbeat_counts_by_the_path_that_it_takes(
+    paths: dict[str, list[str]], monitors: set[str], is_enough: bool
+) -> None:
+    known = Known(witnesses=Witnesses(monitors=frozenset(monitors), vim_agrees=True))
+
+    assert isinstance(ask(FENCE, known, paths=paths), Go) is is_enough
+
+
+def test_a_monitor_that_nobody_assigned_adds_nothing_beside_one_that_is() -> None:
+    known = Known(witnesses=Witnesses(monitors=frozenset({"ping-1", "unassigned"})))
+
+    assert isinstance(ask(FENCE, known), Wait)

@@ -485,7 +485,8 @@ async def test_metrics_are_prometheus_text_with_a_bounded_number_of_labels() -> 
     metrics.stage("decide", 0.004)
     metrics.action("force_down", "done", 0.2)
     metrics.gauge("events_undecided", lambda: 42.0)
-    metrics.gauges("vim_age_seconds", ("vim",), lambda: {("lab",): 7.5}, "age")
+    rows = [(("lab",), {"vim_age_seconds": 7.5}), (("new",), {"vim_age_seconds": None})]
+    metrics.gauges({"vim_age_seconds": "age"}, ("vim",), lambda: rows)
     for number in range(5000):
         metrics.delivery(f"e-{number}", "delivered")
 

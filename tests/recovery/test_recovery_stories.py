@@ -145,6 +145,22 @@ def test_a_proof_ends_when_the_host_reports_again() -> None:
     assert there.vim.evacuated == []
 
 
+def test_a_host_that_came_back_while_we_were_away_is_not_proven_off_any_more() -> None:
+    async def story(there: World) -> None:
+        there.fence_fails("compute-1", FenceFailure.UNREACHABLE)
+        there.sim.inject(Failure(calls=("evacuate",), error_rate=1.0))
+        await there.down("compute-1")
+        await there.confirm_off("compute-1")
+        await there.rest(12)
+        there.sim.power("compute-1", True)
+        await there.kill()
+        there.sim.inject(HEALTHY)
+        await there.start()
+        await there.rest(600)
+
+    assert play(story).vim.evacuated == []
+
+
 def test_a_host_that_has_power_again_and_is_silent_still_is_looked_at_right_before() -> None:
     async def story(there: World) -> None:
         there.sim.inject(Failure(calls=("evacuate",), error_rate=1.0))

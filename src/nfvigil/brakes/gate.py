@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from nfvigil.brakes.limits import DESTRUCTIVE, OPERATOR, VIM, Limits, paths_of
+from nfvigil.brakes.limits import DESTRUCTIVE, MONITORS, OPERATOR, VIM, Limits, path_of, paths_of
 from nfvigil.model.action import Action, ActionKind, Origin, is_state
 from nfvigil.model.permit import Go, Permit, Refuse, Wait
 from nfvigil.model.times import SECOND, iso
@@ -162,7 +162,8 @@ class Gate:
         found = self._situation.witnesses(key)
         paths = paths_of(found.monitors, self._limits.paths)
         if found.vim_agrees:
-            paths.add(VIM)
+            # Its heartbeats may share a network with monitors: then they are one witness.
+            paths.add(VIM if path_of(VIM, self._limits.paths) == MONITORS else path_of(VIM, self._limits.paths))
         if action.origin is Origin.OPERATOR:
             paths.add(OPERATOR)
         if len(paths) >= self._limits.witnesses:
