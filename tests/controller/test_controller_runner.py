@@ -403,6 +403,63 @@ async def test_a_refused_deed_needs_no_undo() -> None:
     assert ids(vim.begun) == [deed.id]
 
 
+async def test_what_the_map_did_not_know_yet_is_what_is_restored() -> None:
+    async def answer(action: Action) -> Outcome:
+        return Outcome(changed=False, text="is True already", was="True")
+
+    vim, reports = Told(answer), Reports()
+    deed = new_action("force_down", "host/1", before="False")
+    undo = new_action("force_down", "host/1", before="False", undo_of=deed.id, event_id=2)
+
+    async with running(vim, reports) as controller:
+        controller.offer([deed, undo])
+        await reports.until_over([deed.id, undo.id])
+
+    assert [one.before for one in vim.begun] == ["False", "True"], "it was set by somebody else, just before"
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["found in the store", "its answer was lost"])
+async def test_what_may_be_our_own_doing_is_not_what_was_before(again: bool) -> None:
+    answers = iter([] if again else [VimUnavailableError("lost", 0)])
+
+    async def answer(action: Action) -> Outcome:
+        if error := next(answers, None):
+            raise error
+        return Outcome(changed=False, text="is True already", was="True")
+
+    vim, reports = Told(answer), Reports()
+    deed = new_action("force_down", "host/1", before="False")
+    undo = new_action("force_down", "host/1", before="False", undo_of=deed.id, event_id=2)
+
+    async with running(vim, reports) as controller:
+        controller.offer([deed, undo], again=again)
+        await reports.until_over([deed.id, undo.id])
+
+    assert vim.begun[-1].before == "False"
+
+
+async def test_what_was_not_restored_is_still_ours() -> None:
+    async def answer(action: Action) -> Outcome:
+        if action.id == failing.id:
+            raise RefusedError("not now")
+        return Outcome(changed=bool(action.undo_of), was="True")
+
+    first = new_action("force_down", "host/1", before="True")
+    failing = new_action("force_down", "host/1", before="False", undo_of=first.id, event_id=2)
+    second = new_action("force_down", "host/1", before="False", event_id=3)
+    last = new_action("force_down", "host/1", before="False", undo_of=second.id, event_id=4)
+    third = new_action("force_down", "host/1", before="False", event_id=5)
+    theirs = new_action("force_down", "host/1", before="False", undo_of=third.id, event_id=6)
+    vim, reports = Told(answer), Reports()
+
+    async with running(vim, reports) as controller:
+        controller.offer([first, failing, second, last, third, theirs])
+        await reports.until_over([theirs.id])
+
+    found = {one.id: one.before for one in vim.begun}
+    assert (found[last.id], found[theirs.id]) == ("False", "True")
+
+
 @pytest.mark.parametrize("again", [True, False], ids=["found in the store", "its answer was lost"])
 async def test_a_deed_that_may_have_had_effect_is_undone_even_if_it_was_refused(again: bool) -> None:
     answers = iter([] if again else [VimUnavailableError("lost", 0)])

@@ -17,6 +17,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -29,12 +30,13 @@ from nfvigil.model.action import Action, ActionState, Outcome, is_state
 from nfvigil.model.permit import Go, Permit, Refuse
 
 replace = msgspec.structs.replace
+T = TypeVar("T")
 
 GATE_SECONDS = 10.0
 """How long an action that may not begin yet waits until it is asked about again, if nobody says so before."""
 REPORT_MAX = 2_000
 """Results in one call of ``report``."""
-REFUSED_REMEMBERED_MAX = 100_000
+REMEMBERED_MAX = 100_000
 RETRY_REPORT_MAX_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
@@ -94,6 +96,10 @@ class Controller:
         self._order = Order()
         self._refused: dict[str, str] = {}
         """Ids of actions that changed nothing for certain, and why: their undo has nothing to undo."""
+        self._found: dict[str, str] = {}
+        """Ids of actions that found their state other than it was planned by, and what they found."""
+        self._unrestored: dict[str, None] = {}
+        """Marks that we set and have not restored: finding them set says nothing about anybody else."""
         self._results: dict[str, Action] = {}
         self._has_results = asyncio.Event()
         self._all_reported = asyncio.Event()
@@ -265,6 +271,8 @@ class Controller:
         if job.is_superseded:
             self._finish(job, ActionState.SKIPPED, "not restored: it was asked for again meanwhile")
             return
+        if action.undo_of in self._found:
+            job.action = action = replace(action, before=self._found.pop(action.undo_of))
         if not self._may_begin(job):
             return
         action = job.action
@@ -286,7 +294,7 @@ class Controller:
         except RefusedError as error:
             job.lane.answered()
             if not job.may_have_changed and is_state(action.kind) and not action.undo_of:
-                self._remember_refused(action.id, str(error))
+                _remember(self._refused, action.id, str(error))
             self._finish(job, ActionState.FAILED, f"refused: {error}")
         except NotYetError as error:
             job.tries -= 1
@@ -315,7 +323,7 @@ class Controller:
         if isinstance(permit, Refuse):
             self._finish(job, ActionState.FAILED if permit.failed else ActionState.SKIPPED, permit.reason)
             if is_state(job.action.kind) and not job.may_have_changed:
-                self._remember_refused(job.action.id, permit.reason)
+                _remember(self._refused, job.action.id, permit.reason)
             return False
         self._hold(job, permit.reason, permit.seconds)
         return False
@@ -334,6 +342,11 @@ class Controller:
 
     def _done(self, job: Job, outcome: Outcome) -> str:
         state = ActionState.DONE if outcome.changed else ActionState.SKIPPED
+        action = job.action
+        is_first = not job.may_have_changed and action.mark not in self._unrestored
+        if is_state(action.kind) and not action.undo_of and is_first and outcome.was not in (None, action.before):
+            # Somebody was faster than the map: what they set is theirs, and stays when the alarm goes.
+            _remember(self._found, action.id, outcome.was)
         self._finish(job, state, outcome.text)
         return state.value
 
@@ -375,6 +388,10 @@ class Controller:
         return True
 
     def _finish(self, job: Job, state: ActionState, result: str) -> None:
+        if job.action.undo_of and (state is ActionState.FAILED or job.is_superseded):
+            _remember(self._unrestored, job.action.mark, None)
+        elif job.action.undo_of:
+            self._unrestored.pop(job.action.mark, None)
         self._keep(self._over(job.action, state, result))
         del self._jobs[job.action.id]
         self._held.pop(job.action.id, None)
@@ -384,11 +401,6 @@ class Controller:
 
     def _over(self, action: Action, state: ActionState, result: str) -> Action:
         return replace(action, state=state, ended_us=self._clock(), result=result)
-
-    def _remember_refused(self, action_id: str, reason: str) -> None:
-        self._refused[action_id] = reason
-        if len(self._refused) > REFUSED_REMEMBERED_MAX:
-            del self._refused[next(iter(self._refused))]
 
     def _vim_of(self, action: Action) -> str | None:
         if action.vim in self._vims:
@@ -423,6 +435,12 @@ class Controller:
             if not self._results:
                 self._has_results.clear()
                 self._all_reported.set()
+
+
+def _remember(kept: dict[str, T], key: str, value: T) -> None:
+    kept[key] = value
+    if len(kept) > REMEMBERED_MAX:
+        del kept[next(iter(kept))]
 
 
 def _monotonic() -> float:

@@ -33,6 +33,8 @@ class Vim(Protocol):
     async def perform(self, action: Action) -> Outcome:
         """Do it; being asked twice for the same action takes effect once.
 
+        Setting a state says in ``Outcome.was`` what it was. One that follows from a host (``params["on_host"]``) is not
+        set on what is on another host by now.
         An undo (``action.undo_of``) sets ``action.before`` again, but only if the present state is the one that
         the deed had set; otherwise somebody else has changed it meanwhile, and it is theirs.
 

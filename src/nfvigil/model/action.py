@@ -136,3 +136,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     changed: bool
     text: str = ""
+    was: str | None = None
+    """What a state was found to be before it was set: the map, by which that was planned, may have been older."""

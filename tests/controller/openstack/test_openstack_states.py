@@ -45,6 +45,7 @@ async def test_a_state_is_set_once_and_restored_once(kind: str, target: str, bef
     undone, undone_again = await vim.perform(undo(action, before)), await vim.perform(undo(action, before))
 
     assert (done.changed, again.changed) == (True, False)
+    assert done.was == before
     assert (undone.changed, undone_again.changed) == (True, False)
     assert (written, len(writes(cloud))) == (1, 2)
     assert target in done.text

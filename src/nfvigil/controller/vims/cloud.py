@@ -190,11 +190,11 @@ class Cloud:
         thing, now = self._state(action)
         wanted = WANTED[action.kind]
         if action.kind == ActionKind.SERVER_ERROR and now in UNTOUCHED and now != wanted:
-            return NOTHING, Outcome(changed=False, text=f"a server that is {now} is not touched")
+            return NOTHING, Outcome(changed=False, text=f"a server that is {now} is not touched", was=now)
         if now == wanted:
-            return NOTHING, Outcome(changed=False, text=f"{action.target} is {now} already")
+            return NOTHING, Outcome(changed=False, text=f"{action.target} is {now} already", was=now)
         put = self._with_state(thing, action, wanted)
-        return Delta(put=(put,)), Outcome(changed=True, text=f"{action.target}: {now or 'unset'} -> {wanted}")
+        return Delta(put=(put,)), Outcome(changed=True, text=f"{action.target}: {now or 'unset'} -> {wanted}", was=now)
 
     def _restore(self, action: Action) -> tuple[Delta, Outcome]:
         try:

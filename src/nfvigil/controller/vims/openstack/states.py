@@ -38,12 +38,12 @@ class States:
         record, now = await self._state(action)
         wanted = WANTED[action.kind]
         if action.kind == ActionKind.SERVER_ERROR and now in UNTOUCHED and now != wanted:
-            return Outcome(changed=False, text=f"a server that is {now} is not touched")
+            return Outcome(changed=False, text=f"a server that is {now} is not touched", was=now)
         if now == wanted:
-            return Outcome(changed=False, text=f"{action.target} is {now} already")
+            return Outcome(changed=False, text=f"{action.target} is {now} already", was=now)
         await self._write(action, record, wanted)
         said = await self._read_back(action, wanted)
-        return Outcome(changed=True, text=f"{action.target}: {now or 'unset'} -> {wanted}; {said}")
+        return Outcome(changed=True, text=f"{action.target}: {now or 'unset'} -> {wanted}; {said}", was=now)
 
     async def restore(self, action: Action) -> Outcome:
         try:
