@@ -309,3 +309,22 @@ def test_what_is_gone_is_restored_by_name_in_its_own_cloud() -> None:
     assert {(action.target, action.vim, action.project) for action in decision.verdict.actions} >= {
         ("server/s0-1", "v", "p1")
     }
+
+
+def test_what_follows_from_a_host_says_so_and_what_does_not_does_not() -> None:
+    desk = Desk(ruled(HOST, SERVERS, {"when": {"type": "server.down"}, "mark": ["server_error"]}), with_states())
+    ports = tuple(msgspec.structs.replace(port, host="h0") for port in states().ports)
+    desk.map.apply(MapChange(vim=ports[0].vim, put=ports))
+
+    own = desk.say("server.down", "server/s0-0")
+    desk.say("server.down", "server/s0-0", Status.UP)
+    of_host = desk.say("host.down", "host/h0")
+
+    assert {action.kind: action.params for action in own.verdict.actions} == {"server_error": {}}
+    assert {action.kind: action.params for action in of_host.verdict.actions} == {
+        "force_down": {},
+        "server_error": {"on_host": "h0"},
+        "port_data_plane_down": {"on_host": "h0"},
+        "port_admin_down": {"on_host": "h0"},
+        "volume_error": {},
+    }

@@ -15,7 +15,7 @@ from nfvigil.model.action import Action, ActionKind, Origin
 from nfvigil.model.alarm import Alarm, Mark
 from nfvigil.model.cloud_state import UNTOUCHED, state_now
 from nfvigil.model.ids import stable_id
-from nfvigil.model.resource import Kind, Server, key_of
+from nfvigil.model.resource import Kind, Port, Server, key_of
 
 MOVES = frozenset({ActionKind.EVACUATE, ActionKind.LIVE_MIGRATE, ActionKind.MIGRATE})
 """Deeds that take a server from one host to another."""
@@ -39,7 +39,8 @@ def with_marks(turn: Turn, alarm: Alarm, rule: Rule) -> Alarm:
         if before is None:  # else it is on its way back to that, which the map may not know yet
             before = _present(kind, record)
         if before is not None:
-            action = _plan(turn, kind, target, alarm, record, before=before)
+            params = _on_host(turn, alarm, record)
+            action = _plan(turn, kind, target, alarm, record, before=before, params=params)
             marks.append(Mark(kind, target, before, action, turn.event.id))
     return msgspec.structs.replace(alarm, marks=(*alarm.marks, *marks)) if marks else alarm
 
@@ -113,6 +114,14 @@ def _wants(turn: Turn, entries: list[str | dict[str, str]], key: str) -> list[tu
             for kind, relation in entry.items():
                 found.extend([(kind, target) for target in places(turn, relation, key)])
     return found
+
+
+def _on_host(turn: Turn, alarm: Alarm, record: AnyRecord | None) -> dict[str, Any]:
+    """The host from which it follows, where nothing else does: who is elsewhere by then is not concerned."""
+    if alarm.fault or not alarm.causes or not isinstance(record, Server | Port) or not record.host:
+        return {}
+    causes = {turn.state.alarms[cause.alarm].resource for cause in alarm.causes if cause.alarm in turn.state.alarms}
+    return {"on_host": record.host} if causes == {key_of(Kind.HOST, record.host)} else {}
 
 
 def _present(kind: str, record: AnyRecord | None) -> str | None:

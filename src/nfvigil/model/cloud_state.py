@@ -6,7 +6,7 @@ find out whether there is something to do, and at an undo whether the state is s
 
 from __future__ import annotations
 
-from nfvigil.model.action import ActionKind
+from nfvigil.model.action import Action, ActionKind
 from nfvigil.model.resource import Host, Port, Record, Server, Volume
 
 WANTED: dict[str, str] = {
@@ -40,3 +40,11 @@ def state_now(kind: str, record: Record) -> str | None:
             return record.data_plane_status
         case _:
             return None
+
+
+def has_left(action: Action, record: Record) -> str:
+    """Why a state that follows from a host is not to be set on this, in a sentence; "" where it is."""
+    host = action.params.get("on_host")
+    if not host or not isinstance(record, Server | Port) or record.host == host:
+        return ""
+    return f"{action.target} has left {host} for {record.host or 'no host'}, and is not touched"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -277,3 +278,23 @@ async def test_what_nova_cannot_set_is_said() -> None:
     undone = await vim.perform(undo(action, "PAUSED"))
 
     assert "it was PAUSED, but Nova can set nothing else" in undone.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"), [(ActionKind.SERVER_ERROR, "server/s1"), (ActionKind.PORT_DATA_PLANE_DOWN, "port/p-s1")]
+)
+async def test_what_has_left_the_host_that_failed_is_not_touched_and_is_looked_at(kind: str, target: str) -> None:
+    cloud = CloudPlayer()
+    vim = cloud.vim()
+    record = await vim.read(target)
+
+    changes = vim.changes()
+    moved = await vim.perform(new_action(kind, target, params={"on_host": "host-9"}))
+    async with asyncio.timeout(5):
+        told = next(change for change in [await anext(changes) for _ in range(2)] if change and record in change.put)
+    stayed = await vim.perform(new_action(kind, target, params={"on_host": "host-1"}))
+    await vim.close()
+
+    assert (moved.changed, stayed.changed) == (False, True)
+    assert f"{target} has left host-9 for host-1" in moved.text
+    assert told

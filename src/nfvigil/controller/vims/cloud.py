@@ -14,7 +14,7 @@ import msgspec
 from nfvigil.controller.vims.layout import Thing
 from nfvigil.errors import ConflictError, NotFoundError, NotYetError, RefusedError
 from nfvigil.model.action import Action, ActionKind, Outcome, is_state
-from nfvigil.model.cloud_state import UNTOUCHED, WANTED, state_now
+from nfvigil.model.cloud_state import UNTOUCHED, WANTED, has_left, state_now
 from nfvigil.model.resource import Host, Kind, MapChange, Network, Port, Record, Server, Snapshot, Volume, split_key
 
 replace = msgspec.structs.replace
@@ -189,6 +189,9 @@ class Cloud:
     def _set(self, action: Action) -> tuple[Delta, Outcome]:
         thing, now = self._state(action)
         wanted = WANTED[action.kind]
+        text = has_left(action, thing)
+        if text:
+            return NOTHING, Outcome(changed=False, text=text, was=now)
         if action.kind == ActionKind.SERVER_ERROR and now in UNTOUCHED and now != wanted:
             return NOTHING, Outcome(changed=False, text=f"a server that is {now} is not touched", was=now)
         if now == wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from nfvigil.controller.vims.openstack.cinder import Cinder
 from nfvigil.controller.vims.openstack.known import Known
@@ -13,7 +14,7 @@ from nfvigil.controller.vims.openstack.reading import is_reporting, stamp_of
 from nfvigil.controller.vims.openstack.records import Records
 from nfvigil.errors import NfvigilError, NotFoundError, NotYetError, RefusedError, VimUnavailableError
 from nfvigil.model.action import Action, ActionKind, Outcome
-from nfvigil.model.cloud_state import UNTOUCHED, WANTED, state_now
+from nfvigil.model.cloud_state import UNTOUCHED, WANTED, has_left, state_now
 from nfvigil.model.resource import CloudRecord, Host, Server
 
 REPORT_WAIT_SECONDS = 3.0
@@ -22,14 +23,24 @@ REPORT_WAIT_SECONDS = 3.0
 
 class States:
     def __init__(
-        self, *, options: Options, nova: Nova, neutron: Neutron, cinder: Cinder, records: Records, known: Known
+        self,
+        *,
+        options: Options,
+        nova: Nova,
+        neutron: Neutron,
+        cinder: Cinder,
+        records: Records,
+        known: Known,
+        moved: Callable[[str], None] = lambda _key: None,
     ) -> None:
+        """``moved`` is told of what is not where the map has it."""
         self._options = options
         self._nova = nova
         self._neutron = neutron
         self._cinder = cinder
         self._records = records
         self._known = known
+        self._moved = moved
         self._can_unset: bool | None = None
         """Whether Neutron can unset a data plane status; None until one of them was tried."""
         self._unsetting = asyncio.Lock()
@@ -37,6 +48,10 @@ class States:
     async def set(self, action: Action) -> Outcome:
         record, now = await self._state(action)
         wanted = WANTED[action.kind]
+        text = has_left(action, record)
+        if text:
+            self._moved(action.target)
+            return Outcome(changed=False, text=text, was=now)
         if action.kind == ActionKind.SERVER_ERROR and now in UNTOUCHED and now != wanted:
             return Outcome(changed=False, text=f"a server that is {now} is not touched", was=now)
         if now == wanted:

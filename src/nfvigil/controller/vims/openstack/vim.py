@@ -60,7 +60,9 @@ class OpenStackVim:
         clouds: Any = {"nova": self.nova, "neutron": self.neutron, "cinder": self.cinder, "known": self._known}
         self._records = Records(name=name, options=options, **clouds)
         self._listing = Listing(name=name, options=options, clock=clock, **clouds)
-        self._states = States(options=options, records=self._records, **clouds)
+        self._states = States(
+            options=options, records=self._records, moved=lambda key: self._watch.look_at(key), **clouds
+        )
         self._deeds = Deeds(name=name, nova=self.nova, records=self._records, known=self._known, clock=clock)
         self._watch = Watch(
             vim=name,

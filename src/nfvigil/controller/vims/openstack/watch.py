@@ -9,12 +9,12 @@ from contextlib import suppress
 import structlog
 
 from nfvigil.controller.feed import Feed, Reader
-from nfvigil.controller.vims.openstack.hints import Hints
+from nfvigil.controller.vims.openstack.hints import Hint, Hints
 from nfvigil.controller.vims.openstack.known import Known
 from nfvigil.controller.vims.openstack.look_up import LookUp
 from nfvigil.controller.vims.openstack.nova import ServicesSeen
 from nfvigil.errors import NfvigilError
-from nfvigil.model.resource import CloudRecord, Host, MapChange
+from nfvigil.model.resource import CloudRecord, Host, Kind, MapChange, split_key
 
 LISTEN_AGAIN_SECONDS = 1.0
 LISTEN_AGAIN_MAX_SECONDS = 30.0
@@ -54,6 +54,11 @@ class Watch:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name=f"openstack {self._vim}")
         return reader
+
+    def look_at(self, key: str) -> None:
+        """Something is not as it was told last."""
+        kind, name = split_key(key)
+        self._look_up.want([Hint(kind=Kind(kind), id=name)])
 
     async def close(self) -> None:
         if self._task is not None:
