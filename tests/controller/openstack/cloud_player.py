@@ -402,7 +402,8 @@ class CloudPlayer:
         kind, _, name = path.removeprefix("/").partition("/")
         things = {"ports": self.ports, "networks": self.networks}[kind]
         if not name:
-            listed = [self._seen(each) for each in things.values()]
+            of = query.get("device_id")
+            listed = [self._seen(each) for each in things.values() if of is None or each["device_id"] == of]
             return self._page(kind, sorted(listed, key=lambda each: str(each["id"])), query)
         if name not in things:
             kind = kind.removesuffix("s").capitalize()

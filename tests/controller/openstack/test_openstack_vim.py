@@ -18,7 +18,7 @@ from nfvigil.controller.vims.openstack.transport import Answer
 from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.errors import NotFoundError, RefusedError, VimUnavailableError
 from nfvigil.model.action import ActionKind
-from nfvigil.model.resource import Host, Kind, MapChange, Network, Server
+from nfvigil.model.resource import CloudRecord, Host, Kind, MapChange, Network, Server, key_of_record
 
 pytestmark = pytest.mark.anyio
 
@@ -376,8 +376,10 @@ async def test_polling_goes_on_after_failures() -> None:
     changes = vim.changes()
     cloud.services["host-2"]["forced_down"] = True
 
+    missed = await following(changes)
     change = await following(changes)
 
+    assert missed is None, "whether the cloud is away is for a listing to say, once, and now"
     assert change is not None
     assert change.put[0].id == "host-2"
     await vim.close()
@@ -407,6 +409,39 @@ async def test_what_the_bus_hints_at_is_looked_up() -> None:
     assert missed is None
     assert broken is None
     await vim.close()
+
+
+async def test_the_ports_of_a_server_that_is_new_or_has_moved_are_looked_up_with_it() -> None:
+    cloud, hints = CloudPlayer(), HintsPlayer()
+    vim = watching(cloud, hints)
+    await vim.snapshot()
+    changes = vim.changes()
+
+    async def told_of(server: str, number: int) -> dict[str, CloudRecord]:
+        hints.said.put_nowait([AHint(Kind.SERVER, server)])
+        found: dict[str, CloudRecord] = {}
+        while len(found) < number:
+            change = await following(changes)
+            assert change is not None
+            found |= {key_of_record(record): record for record in change.put}
+        return found
+
+    await told_of("s1", 1)
+    asked = len(cloud.requests)
+    await told_of("s1", 1)
+    assert not [one for one in cloud.requests[asked:] if "ports" in one[1]], "it is where it was"
+    cloud.servers["s1"]["OS-EXT-SRV-ATTR:host"] = cloud.ports["p-s1"]["binding:host_id"] = "host-2"
+    moved = await told_of("s1", 2)
+    cloud.add_server("new", host="host-1")
+    new = await told_of("new", 2)
+    await vim.close()
+
+    assert {key: getattr(record, "host", "") for key, record in (moved | new).items()} == {
+        "server/s1": "host-2",
+        "port/p-s1": "host-2",
+        "server/new": "host-1",
+        "port/p-new": "host-1",
+    }
 
 
 async def test_readers_share_one_watch() -> None:

@@ -19,3 +19,5 @@ class Known:
         self.flavors: dict[str, Flavor] = {}
         self.hosts: dict[str, Host] = {}
         """As they were last told of, by a listing or a change."""
+        self.places: dict[str, str] = {}
+        """Server -> the host that its ports are known to be on."""

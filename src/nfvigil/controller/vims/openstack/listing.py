@@ -85,6 +85,7 @@ class Listing:
         hosts = self.hosts(services)
         self._known.hosts = {host.id: host for host in hosts}
         self._known.heartbeats.forget(set(names))
+        self._known.places = {server.id: server.host for server in servers.result()}
         return Snapshot(
             vim=self._name,
             taken_us=taken_us,

@@ -18,8 +18,13 @@ WAITING_MAX = 10_000
 _log = structlog.get_logger(__name__)
 
 
+async def _alone(_record: CloudRecord) -> Sequence[CloudRecord]:
+    return ()
+
+
 class LookUp:
-    """``publish`` is given what was found; None where a look failed, so that only a snapshot can tell.
+    """``publish`` is given what was found; None where a look failed, so that only a snapshot can tell. ``beside`` finds
+    what may have changed together with what was read.
 
     A key that is hinted at while it is read is read once more afterwards: since it is never read twice at a time,
     what is published last is what was read last.
@@ -31,9 +36,11 @@ class LookUp:
         vim: str,
         read: Callable[[str], Awaitable[CloudRecord]],
         publish: Callable[[MapChange | None], None],
+        beside: Callable[[CloudRecord], Awaitable[Sequence[CloudRecord]]] = _alone,
     ) -> None:
         self._vim = vim
         self._read = read
+        self._beside = beside
         self._publish = publish
         self._waiting: dict[str, None] = {}
         """In the order of their first hint."""
@@ -68,21 +75,25 @@ class LookUp:
 
     async def _look(self, key: str) -> None:
         try:
-            self._publish(await self._found(key))
+            await self._tell(key)
         finally:
             self._places.release()
             self._reading.discard(key)
             if key in self._waiting:
                 self._arrived.set()
 
-    async def _found(self, key: str) -> MapChange | None:
+    async def _tell(self, key: str) -> None:
         try:
-            return MapChange(vim=self._vim, put=(await self._read(key),))
+            record = await self._read(key)
+            self._publish(MapChange(vim=self._vim, put=(record,)))
+            beside = await self._beside(record)
+            if beside:
+                self._publish(MapChange(vim=self._vim, put=tuple(beside)))
         except NotFoundError:
-            return MapChange(vim=self._vim, gone=(key,))
+            self._publish(MapChange(vim=self._vim, gone=(key,)))
         except (NfvigilError, OSError) as error:
             _log.info("a hint could not be looked up", vim=self._vim, key=key, error=str(error))
-            return None
+            self._publish(None)
         except Exception:
             _log.exception("looking a hint up failed", vim=self._vim, key=key)
-            return None
+            self._publish(None)

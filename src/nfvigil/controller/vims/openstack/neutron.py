@@ -36,6 +36,11 @@ class Neutron:
         page = decoded(answer, wire.PortPage, f"Neutron of {self.name}")
         return Page(page.ports, marker_of(page.ports_links, "ports"))
 
+    async def ports_of(self, server_id: str) -> list[wire.WirePort]:
+        query = [*(("fields", field) for field in PORT_FIELDS), ("device_id", server_id)]
+        answer = await self._client.call("network", "GET", "/v2.0/ports", query=query)
+        return list(decoded(answer, wire.PortPage, f"Neutron of {self.name}").ports)
+
     async def network_page(self, limit: int, marker: str | None) -> Page[wire.WireNetwork]:
         answer = await self._client.call(
             "network", "GET", "/v2.0/networks", query=_query(NETWORK_FIELDS, limit, marker)

@@ -76,6 +76,15 @@ class Records:
             raise NotFoundError(f"Nova of {self._name} says that {key} is deleted")
         return record
 
+    async def ports_with(self, record: CloudRecord) -> list[CloudRecord]:
+        """The ports of a server that is new or has moved: Neutron does not tell of a binding that is activated."""
+        places = self._known.places
+        if not isinstance(record, Server) or places.get(record.id) == record.host:
+            return []
+        ports = await self._neutron.ports_of(record.id)
+        places[record.id] = record.host
+        return [port_of(port, vim=self._name, pool=self._known.pool) for port in ports]
+
     async def host_name(self, name: str) -> str:
         """The name of its compute service, by any of its names. NotFoundError where Nova knows none of it."""
         try:

@@ -71,6 +71,7 @@ class OpenStackVim:
             hosts=self._listing.hosts,
             learn=self._records.learn,
             read=self._records.look,
+            beside=self._records.ports_with,
             hints=self.hints,
             interval_seconds=options.services_interval_seconds,
         )

@@ -34,6 +34,7 @@ class Watch:
         hosts: Callable[[ServicesSeen], tuple[Host, ...]],
         learn: Callable[[Sequence[str]], Awaitable[None]],
         read: Callable[[str], Awaitable[CloudRecord]],
+        beside: Callable[[CloudRecord], Awaitable[Sequence[CloudRecord]]],
         hints: Hints,
         interval_seconds: float,
     ) -> None:
@@ -45,7 +46,7 @@ class Watch:
         self._hints = hints
         self._interval_seconds = interval_seconds
         self._feed = Feed()
-        self._look_up = LookUp(vim=vim, read=read, publish=self._feed.publish)
+        self._look_up = LookUp(vim=vim, read=read, beside=beside, publish=self._feed.publish)
         self._task: asyncio.Task[None] | None = None
         self._error = ""
 
@@ -111,6 +112,9 @@ class Watch:
             await asyncio.sleep(min(LISTEN_AGAIN_SECONDS * 2.0 ** min(failures - 1, 10), LISTEN_AGAIN_MAX_SECONDS))
 
     def _say(self, error: str) -> None:
+        if not self._error:
+            # Whether the cloud is away is told by listings, and the next one may be an hour off.
+            self._feed.publish(None)
         if error != self._error:
             _log.warning("the compute services cannot be read", vim=self._vim, error=error)
         self._error = error
