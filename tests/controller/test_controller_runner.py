@@ -201,7 +201,7 @@ async def test_all_that_wait_for_a_dead_vim_are_given_up_at_the_deadline_and_few
     actions = [new_action("server_error", f"server/{n}") for n in range(2000)]
     deed = new_action("evacuate", "server/1")
 
-    async with running(vim, reports, deadline_seconds=0.2, attempts_max=1000) as controller:
+    async with running(vim, reports, deadline_seconds=0.2, deed_timeout_seconds=0.3, attempts_max=1000) as controller:
         controller.offer([*actions, deed])
         last = await reports.until_over(ids([*actions, deed]))
 
@@ -647,3 +647,38 @@ def finish_one(order: Order, ready: list[Job], over: list[Job], pick: Random) ->
     job = ready.pop(pick.randrange(len(ready)))
     over.append(job)
     ready += order.over(job)
+
+
+async def test_a_deed_is_followed_for_as_long_as_one_may_take_however_often_the_cloud_is_away() -> None:
+    calls = 0
+
+    async def answer(_action: Action) -> Outcome:
+        nonlocal calls
+        calls += 1
+        if calls <= 30:
+            raise VimUnavailableError("away", 0)
+        return Outcome(changed=True)
+
+    vim, reports = Told(answer), Reports()
+    deed, state = new_action("evacuate", "server/1"), new_action("force_down", "host/1", event_id=2)
+
+    async with running(vim, reports, backoff_seconds=0.001, backoff_max_seconds=0.01, attempts_max=8) as controller:
+        controller.offer([deed])
+        last = await reports.until_over([deed.id])
+        calls = 0
+        controller.offer([state])
+        last |= await reports.until_over([state.id])
+
+    assert last[deed.id].state is ActionState.DONE
+    assert last[state.id].state is ActionState.FAILED
+
+
+async def test_a_deed_is_given_up_when_it_has_taken_too_long() -> None:
+    vim, reports = Told(always(VimUnavailableError("away", 0))), Reports()
+    deed = new_action("evacuate", "server/1")
+
+    async with running(vim, reports, backoff_seconds=0.01, deed_timeout_seconds=0.1) as controller:
+        controller.offer([deed])
+        last = await reports.until_over([deed.id])
+
+    assert last[deed.id].state is ActionState.FAILED

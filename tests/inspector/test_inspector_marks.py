@@ -6,12 +6,13 @@ import msgspec
 import pytest
 from clouds import Desk, planned, ruled, small_cloud, snapshot, told
 
+from nfvigil.inspector import internal
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.model.alarm import AlarmState, VimState
 from nfvigil.model.cloud_state import UNTOUCHED
 from nfvigil.model.event import Status
 from nfvigil.model.resource import MapChange, Snapshot
-from nfvigil.model.verdict import News
+from nfvigil.model.verdict import Decision, News
 
 HOST = {"when": {"type": "host.down"}, "mark": ["force_down"]}
 SERVERS = {
@@ -328,3 +329,65 @@ def test_what_follows_from_a_host_says_so_and_what_does_not_does_not() -> None:
         "port_admin_down": {"on_host": "h0"},
         "volume_error": {},
     }
+
+
+def given_up(*failed: str) -> Desk:
+    """The host is down, and of its states those of ``failed`` could not be set while the cloud was away."""
+    desk = Desk(ruled(HOST, SERVERS), with_states())
+    desk.settle(desk.say("host.down", "host/h0").event.id, failed=failed)
+    return desk
+
+
+def back(desk: Desk, vim: str) -> Decision:
+    desk.take(desk.event(internal.VIM_UNREACHABLE, f"vim/{vim}", door=internal.DOOR))
+    return desk.take(desk.event(internal.VIM_UNREACHABLE, f"vim/{vim}", Status.UP, door=internal.DOOR))
+
+
+def test_what_a_cloud_that_was_away_could_not_be_told_is_set_when_it_is_back() -> None:
+    desk = given_up("host/h0", "server/s0-0")
+    vim = states().vim
+    # Of its ports and volumes the cloud says that they are as they were wanted.
+    cloud = states()
+    ports = tuple(msgspec.structs.replace(one, data_plane_status="DOWN", admin_up=False) for one in cloud.ports)
+    volumes = tuple(msgspec.structs.replace(one, status="error") for one in cloud.volumes)
+    desk.map.apply(MapChange(vim=vim, put=(*ports, *volumes)))
+
+    again = back(desk, vim)
+
+    assert planned(again) == [("force_down", "host/h0", "False"), ("server_error", "server/s0-0", "ACTIVE")]
+    assert all(action.params["again"] for action in again.verdict.actions)
+    settled = desk.settle(again.event.id)
+    assert told(settled, News.CHANGED) == {"host/h0", "server/s0-0"}
+    assert {alarm.vim_state for alarm in desk.state.alarms.values()} == {VimState.CONSISTENT}
+    up = desk.say("host.down", "host/h0", Status.UP)
+    assert len(up.verdict.actions) == 5
+    assert {one.id for one in again.verdict.actions} <= {undo.undo_of for undo in up.verdict.actions}
+
+
+def test_what_is_given_up_again_stays_inconsistent_and_another_clouds_return_changes_nothing() -> None:
+    desk = given_up("host/h0")
+
+    assert planned(back(desk, "elsewhere")) == []
+    again = back(desk, states().vim)
+    desk.settle(again.event.id, failed=["host/h0"])
+
+    assert desk.alarm("host.down", "host/h0").vim_state is VimState.INCONSISTENT
+    assert planned(back(desk, states().vim)) == [("force_down", "host/h0", "False")]
+
+
+def test_alarms_that_share_a_state_that_was_given_up_have_it_set_once() -> None:
+    desk, first = sharing()
+    desk.settle(first, failed=["host/h0"])
+
+    again = back(desk, states().vim)
+    desk.settle(again.event.id)
+
+    assert planned(again) == [("force_down", "host/h0", "False")]
+    assert {alarm.vim_state for alarm in desk.state.alarms.values()} == {VimState.CONSISTENT}
+
+
+def test_a_state_that_somebody_else_set_meanwhile_is_not_set_again() -> None:
+    desk = given_up("host/h0")
+    desk.map.apply(MapChange(vim=states().vim, put=states(forced_down=True).hosts))
+
+    assert planned(back(desk, states().vim)) == []

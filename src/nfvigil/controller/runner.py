@@ -172,7 +172,7 @@ class Controller:
                 lane=self._lanes[vim][is_state(action.kind)],
                 vim=vim,
                 offered_at=now,
-                may_have_changed=again or action.attempts > 0,
+                may_have_changed=again or action.attempts > 0 or bool(action.params.get("again")),
             )
             self._jobs[action.id] = job
             job.lane.jobs += 1
@@ -373,6 +373,10 @@ class Controller:
             # A host that is repaired over the weekend reports then, and a cloud that is away comes back: what we set
             # must not stay set for ever because of it.
             return now - job.first_try_at >= self._patience
+        if not is_state(job.action.kind):
+            # What the cloud was asked for goes on there, whether or not it answers: how it ended is asked for as long
+            # as a deed may take.
+            return now - job.first_try_at >= self._deed_timeout
         return job.tries >= self._attempts_max or now - job.first_try_at >= self._deadline
 
     def _is_hopeless(self, job: Job) -> bool:
@@ -382,13 +386,16 @@ class Controller:
         untried.
         """
         silent_since = max(job.offered_at, job.lane.answered_at)
-        if job.action.undo_of or not job.lane.is_silent or _monotonic() - silent_since < self._deadline:
+        may_be_under_way = job.tries > 0 and not is_state(job.action.kind)
+        patience = self._deed_timeout if may_be_under_way else self._deadline
+        if job.action.undo_of or not job.lane.is_silent or _monotonic() - silent_since < patience:
             return False
-        self._finish(job, ActionState.FAILED, f"given up: {job.vim} has not answered for {self._deadline:g} s")
+        self._finish(job, ActionState.FAILED, f"given up: {job.vim} has not answered for {patience:g} s")
         return True
 
     def _finish(self, job: Job, state: ActionState, result: str) -> None:
-        if job.action.undo_of and (state is ActionState.FAILED or job.is_superseded):
+        is_unsure = state is ActionState.FAILED and (job.may_have_changed or bool(job.action.undo_of))
+        if is_state(job.action.kind) and (is_unsure or job.is_superseded):
             _remember(self._unrestored, job.action.mark, None)
         elif job.action.undo_of:
             self._unrestored.pop(job.action.mark, None)

@@ -10,6 +10,7 @@ from typing import Any
 
 from nfvigil.inspector import internal
 from nfvigil.inspector.faults import assert_own, take_back
+from nfvigil.inspector.marks import set_again
 from nfvigil.inspector.state import AUTOMATION_OFF, HOLD, PROOF, RELEASED
 from nfvigil.inspector.turn import Turn
 from nfvigil.model.resource import split_key
@@ -26,6 +27,8 @@ def condition(turn: Turn) -> None:
         turn.remember(AUTOMATION_OFF, None if event.is_clear else _who(turn))
     if event.is_clear:
         take_back(turn, event.resource)
+        if event.type == internal.VIM_UNREACHABLE:
+            set_again(turn, vim)
     else:
         assert_own(turn, event.resource)
 

@@ -12,8 +12,8 @@ from nfvigil.inspector.resource_map import AnyRecord
 from nfvigil.inspector.state import PROOF, RESTORING
 from nfvigil.inspector.turn import Turn
 from nfvigil.model.action import Action, ActionKind, Origin
-from nfvigil.model.alarm import Alarm, Mark
-from nfvigil.model.cloud_state import UNTOUCHED, state_now
+from nfvigil.model.alarm import Alarm, Mark, VimState
+from nfvigil.model.cloud_state import UNTOUCHED, WANTED, state_now
 from nfvigil.model.ids import stable_id
 from nfvigil.model.resource import Kind, Port, Server, key_of
 
@@ -99,6 +99,33 @@ def restore(turn: Turn, closed: list[Alarm]) -> None:
     if restored:
         name = f"{RESTORING}{turn.event.id}"
         turn.remember(name, {**turn.state.memory.get(name, {}), **restored})
+
+
+def set_again(turn: Turn, vim: str) -> None:
+    """The cloud is back: what it could not be told while it was away is set now, for the alarms that still stand."""
+    again: dict[str, Mark] = {}
+    for alarm_id in sorted(turn.state.alarms):
+        alarm = turn.state.alarms[alarm_id]
+        if alarm.vim != vim or alarm.vim_state is not VimState.INCONSISTENT:
+            continue
+        marks = tuple(_again(turn, alarm, mark, again) for mark in alarm.marks)
+        if marks != alarm.marks:
+            turn.put_alarm(msgspec.structs.replace(alarm, marks=marks))
+
+
+def _again(turn: Turn, alarm: Alarm, mark: Mark, again: dict[str, Mark]) -> Mark:
+    """The mark with a new action that sets it, or as it is where the cloud says that it is set."""
+    known = again.get(mark.key)
+    if known is not None:
+        return known
+    record = turn.map_now.get(mark.target)
+    if record is None or _present(mark.kind, record) in (None, WANTED[mark.kind]):
+        return mark
+    # "again": an earlier try may have had its effect, so finding it set does not mean that somebody else did it.
+    params = {**_on_host(turn, alarm, record), "again": True}
+    action = _plan(turn, mark.kind, mark.target, alarm, record, before=mark.before, params=params)
+    again[mark.key] = Mark(mark.kind, mark.target, mark.before, action, turn.event.id)
+    return again[mark.key]
 
 
 def places(turn: Turn, relation: str, key: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from nfvigil.model.alarm import Alarm, AlarmState, Mark
+from nfvigil.model.alarm import Alarm, AlarmState, Mark, VimState
 from nfvigil.model.fault import Fault
 from nfvigil.model.verdict import Verdict
 
@@ -65,6 +65,8 @@ class State:
         """alarm -> the alarms that have it among their causes"""
         self.waiting: dict[int, dict[str, None]] = {}
         """event -> the alarms that are not confirmed before all its actions are over"""
+        self.again: dict[int, dict[str, None]] = {}
+        """event -> the alarms that are confirmed though the cloud does not agree, and for which it sets states again"""
         self.wanted: dict[str, dict[str, Mark]] = {}
         """VIM state (``Mark.key``) -> the alarms that ask for it"""
         self.restoring: dict[str, dict[str, str]] = {}
@@ -193,6 +195,8 @@ class State:
                 _leave(self.wanted, mark.key, alarm_id)
                 if is_waiting and mark.event_id != old.event_id:
                     _leave(self.waiting, mark.event_id, alarm_id)
+                elif mark.event_id != old.event_id:
+                    _leave(self.again, mark.event_id, alarm_id)
             if alarm is None:
                 del self.alarms[alarm_id]
                 self.alarm_at.pop((old.fault_type, old.resource), None)
@@ -211,6 +215,8 @@ class State:
                 self.wanted.setdefault(mark.key, {})[alarm_id] = mark
                 if is_waiting and mark.event_id != alarm.event_id:
                     self.waiting.setdefault(mark.event_id, {})[alarm_id] = None
+                elif mark.event_id != alarm.event_id and alarm.vim_state is VimState.INCONSISTENT:
+                    self.again.setdefault(mark.event_id, {})[alarm_id] = None
 
     def chain(self, alarm_id: str) -> list[str]:
         """The alarm, what it is a consequence of, and so on to the root cause."""

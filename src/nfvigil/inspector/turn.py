@@ -141,6 +141,7 @@ class Turn:
             if not any(f"{RESTORING}{other}" in self.state.memory for other in events):
                 is_bad = any(mark.target in failed or self._was_given_up(mark) for mark in alarm.marks)
                 self.confirm(alarm, VimState.INCONSISTENT if is_bad else VimState.CONSISTENT)
+        self._agree(event_id, failed)
         for target in failed:
             for kind in RANK:
                 for alarm_id, mark in sorted(
@@ -149,6 +150,19 @@ class Turn:
                     alarm = self.state.alarms[alarm_id]
                     if mark.event_id == event_id and alarm.state is AlarmState.CONFIRMED:
                         self.put_alarm(msgspec.structs.replace(alarm, vim_state=VimState.INCONSISTENT))
+
+    def _agree(self, event_id: int, failed: Set[str]) -> None:
+        """What was set again for this event, and not given up again: the cloud agrees with the alarms at last."""
+        for alarm_id in sorted(self.state.again.get(event_id, ())):
+            alarm = self.state.alarms[alarm_id]
+            is_set = [mark.event_id == event_id or self._is_set(mark) for mark in alarm.marks]
+            if all(is_set) and not any(mark.target in failed for mark in alarm.marks):
+                self.put_alarm(msgspec.structs.replace(alarm, vim_state=VimState.CONSISTENT))
+                self.tell(self.state.alarms[alarm_id])
+
+    def _is_set(self, mark: Mark) -> bool:
+        record = self.map_now.get(mark.target)
+        return record is not None and state_now(mark.kind, record) == WANTED[mark.kind]
 
     def _was_given_up(self, mark: Mark) -> bool:
         """Whether another alarm that asked for the state was told that the cloud may not agree."""
