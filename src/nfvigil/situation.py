@@ -16,6 +16,9 @@ from nfvigil.model.times import SECOND
 GROUPS_KEPT_SECONDS = 1.0
 """For so long the aggregates' members are remembered: they change by hand, and are asked for by every host."""
 
+MOST = 0.5
+"""A larger share of a VIM's hosts than this does not fall silent because of the hosts."""
+
 
 class LiveSituation:
     """Reads only. ``unconfirmed_hold`` says of a VIM why it holds where that is not in the log yet; ``doubted`` are the
@@ -96,12 +99,22 @@ class LiveSituation:
     def _vim_agrees(self, key: str) -> bool:
         record = self._map.get(key)
         if isinstance(record, Host):
-            return not record.is_reporting
+            return self._is_silent(record)
         if isinstance(record, Server):
             is_ours = self._state.before(f"{ActionKind.SERVER_ERROR} {key}") is not None
             host = self._map.get(key_of(Kind.HOST, record.host))
-            return (record.status == "ERROR" and not is_ours) or (isinstance(host, Host) and not host.is_reporting)
+            return (record.status == "ERROR" and not is_ours) or (isinstance(host, Host) and self._is_silent(host))
         return False
+
+    def _is_silent(self, host: Host) -> bool:
+        """Whether it alone sends no heartbeats. Where most hosts of a VIM send none, it is rather the VIM's own message
+        bus that is away, and the silence of one of them says nothing.
+        """
+        if host.is_reporting:
+            return False
+        others = [self._map.get(key) for key in self.domains(host.vim).get(f"VIM {host.vim}", ())]
+        silent = sum(isinstance(one, Host) and not one.is_reporting for one in others)
+        return silent == 1 or silent <= MOST * len(others)
 
     def groups(self, host: str) -> Mapping[str, Collection[str]]:
         record = self._map.get(host)

@@ -392,3 +392,21 @@ def test_nothing_is_done_where_nobody_has_defined_anything() -> None:
 
     assert there.switched_off == []
     assert {action.kind for action in there.store.rows.values()} == {"force_down", "server_error"}
+
+
+def test_the_silence_of_most_hosts_is_the_clouds_own_trouble_and_no_witness() -> None:
+    async def story(there: World) -> None:
+        for number in range(1, 12):  # as where RabbitMQ is away: their heartbeats do not arrive, and that is all
+            there.sim.power(f"compute-{number}", False)
+        await there.rest(5)
+        await there.say("ping", "compute-1")
+        await there.rest(600)
+        there.sim.power("compute-11", True)
+        await there.rest(60)
+
+    there = play(story)
+
+    assert len(there.switched_off) <= 1
+    (fence,) = there.actions("fence")
+    assert fence.started_us is not None
+    assert fence.started_us - fence.planned_us >= 600_000_000
