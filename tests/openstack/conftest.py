@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openstack_players import Client, Lab, lab_for_session
+from service_players import Consumer, LabService, MakeLabService
 
 HERE = Path(__file__).parent
 NEEDS = "needs the OpenStack lab: make test-openstack"
@@ -82,3 +84,25 @@ def doomed_host(openstack_lab: Lab, openstack_admin: Client) -> Iterator[str]:
     host = openstack_lab.computes[0]
     yield host
     openstack_admin.revive(host)
+
+
+@pytest.fixture
+def make_lab_service(openstack_lab: Lab, tmp_path: Path) -> Iterator[MakeLabService]:
+    """``make_lab_service(...)`` gives a service that is not started; it ends with the test."""
+    with ExitStack() as stack:
+
+        def make(directory: str = "service", **more: Any) -> LabService:
+            path = tmp_path / directory
+            path.mkdir(exist_ok=True)
+            service = LabService(directory=path, lab=openstack_lab, **more)
+            stack.callback(service.close)
+            return service
+
+        yield make
+
+
+@pytest.fixture
+def consumer() -> Iterator[Consumer]:
+    consumer = Consumer().start()
+    yield consumer
+    consumer.close()

@@ -32,7 +32,7 @@ T = TypeVar("T")
 ANSWER_SECONDS = 60.0
 WAIT_SECONDS = 120.0
 MICROVERSION = "2.93"
-SERVICES = {"compute": "nova", "network": "neutron", "image": "glance", "alarming": "aodh"}
+SERVICES = {"compute": "nova", "network": "neutron", "image": "glance", "alarming": "aodh", "identity": "keystone"}
 
 
 def wait_for(check: Callable[[], T | None], what: str, *, seconds: float = WAIT_SECONDS) -> T:
