@@ -695,3 +695,5 @@ def configure_logging(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    # A RabbitMQ that is away is told of once, by us; this tells it with a traceback at every try.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)

@@ -62,7 +62,7 @@ class LabService(Service):
             "dev": True,
             "database_url": f"sqlite:///{self.database}",
             "vims": [{"name": "lab", "driver": "openstack", "interval_seconds": 600, "options": given}],
-            "brakes": {"channels": {"ping": ["ping*"], "bmc": ["bmc*"]}, "host_every_seconds": 0},
+            "brakes": {"paths": {"ping": ["ping*"], "bmc": ["bmc*"]}, "host_every_seconds": 0, "settle_seconds": 1},
             **(settings or {}),
         }
         self.config = directory / "nfvigil.toml"

@@ -104,6 +104,13 @@ def test_an_operator_sees_it_on_the_command_line(
     assert sum(zone["hosts"]["total"] for zone in left) == len(openstack_lab.computes)
     assert all(zone["vcpus"]["left"] > 0 for zone in left)
     assert "lab" in service.command("status", token=token).stdout
+    host = openstack_lab.computes[0]
+    power = service.command("host", "power", host, token=token, check=False)
+    assert (power.returncode, "no fence" in power.stderr) == (1, True), power
+    said = ("host", "confirm-off", host, "--reason", "a trial", "--yes")
+    assert host in service.command(*said, token=token).stdout
+    assert host in service.command("brakes", "show", token=token).stdout
+    assert service.command(*said, token=owners, check=False).returncode == 5
     assert service.command("resource", "list", "host", token="nobody", check=False).returncode == 5
     with closing(service.api_of(owners)) as api:
         assert api.ask("GET", "/v1/capacity").status == 403

@@ -31,7 +31,7 @@ def bmc(tmp_path: Path) -> Iterator[RedfishBmc]:
 def with_fences(path: Path, text: str) -> dict[str, Any]:
     path.write_text(text)
     path.chmod(0o600)
-    return {"fences": str(path), "brakes": {"channels": {"ping": ["ping*"]}, "host_every_seconds": 0}}
+    return {"fences": str(path), "brakes": {"paths": {"ping": ["ping*"]}, "host_every_seconds": 0, "settle_seconds": 1}}
 
 
 @contextmanager

@@ -110,7 +110,8 @@ class Client:
         request = headers["X-OpenStack-Request-Id"]
         wait = breaker.ask(now())
         if wait > 0:
-            text = f"{what}: not asked, it failed {breaker.failures} times in a row; again in {wait:.1f} s"
+            # Without numbers that change: the same trouble is logged once.
+            text = f"{what}: not asked, it has not answered several times in a row"
             raise VimUnavailableError(text, retry_after_seconds=wait)
         try:
             async with asyncio.timeout(self._timeout):
