@@ -20,6 +20,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("retention", "lookout"),
     ("recovery_parts",),
     ("app",),
+    ("verify",),
     ("cli", "openstack_plugin"),
 )
 """From the ground up. A part may import those below it; those on one line do not know each other.
@@ -30,6 +31,7 @@ state and the map, which they do not know themselves; the look-out tells them wh
 Accounts of clouds come and go the same way.
 Whoever keeps a secret may seal it, the store as well as what stands above it: sealing knows errors only.
 Retention forgets with its help, by the settings.
+The verification runs a whole service of its own beside a cloud.
 
 A new part of the package gets its place here in the change that adds it.
 """

@@ -28,6 +28,7 @@ from nfvigil.cli import (
     status,
     subscriptions,
     tokens,
+    verify,
     vims,
 )
 from nfvigil.cli.failures import report
@@ -147,6 +148,7 @@ for name, group in {
 app.command(epilog=EPILOG)(policies.replay)
 app.add_typer(database.app, name="db")
 app.add_typer(tokens.app, name="token")
+app.add_typer(verify.app, name="verify", epilog=EPILOG)
 
 
 def main() -> None:

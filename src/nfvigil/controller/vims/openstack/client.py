@@ -20,7 +20,16 @@ from nfvigil.model.secret import Secret
 TRIES = 3
 PAUSE_SECONDS = 0.1
 BREAKERS_MAX = 100
-WORDS = {"compute": "Nova", "network": "Neutron", "block-storage": "Cinder"}
+WORDS = {
+    "compute": "Nova",
+    "network": "Neutron",
+    "block-storage": "Cinder",
+    "identity": "Keystone",
+    "image": "Glance",
+    "alarming": "Aodh",
+}
+_VERSIONS = {"network": "/v2.0", "identity": "/v3", "image": "/v2", "alarming": "/v2"}
+"""Some catalogues have them, some do not: they stand in the paths here."""
 
 T = TypeVar("T")
 Query = Sequence[tuple[str, str]]
@@ -176,7 +185,5 @@ def decoded(answer: Answer, shape: type[T], what: str) -> T:
 
 
 def _url(service: str, endpoint: str, path: str, query: Query) -> str:
-    if service == "network":
-        endpoint = endpoint.removesuffix("/v2.0")  # Some catalogues have it, some do not.
-    url = endpoint + path
+    url = endpoint.removesuffix(_VERSIONS.get(service, "")) + path
     return f"{url}?{urlencode(list(query))}" if query else url

@@ -7,7 +7,7 @@ import os
 import ssl
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,10 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     token: Secret
     expires_us: int
     user: str = ""
+    user_id: str = ""
     project: str = ""
+    domain_id: str = ""
+    """Of the project, or of the user where the login is for none."""
     roles: tuple[str, ...] = ()
     endpoints: dict[str, str] = {}
     """By service type; what the catalogue does not have is not in it."""
@@ -38,9 +41,12 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 class Session:
     """keystoneauth knows every way to log in, but blocks: it works in a thread, one login at a time."""
 
-    def __init__(self, *, name: str, options: Options, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, *, name: str, options: Options, clock: Callable[[], int], services: Sequence[str] = SERVICES
+    ) -> None:
         self.name = name
         self._options = options
+        self._services = services
         self._clock = clock
         self._lock = asyncio.Lock()
         self._breaker = Breaker(failures_max=2)
@@ -117,7 +123,9 @@ class Session:
                 token=Secret(access.auth_token),
                 expires_us=int(access.expires.timestamp()) * SECOND,
                 user=access.username or access.user_id or "",
+                user_id=access.user_id or "",
                 project=access.project_name or access.project_id or "",
+                domain_id=access.project_domain_id or access.user_domain_id or "",
                 roles=tuple(access.role_names or ()),
                 endpoints=self._endpoints(access),
             )
@@ -176,7 +184,7 @@ class Session:
         from keystoneauth1 import exceptions
 
         found = {}
-        for service in SERVICES:
+        for service in self._services:
             url = self._region.get_endpoint(service)
             if not url:
                 try:
