@@ -64,10 +64,10 @@ class Measure:
         self._on_fault = on_fault
         self._wait_seconds = plan.wanted.wait_seconds
 
-    async def round(self, size: int, number: int, of: int) -> Round:
+    async def round(self, size: int, number: int) -> Round:
         """``number`` counts all rounds of the run, from 1."""
         host, mode = self._plan.host.name, self._plan.wanted.mode
-        where = f"round {number} of {of}, {size} servers"
+        where = f"round {number}, {size} servers"
         seen = await self._ready(size)
         servers, ports = frozenset(seen.servers), seen.ports
         found = checks.before(seen, size)

@@ -49,10 +49,11 @@ class Stage:
         self._cloud = cloud
         self._removal = removal
         self._progress = progress
-        self._receiver: Receiver | None = None
+        self.receiver = Receiver()
         self._own: OwnService | None = None
         self._service: Service | None = None
         self._fault: Fault | None = None
+        self._measure: Measure | None = None
         self._subscriptions: list[str] = []
         self._mark: Mark | None = None
         self._faulty_round = 0
@@ -64,28 +65,39 @@ class Stage:
     async def play(self, plan: Plan) -> None:
         for line in plan.lines():
             self._progress.say(line)
-        await self._make(plan)
+        await self.make(plan)
         try:
             async with asyncio.timeout(RUN_MAX_SECONDS):
-                await self._measure(plan)
+                for size in self._wanted.sizes:
+                    await self.boot(plan, size)
+                    for _ in range(self._wanted.rounds):
+                        await self.round(size)
         except TimeoutError as error:
             raise UnavailableError(f"the run was ended after {RUN_MAX_SECONDS:g} s") from error
 
-    async def _make(self, plan: Plan) -> None:
+    async def make(self, plan: Plan) -> None:
         self._progress.say("making projects, user and network ...")
         self._mark = own_mark(host=plan.host.name, now_s=time.time())
         await self._cloud.make_project(plan, self._mark.text())
         await self._cloud.make_owner(plan)
         await self._cloud.make_network(plan)
-        self._receiver = Receiver()
         service = await self._connect(plan)
-        await self._receiver.open(await own_address(service.url))
+        await self.receiver.open(await own_address(service.url))
         for project, endpoint in ((self._cloud.project, OURS), (self._cloud.other_project, OTHERS)):
-            url, name = self._receiver.url(endpoint), f"{plan.name}-{endpoint}"
+            url, name = self.receiver.url(endpoint), f"{plan.name}-{endpoint}"
             mode = self._wanted.mode.value
             made = await service.subscribe(name=name, project=project, url=url, mode=mode)
             self._subscriptions.append(made)
         self._fault = self._make_fault(plan, service)
+        self._measure = Measure(
+            plan=plan,
+            cloud=self._cloud,
+            service=service,
+            receiver=self.receiver,
+            fault=self._fault,
+            progress=self._progress,
+            on_fault=self._on_fault,
+        )
 
     async def _connect(self, plan: Plan) -> Service:
         if self._wanted.url:
@@ -116,27 +128,16 @@ class Stage:
             return PlayedMonitor(service=service, plan=plan)
         return Commands(inject=wanted.inject, restore=wanted.restore, host=plan.host.name, seconds=wanted.wait_seconds)
 
-    async def _measure(self, plan: Plan) -> None:
-        assert self._receiver is not None
-        assert self._service is not None
-        assert self._fault is not None
-        measure = Measure(
-            plan=plan,
-            cloud=self._cloud,
-            service=self._service,
-            receiver=self._receiver,
-            fault=self._fault,
-            progress=self._progress,
-            on_fault=self._on_fault,
-        )
-        of = len(self._wanted.sizes) * self._wanted.rounds
-        for size in self._wanted.sizes:
-            self._progress.say(f"booting servers on {plan.host.name} until there are {size} ...")
-            await self._cloud.make_servers(
-                plan, size, lambda done, of: self._progress.count("servers ACTIVE", done, of)
-            )
-            for _ in range(self._wanted.rounds):
-                self.rounds.append(await measure.round(size, len(self.rounds) + 1, of))
+    async def boot(self, plan: Plan, size: int) -> None:
+        """Until there are so many servers on the host."""
+        self._progress.say(f"booting servers on {plan.host.name} until there are {size} ...")
+        await self._cloud.make_servers(plan, size, lambda done, of: self._progress.count("servers ACTIVE", done, of))
+
+    async def round(self, size: int) -> Round:
+        assert self._measure is not None  # make made it
+        found = await self._measure.round(size, len(self.rounds) + 1)
+        self.rounds.append(found)
+        return found
 
     async def _on_fault(self, is_faulty: bool, number: int) -> None:
         """The mark is written before the host may fail, so that whoever tidies up after us knows."""
@@ -197,8 +198,7 @@ class Stage:
             await self._service.close()
         if self._own is not None:
             await self._own.stop()
-        if self._receiver is not None:
-            await self._receiver.close()
+        await self.receiver.close()
         return wrong
 
     async def _remove(self) -> list[str]:
@@ -218,7 +218,7 @@ class Stage:
 
 async def fault_management(wanted: Wanted, progress: Progress) -> Result:
     """Raises where it cannot be begun, or was stopped; what was measured and checked is in the result."""
-    async with _opened(wanted, progress) as (cloud, removal):
+    async with opened(wanted, progress) as (cloud, removal):
         await tidy(removal, progress, also_kept=False)
         stage = Stage(wanted=wanted, cloud=cloud, removal=removal, progress=progress)
         plan = await stage.make_plan()
@@ -253,7 +253,7 @@ async def fault_management(wanted: Wanted, progress: Progress) -> Result:
 
 async def dry_run(wanted: Wanted, progress: Progress) -> list[str]:
     """What would be made, and what earlier runs have left; nothing is changed."""
-    async with _opened(wanted, progress) as (cloud, removal):
+    async with opened(wanted, progress) as (cloud, removal):
         dead, let_alone = await removal.leftovers(also_kept=False)
         plan = await cloud.plan("RUN")
         return [
@@ -265,7 +265,7 @@ async def dry_run(wanted: Wanted, progress: Progress) -> list[str]:
 
 async def cleanup(wanted: Wanted, progress: Progress) -> list[str]:
     """What could not be removed."""
-    async with _opened(wanted, progress) as (_, removal):
+    async with opened(wanted, progress) as (_, removal):
         return await tidy(removal, progress, also_kept=True)
 
 
@@ -282,7 +282,7 @@ async def tidy(removal: Removal, progress: Progress, *, also_kept: bool) -> list
 
 
 @asynccontextmanager
-async def _opened(wanted: Wanted, progress: Progress) -> AsyncIterator[tuple[Cloud, Removal]]:
+async def opened(wanted: Wanted, progress: Progress) -> AsyncIterator[tuple[Cloud, Removal]]:
     admin = administrator(wanted)
     cloud = Cloud(admin=admin, wanted=wanted)
     try:
