@@ -249,8 +249,8 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
 
 OTHERS = frozenset({"NFVIGIL_URL", "NFVIGIL_TOKEN", "NFVIGIL_TOKEN_FILE", "NFVIGIL_STANDARDS"})
 """Variables of this prefix that are the command line's or the tests', not the service's."""
-OTHERS_OF = ("NFVIGIL_TEST_", "NFVIGIL_LAB_")
-"""Those that begin so are the tests' and the OpenStack lab's."""
+OTHERS_OF = ("NFVIGIL_TEST_", "NFVIGIL_LAB_", "NFVIGIL_VERIFY_")
+"""Those that begin so are the tests', the OpenStack lab's and the verification's."""
 
 
 def _put(values: dict[str, Any], path: list[str], value: Any) -> None:

@@ -99,7 +99,12 @@ def fault_management(
     ] = "",
     bus: Annotated[
         list[str] | None,
-        typer.Option("--bus", metavar="URL", help="AMQP of the cloud's notifications, for an NFVigil of our own."),
+        typer.Option(
+            "--bus",
+            envvar="NFVIGIL_VERIFY_BUS",
+            metavar="URL",
+            help="AMQP of the cloud's notifications, for an NFVigil of our own. Better in the environment: it has a password.",
+        ),
     ] = None,
     wait: Annotated[
         float, typer.Option("--wait", metavar="SECONDS", min=1, max=3600, help="For each step: servers to boot, news.")

@@ -148,7 +148,7 @@ def _port_word(was: str | None, now: str) -> str:
     if was == "" and now == "ACTIVE":
         # Many a Neutron cannot unset what was set once; ACTIVE means the same.
         return "as it was (ACTIVE for not set)"
-    return f"{now or 'not set'} instead of {was or 'not set'}"
+    return f"{now or 'not set'} instead of {'no port' if was is None else was or 'not set'}"
 
 
 def _alarms(seen: Seen, size: int) -> Check:

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -26,6 +27,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 def main() -> None:
     told = msgspec.json.decode(sys.stdin.buffer.readline(), type=Told)
+    # Until the service takes signals itself, and after.
+    signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         serve(told)
@@ -57,6 +60,10 @@ async def _let_in(database_url: str, token_hash: str) -> None:
         await store.add_token(record)
     finally:
         await store.close()
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def _end_with_input() -> None:
