@@ -108,6 +108,12 @@ def test_a_server_told_of_twice_missing_or_strange_is_said() -> None:
     }
 
 
+def test_owners_who_were_told_of_a_strangers_server_too_are_a_failure() -> None:
+    news = news_of([message("1", "raised", "a", "b", "stranger")], "owner")
+
+    assert list(failed(checks.told(news, [], OURS, Mode.RAISED)).values()) == ["2 of 2 once, 1 not theirs"]
+
+
 def test_after_the_clear_all_is_as_it_was() -> None:
     news = news_of([message("1", "cleared", "a", "b")], "owner")
     # Neutron of Zed cannot unset the status.

@@ -103,7 +103,7 @@ def fault_management(
             "--bus",
             envvar="NFVIGIL_VERIFY_BUS",
             metavar="URL",
-            help="AMQP of the cloud's notifications, for an NFVigil of our own. Better in the environment: it has a password.",
+            help="AMQP of the cloud's notifications, for our own NFVigil; better in the environment, for its password.",
         ),
     ] = None,
     wait: Annotated[
