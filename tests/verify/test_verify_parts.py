@@ -1,4 +1,4 @@
-"""The mark by which a dead run is known, calls that are not left half done, commands, progress."""
+"""The claim by which a dead run is known, calls that are not left half done, commands, progress."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 
 from nfvigil.errors import RefusedError, UnavailableError
 from nfvigil.verify.child import Told
+from nfvigil.verify.claim import Claim, claim_of, is_alive, own_claim, started
 from nfvigil.verify.fault import Commands
-from nfvigil.verify.mark import Mark, is_alive, mark_of, own_mark, started
 from nfvigil.verify.plan import RUN_MAX_SECONDS
 from nfvigil.verify.progress import Progress
 from nfvigil.verify.receiver import Receiver
@@ -28,18 +28,18 @@ HERE = "here"
 
 
 def test_a_mark_is_read_back_as_it_was_written() -> None:
-    mark = own_mark(host="compute-4", now_s=5.0)
+    claim = own_claim(host="compute-4", now_s=5.0)
 
-    assert mark_of(mark.text()) == mark
+    assert claim_of(claim.text()) == claim
 
 
 @pytest.mark.parametrize("text", [None, "", "beside nfvigil-verify-1", "{}", "[1]"])
 def test_another_description_is_no_mark(text: str | None) -> None:
-    assert mark_of(text) is None
+    assert claim_of(text) is None
 
 
 def test_a_run_on_this_machine_lives_as_long_as_its_process() -> None:
-    mine = own_mark(host="h", now_s=0.0)
+    mine = own_claim(host="h", now_s=0.0)
     here = socket.gethostname()
 
     assert is_alive(mine, machine=here, now_s=1e12)
@@ -52,9 +52,9 @@ def test_a_run_on_this_machine_lives_as_long_as_its_process() -> None:
 
 @pytest.mark.parametrize(("age", "lives"), [(RUN_MAX_SECONDS - 1, True), (RUN_MAX_SECONDS, False)])
 def test_a_run_elsewhere_may_live_as_long_as_a_run_may_take(age: float, lives: bool) -> None:
-    mark = Mark(machine="elsewhere", pid=os.getpid(), began_s=100.0, host="h")
+    claim = Claim(machine="elsewhere", pid=os.getpid(), began_s=100.0, host="h")
 
-    assert is_alive(mark, machine=HERE, now_s=100.0 + age) is lives
+    assert is_alive(claim, machine=HERE, now_s=100.0 + age) is lives
 
 
 def test_a_process_that_was_not_waited_for_counts_as_over() -> None:

@@ -110,9 +110,9 @@ class Cloud:
 
     # Making
 
-    async def make_project(self, plan: Plan, mark: str) -> None:
-        """The run's own, with its mark, first of all: whatever follows is found by it."""
-        self.project = await self.keystone.make_project(plan.name, mark)
+    async def make_project(self, plan: Plan, claim: str) -> None:
+        """The run's own, with its claim, first of all: whatever follows is found by it."""
+        self.project = await self.keystone.make_project(plan.name, claim)
         self.other_project = await self.keystone.make_project(f"{plan.name}-other", f"beside {plan.name}")
 
     async def make_owner(self, plan: Plan) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from nfvigil.errors import NotFoundError
 from nfvigil.model.secret import Secret
+from nfvigil.verify.claim import Claim, claim_of
 from nfvigil.verify.logins import Account, decoded
-from nfvigil.verify.mark import Mark, mark_of
 from nfvigil.verify.plan import PREFIX
 from nfvigil.verify.whole import whole
 
@@ -38,16 +38,16 @@ class Keystone:
         """The administrator becomes administrator of this project too, until that is deleted."""
         await self._give_role(project, (await self._admin.login()).user_id, ADMIN)
 
-    async def mark(self, project: str, mark: Mark) -> None:
-        await self._whole("PATCH", f"/v3/projects/{project}", {"project": {"description": mark.text()}})
+    async def claim(self, project: str, claim: Claim) -> None:
+        await self._whole("PATCH", f"/v3/projects/{project}", {"project": {"description": claim.text()}})
 
-    async def runs(self) -> dict[str, tuple[str, Mark]]:
-        """Every run that has left a project: its id and its mark, by the run's name."""
+    async def runs(self) -> dict[str, tuple[str, Claim]]:
+        """Every run that has left a project: its id and its claim, by the run's name."""
         found = {}
         for project in await self._projects():
-            mark = mark_of(project.get("description"))
-            if mark is not None:
-                found[str(project["name"])] = (str(project["id"]), mark)
+            claim = claim_of(project.get("description"))
+            if claim is not None:
+                found[str(project["name"])] = (str(project["id"]), claim)
         return found
 
     async def project_ids(self, name: str) -> list[str]:

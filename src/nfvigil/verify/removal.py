@@ -8,9 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 
 from nfvigil.errors import NfvigilError, NotFoundError
+from nfvigil.verify.claim import Claim, is_alive
 from nfvigil.verify.keystone import Keystone
 from nfvigil.verify.logins import Account, decoded
-from nfvigil.verify.mark import Mark, is_alive
 from nfvigil.verify.progress import Progress
 
 STEP_SECONDS = 120.0
@@ -47,22 +47,22 @@ class Removal:
                 return f"the host {host} is still forced down: {reason}"
             await asyncio.sleep(POLL_SECONDS)
 
-    async def leftovers(self, *, also_kept: bool) -> tuple[dict[str, tuple[str, Mark]], list[str]]:
+    async def leftovers(self, *, also_kept: bool) -> tuple[dict[str, tuple[str, Claim]], list[str]]:
         """The runs that are over and have left something, and sentences on those that are let alone."""
-        dead: dict[str, tuple[str, Mark]] = {}
+        dead: dict[str, tuple[str, Claim]] = {}
         let_alone = []
-        for name, (project, mark) in (await self._keystone.runs()).items():
-            if is_alive(mark, machine=socket.gethostname(), now_s=time.time()) and not mark.is_kept:
-                let_alone.append(f"{name} is let alone: process {mark.pid} on {mark.machine} may still be at it")
-            elif mark.is_kept and not also_kept:
+        for name, (project, claim) in (await self._keystone.runs()).items():
+            if is_alive(claim, machine=socket.gethostname(), now_s=time.time()) and not claim.is_kept:
+                let_alone.append(f"{name} is let alone: process {claim.pid} on {claim.machine} may still be at it")
+            elif claim.is_kept and not also_kept:
                 let_alone.append(f"{name} is let alone: it was kept on purpose (--cleanup-only removes it)")
             else:
-                dead[name] = (project, mark)
+                dead[name] = (project, claim)
         return dead, let_alone
 
-    async def remove(self, name: str, project: str, mark: Mark) -> list[str]:
-        """What could not be removed, in sentences; the project goes last, as it carries the mark."""
-        wrong = [await self.let_up(mark.host)] if mark.is_faulty else []
+    async def remove(self, name: str, project: str, claim: Claim) -> list[str]:
+        """What could not be removed, in sentences; the project goes last, as it carries the claim."""
+        wrong = [await self.let_up(claim.host)] if claim.is_faulty else []
         wrong += [
             await self._until_gone("servers", lambda: self._servers(project), self._delete_server),
             await self._until_gone("ports", lambda: self._of_network("ports", project), self._delete("ports")),

@@ -15,10 +15,10 @@ import msgspec
 from nfvigil.errors import NfvigilError, UnavailableError
 from nfvigil.model.secret import Secret
 from nfvigil.verify import checks
+from nfvigil.verify.claim import Claim, own_claim
 from nfvigil.verify.cloud import Cloud
 from nfvigil.verify.fault import Commands, Fault, PlayedMonitor
 from nfvigil.verify.logins import administrator
-from nfvigil.verify.mark import Mark, own_mark
 from nfvigil.verify.measure import OTHERS, OURS, Measure, Round
 from nfvigil.verify.own_service import OwnService
 from nfvigil.verify.plan import RUN_MAX_SECONDS, Plan, Wanted
@@ -55,7 +55,7 @@ class Stage:
         self._fault: Fault | None = None
         self._measure: Measure | None = None
         self._subscriptions: list[str] = []
-        self._mark: Mark | None = None
+        self._claim: Claim | None = None
         self._faulty_round = 0
 
     async def make_plan(self) -> Plan:
@@ -77,8 +77,8 @@ class Stage:
 
     async def make(self, plan: Plan) -> None:
         self._progress.say("making projects, user and network ...")
-        self._mark = own_mark(host=plan.host.name, now_s=time.time())
-        await self._cloud.make_project(plan, self._mark.text())
+        self._claim = own_claim(host=plan.host.name, now_s=time.time())
+        await self._cloud.make_project(plan, self._claim.text())
         await self._cloud.make_owner(plan)
         await self._cloud.make_network(plan)
         service = await self._connect(plan)
@@ -140,11 +140,11 @@ class Stage:
         return found
 
     async def _on_fault(self, is_faulty: bool, number: int) -> None:
-        """The mark is written before the host may fail, so that whoever tidies up after us knows."""
-        assert self._mark is not None
+        """The claim is written before the host may fail, so that whoever tidies up after us knows."""
+        assert self._claim is not None
         self._faulty_round = number if is_faulty else 0
-        self._mark = msgspec.structs.replace(self._mark, is_faulty=is_faulty)
-        await self._cloud.keystone.mark(self._cloud.project, self._mark)
+        self._claim = msgspec.structs.replace(self._claim, is_faulty=is_faulty)
+        await self._cloud.keystone.claim(self._cloud.project, self._claim)
 
     # Taking it away
 
@@ -177,9 +177,9 @@ class Stage:
 
     async def _let_up(self) -> list[str]:
         """By hand too, now that no NFVigil of ours forces it down any more."""
-        if self._mark is None or not self._mark.is_faulty:
+        if self._claim is None or not self._claim.is_faulty:
             return []
-        return [await self._removal.let_up(self._mark.host)]
+        return [await self._removal.let_up(self._claim.host)]
 
     async def _is_settled(self) -> bool:
         assert self.plan is not None
@@ -202,18 +202,18 @@ class Stage:
         return wrong
 
     async def _remove(self) -> list[str]:
-        if self._mark is None or self.plan is None:
+        if self._claim is None or self.plan is None:
             return []
         # By its name: what was sent before we were told to stop may have been made without our knowing its id.
         found = (await self._cloud.keystone.runs()).get(self.plan.name)
         if found is None:
             return []
-        project, mark = found[0], msgspec.structs.replace(self._mark, is_faulty=False)
+        project, claim = found[0], msgspec.structs.replace(self._claim, is_faulty=False)
         if self._wanted.keep:
-            await self._cloud.keystone.mark(project, msgspec.structs.replace(mark, is_kept=True))
+            await self._cloud.keystone.claim(project, msgspec.structs.replace(claim, is_kept=True))
             return []
         self._progress.say("removing what was made ...")
-        return await self._removal.remove(self.plan.name, project, mark)
+        return await self._removal.remove(self.plan.name, project, claim)
 
 
 async def fault_management(wanted: Wanted, progress: Progress) -> Result:
@@ -273,9 +273,9 @@ async def tidy(removal: Removal, progress: Progress, *, also_kept: bool) -> list
     """Take away what runs that are over have left."""
     dead, let_alone = await removal.leftovers(also_kept=also_kept)
     wrong = []
-    for name, (project, mark) in dead.items():
+    for name, (project, claim) in dead.items():
         progress.say(f"removing {name}, left by a run that is over ...")
-        wrong += await removal.remove(name, project, mark)
+        wrong += await removal.remove(name, project, claim)
     for sentence in [*let_alone, *wrong]:
         progress.say(sentence)
     return wrong
@@ -297,16 +297,18 @@ class _Ender:
     def __init__(self, work: asyncio.Task[None], progress: Progress) -> None:
         self._task: asyncio.Task[Any] = work
         self._progress = progress
+        # What whoever started us wants to be ignored (nohup) stays so.
+        self._signals = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         self._is_clearing = False
         self._told = 0
 
     def __enter__(self) -> Self:
-        for number in SIGNALS:
+        for number in self._signals:
             asyncio.get_running_loop().add_signal_handler(number, self._stop)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number in SIGNALS:
+        for number in self._signals:
             asyncio.get_running_loop().remove_signal_handler(number)
 
     async def finish(self, clearing: Coroutine[Any, Any, list[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The mark that a run leaves on its project: who made it and which host it works on, for whoever tidies up after it."""
+"""The claim of a run, written on its project: who runs and which host is used, for whoever tidies up after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STARTED_FIELD = 19
 """Of /proc/PID/stat, counted behind the command's name, which may hold anything: when the process was started."""
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """``is_faulty`` while the host may be forced down because of us."""
 
     machine: str
@@ -30,17 +30,17 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self).decode()
 
 
-def mark_of(text: str | None) -> Mark | None:
-    """None where the text is no mark of ours."""
+def claim_of(text: str | None) -> Claim | None:
+    """None where the text is no claim of ours."""
     try:
-        return msgspec.json.decode(text or "", type=Mark)
+        return msgspec.json.decode(text or "", type=Claim)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
-def own_mark(*, host: str, now_s: float) -> Mark:
+def own_claim(*, host: str, now_s: float) -> Claim:
     pid = os.getpid()
-    return Mark(machine=socket.gethostname(), pid=pid, started=started(pid) or "", began_s=now_s, host=host)
+    return Claim(machine=socket.gethostname(), pid=pid, started=started(pid) or "", began_s=now_s, host=host)
 
 
 def started(pid: int) -> str | None:
@@ -53,8 +53,8 @@ def started(pid: int) -> str | None:
     return None if state in "ZX" else rest[_STARTED_FIELD - 1]
 
 
-def is_alive(mark: Mark, *, machine: str, now_s: float) -> bool:
+def is_alive(claim: Claim, *, machine: str, now_s: float) -> bool:
     """Of a run elsewhere nothing is known but how long one may take."""
-    if mark.machine == machine:
-        return started(mark.pid) == mark.started
-    return now_s - mark.began_s < RUN_MAX_SECONDS
+    if claim.machine == machine:
+        return started(claim.pid) == claim.started
+    return now_s - claim.began_s < RUN_MAX_SECONDS
