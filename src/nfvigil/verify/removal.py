@@ -54,14 +54,16 @@ class Removal:
         for name, (project, claim) in (await self._keystone.runs()).items():
             if is_alive(claim, machine=socket.gethostname(), now_s=time.time()) and not claim.is_kept:
                 let_alone.append(f"{name} is let alone: process {claim.pid} on {claim.machine} may still be at it")
-            elif claim.is_kept and not also_kept:
+            elif claim.is_kept and not claim.is_faulty and not also_kept:
                 let_alone.append(f"{name} is let alone: it was kept on purpose (--cleanup-only removes it)")
             else:
                 dead[name] = (project, claim)
         return dead, let_alone
 
     async def remove(self, name: str, project: str, claim: Claim) -> list[str]:
-        """What could not be removed, in sentences; the project goes last, as it carries the claim."""
+        """What could not be removed, in sentences. The project goes last, and stays while anything else does: as long
+        as the host is forced down it is known by the claim.
+        """
         wrong = [await self.let_up(claim.host)] if claim.is_faulty else []
         wrong += [
             await self._until_gone("servers", lambda: self._servers(project), self._delete_server),

@@ -179,7 +179,10 @@ class Stage:
         """By hand too, now that no NFVigil of ours forces it down any more."""
         if self._claim is None or not self._claim.is_faulty:
             return []
-        return [await self._removal.let_up(self._claim.host)]
+        wrong = await self._removal.let_up(self._claim.host)
+        if not wrong:
+            self._claim = msgspec.structs.replace(self._claim, is_faulty=False)
+        return [wrong]
 
     async def _is_settled(self) -> bool:
         assert self.plan is not None
@@ -208,12 +211,11 @@ class Stage:
         found = (await self._cloud.keystone.runs()).get(self.plan.name)
         if found is None:
             return []
-        project, claim = found[0], msgspec.structs.replace(self._claim, is_faulty=False)
         if self._wanted.keep:
-            await self._cloud.keystone.claim(project, msgspec.structs.replace(claim, is_kept=True))
+            await self._cloud.keystone.claim(found[0], msgspec.structs.replace(self._claim, is_kept=True))
             return []
         self._progress.say("removing what was made ...")
-        return await self._removal.remove(self.plan.name, project, claim)
+        return await self._removal.remove(self.plan.name, found[0], self._claim)
 
 
 async def fault_management(wanted: Wanted, progress: Progress) -> Result:
