@@ -432,7 +432,11 @@ async def test_the_ports_of_a_server_that_is_new_or_has_moved_are_looked_up_with
     assert not [one for one in cloud.requests[asked:] if "ports" in one[1]], "it is where it was"
     cloud.servers["s1"]["OS-EXT-SRV-ATTR:host"] = cloud.ports["p-s1"]["binding:host_id"] = "host-2"
     moved = await told_of("s1", 2)
-    cloud.add_server("new", host="host-1")
+    cloud.add_server("new", host="host-1", status="BUILD")
+    port = cloud.ports.pop("p-new")
+    await told_of("new", 1)
+    cloud.ports["p-new"] = port
+    cloud.servers["new"]["status"] = "ACTIVE"
     new = await told_of("new", 2)
     await vim.close()
 

@@ -34,6 +34,10 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+ON_THE_WAY = frozenset({"BUILD", "REBUILD", "MIGRATING", "RESIZE", "REVERT_RESIZE"})
+"""The states of a server that comes, or moves."""
+
+
 class Records:
     """What is not found is only said to be so after a look whether we still may see what is not ours."""
 
@@ -82,7 +86,8 @@ class Records:
         if not isinstance(record, Server) or places.get(record.id) == record.host:
             return []
         ports = await self._neutron.ports_of(record.id)
-        places[record.id] = record.host
+        # Before that, its ports may still be made, or bound to where it goes.
+        places[record.id] = "" if record.status in ON_THE_WAY else record.host
         return [port_of(port, vim=self._name, pool=self._known.pool) for port in ports]
 
     async def host_name(self, name: str) -> str:
