@@ -425,6 +425,19 @@ async def test_what_a_change_tells_to_be_gone_is_asked_for_too() -> None:
 
 
 @virtually
+async def test_the_ports_of_a_server_that_is_gone_are_asked_for_though_nobody_told_of_them() -> None:
+    cloud = Cloud([*servers([1]), Port(id="p", vim="a", server="s-1"), Port(id="kept", vim="a", server="s-1")])
+
+    async with watched(cloud, interval_seconds=-1) as one:
+        cloud.lose(["server/s-1", "port/p"])
+        cloud.tell(gone=["server/s-1"])
+        await asyncio.sleep(0.1)
+
+        assert one.map.records == cloud.things
+        assert (sorted(one.map.records), cloud.snapshots) == (["port/kept"], 1)
+
+
+@virtually
 async def test_what_is_told_anew_while_it_is_asked_for_is_not_forgotten() -> None:
     cloud = Cloud(servers([1]))
 

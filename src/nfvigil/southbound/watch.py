@@ -65,6 +65,8 @@ class Known(Protocol):
 
     def get(self, key: str) -> Record | None: ...
 
+    def related(self, key: str, relation: str) -> Sequence[str]: ...
+
     def compare(self, snapshot: Snapshot) -> Comparison: ...
 
 
@@ -105,7 +107,8 @@ class Watch:
         self._wanted = asyncio.Event()
         self._turn = asyncio.Lock()
         self._touched: list[set[str]] = []
-        self._doubts: dict[str, None] = {}
+        self._doubts: dict[str, str] = {}
+        """What was told to be gone, each with the server that it goes with, or ""."""
         self._is_doubt = asyncio.Event()
         self._changes_failures = 0
         self._counts: Counter[str] = Counter()
@@ -305,14 +308,24 @@ class Watch:
             async with self._turn:
                 await self._change(put=change.put)
         put = {key_of_record(record) for record in change.put}
-        for key in change.gone:
+        doubts = {key: _server_of(self._mine(key)) for key in change.gone}
+        doubts = dict.fromkeys(self._ports_of(change.gone), "") | doubts
+        for key, server in doubts.items():
             # One that we do not know may still be in the snapshot that is being read.
             if key not in put and (self._touched or self._mine(key)):
                 if len(self._doubts) >= DOUBTS_MAX:
                     self._wanted.set()
                     break
-                self._doubts[key] = None
+                self._doubts[key] = server
                 self._is_doubt.set()
+
+    def _ports_of(self, gone: Iterable[str]) -> Iterator[str]:
+        """Most go with their server, and nobody may tell of them: it is not everywhere that Neutron is heard. One that
+        was there before may stay, so each is asked for.
+        """
+        for key in gone:
+            if split_key(key)[0] == "server" and self._mine(key):
+                yield from self._known.related(key, "ports")
 
     async def _settle_doubts(self) -> None:
         """What changes told to be gone is asked for: a message may be late, doubled, or not the cloud's at all."""
@@ -326,9 +339,9 @@ class Watch:
                 self._wanted.set()  # nobody else remembers what was told
                 raise
 
-    async def _settle(self, doubts: Iterable[str]) -> None:
+    async def _settle(self, doubts: Mapping[str, str]) -> None:
         with self._noting() as touched:
-            look = await self._look_again({key: _server_of(self._mine(key)) for key in doubts})
+            look = await self._look_again(doubts)
             async with self._turn:
                 there = [record for key, record in look.there.items() if key not in touched and self._mine(key)]
                 gone = [key for key in look.gone if key not in touched]
