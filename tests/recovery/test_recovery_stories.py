@@ -90,7 +90,7 @@ def test_a_bmc_that_cannot_be_reached_is_no_proof() -> None:
     async def story(there: World) -> None:
         there.fence_fails("compute-1", FenceFailure.UNREACHABLE)
         await there.down("compute-1")
-        await there.rest(900)
+        await there.rest(1200)
 
     there = play(story)
 
