@@ -16,7 +16,14 @@ from nfvigil.controller.lane import Job, Lane
 from nfvigil.controller.order import Order
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.failure import Failure
-from nfvigil.errors import NotYetError, OverloadedError, RefusedError, StoreUnavailableError, VimUnavailableError
+from nfvigil.errors import (
+    FenceUnavailableError,
+    NotYetError,
+    OverloadedError,
+    RefusedError,
+    StoreUnavailableError,
+    VimUnavailableError,
+)
 from nfvigil.model.action import RANK, Action, ActionState, Outcome
 from nfvigil.model.cloud_state import state_now
 
@@ -682,3 +689,23 @@ async def test_a_deed_is_given_up_when_it_has_taken_too_long() -> None:
         last = await reports.until_over([deed.id])
 
     assert last[deed.id].state is ActionState.FAILED
+
+
+async def test_a_bmc_that_is_away_does_not_make_its_cloud_silent() -> None:
+    async def answer(action: Action) -> Outcome:
+        if action.kind == "fence":
+            raise FenceUnavailableError("no answer", 0)
+        return Outcome(changed=True)
+
+    vim, reports = Told(answer), Reports()
+    fence, other = new_action("fence", "host/1"), new_action("reboot", "server/1", event_id=2)
+
+    async with running(vim, reports, deadline_seconds=0.01) as controller:
+        controller.offer([fence])
+        await until(lambda: len(vim.begun) > 20)
+        await asyncio.sleep(0.02)
+        controller.offer([other])
+        last = await reports.until_over([other.id])
+
+    assert last[other.id].state is ActionState.DONE
+    assert last[fence.id].state is not ActionState.FAILED

@@ -25,7 +25,7 @@ import structlog
 from nfvigil.controller.lane import Job, Lane
 from nfvigil.controller.order import Order
 from nfvigil.controller.vim import ActionPlugin, Vim
-from nfvigil.errors import NotYetError, OverloadedError, RefusedError, UnavailableError
+from nfvigil.errors import NotYetError, OverloadedError, RefusedError, UnavailableError, VimUnavailableError
 from nfvigil.model.action import Action, ActionState, Outcome, is_state
 from nfvigil.model.permit import Go, Permit, Refuse
 
@@ -353,7 +353,8 @@ class Controller:
     def _unavailable(self, job: Job, error: UnavailableError | OSError) -> str:
         """Try again later, or give it up. Whether it took effect is unknown."""
         job.may_have_changed = True
-        job.lane.missed()
+        if isinstance(error, VimUnavailableError | OSError):  # a BMC that is away says nothing about the cloud
+            job.lane.missed()
         reason = str(error) or f"no answer within {self._timeout:g} s"
         at_least = error.retry_after_seconds if isinstance(error, UnavailableError) else 0.0
         now = _monotonic()
