@@ -74,6 +74,10 @@ class Known:
         return list(self.proofs)
 
 
+def begun(action: Action) -> Action:
+    return msgspec.structs.replace(action, attempts=1)
+
+
 def ask(action: Action, known: Known | None = None, *, now_us: int = HOUR, **limits: Any) -> Permit:
     chosen = Limits(**{"paths": PATHS, "settle_seconds": 0, "wait_max_seconds": 86_400, **limits})
     return Gate(situation=known or Known(), limits=chosen, clock=lambda: now_us)(action)
@@ -294,3 +298,18 @@ def test_a_monitor_that_nobody_assigned_adds_nothing_beside_one_that_is() -> Non
     known = Known(witnesses=Witnesses(monitors=frozenset({"ping-1", "unassigned"})))
 
     assert isinstance(ask(FENCE, known), Wait)
+
+
+@pytest.mark.parametrize(
+    ("action", "known", "goes"),
+    [
+        pytest.param(EVACUATE, Known(open_=False, proofs={"host/h": PROOF}), False, id="not begun"),
+        pytest.param(begun(EVACUATE), Known(open_=False, proofs={"host/h": PROOF}), True, id="begun"),
+        pytest.param(begun(EVACUATE), Known(open_=False, failed=False), False, id="begun, and its host is back"),
+        pytest.param(begun(REBOOT), Known(open_=False), False, id="another deed"),
+    ],
+)
+def test_an_evacuation_that_ended_its_own_alarm_is_followed_to_its_end(
+    action: Action, known: Known, goes: bool
+) -> None:
+    assert isinstance(ask(action, known), Go) is goes

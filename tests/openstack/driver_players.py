@@ -17,7 +17,7 @@ from nfvigil.controller.vims.openstack.options import checked
 from nfvigil.controller.vims.openstack.session import Session
 from nfvigil.controller.vims.openstack.transport import AiohttpTransport, Answer
 from nfvigil.controller.vims.openstack.vim import OpenStackVim
-from nfvigil.errors import VimUnavailableError
+from nfvigil.errors import UnavailableError
 from nfvigil.model.action import Action, Outcome
 
 _numbers = count(1)
@@ -79,7 +79,7 @@ async def until_it_can(work: Callable[[], Awaitable[Outcome]], *, seconds: float
     while True:
         try:
             return await work()
-        except VimUnavailableError as error:
+        except UnavailableError as error:
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(min(error.retry_after_seconds, 1.0))

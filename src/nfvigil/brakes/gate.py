@@ -112,7 +112,10 @@ class Gate:
     # What holds for all
 
     def _is_over(self, action: Action, now_us: int) -> Refuse | None:
-        if action.alarm_id and not self._situation.is_open(action.alarm_id):
+        # An evacuation that was begun may be what ended its alarm: how it went is for the cloud to say, and if it has
+        # done nothing yet, the proof still stands between.
+        is_begun = action.kind == ActionKind.EVACUATE and action.attempts > 0
+        if action.alarm_id and not is_begun and not self._situation.is_open(action.alarm_id):
             return Refuse("not done: what it was for is over, its alarm is cleared")
         if now_us - action.planned_us > self._limits.wait_max_seconds * SECOND:
             return Refuse(f"given up: it has waited for {self._limits.wait_max_seconds:g} s", failed=True)

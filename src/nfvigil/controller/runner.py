@@ -26,7 +26,7 @@ from nfvigil.controller.lane import Job, Lane
 from nfvigil.controller.order import Order
 from nfvigil.controller.vim import ActionPlugin, Vim
 from nfvigil.errors import NotYetError, OverloadedError, RefusedError, UnavailableError, VimUnavailableError
-from nfvigil.model.action import Action, ActionState, Outcome, is_state
+from nfvigil.model.action import Action, ActionKind, ActionState, Outcome, is_state
 from nfvigil.model.permit import Go, Permit, Refuse
 
 replace = msgspec.structs.replace
@@ -286,6 +286,8 @@ class Controller:
             attempts=action.attempts + 1,
             started_us=action.started_us or self._clock(),
         )
+        if action.kind == ActionKind.EVACUATE:
+            self._keep(job.action)  # whoever takes it up after us has to know that the cloud may have been asked
         plugin = self._plugins.get(action.kind)
         word = "failed"
         try:
@@ -300,6 +302,8 @@ class Controller:
             job.tries -= 1
             job.lane.answered()
             job.action = action  # it was no try: one that waits for an operator is not tried every second
+            if action.kind == ActionKind.EVACUATE:
+                self._keep(action)
             word = "waits"
             self._hold(job, str(error))
         except (UnavailableError, OSError) as error:
