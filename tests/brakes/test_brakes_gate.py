@@ -305,7 +305,7 @@ def test_a_monitor_that_nobody_assigned_adds_nothing_beside_one_that_is() -> Non
     [
         pytest.param(EVACUATE, Known(open_=False, proofs={"host/h": PROOF}), False, id="not begun"),
         pytest.param(begun(EVACUATE), Known(open_=False, proofs={"host/h": PROOF}), True, id="begun"),
-        pytest.param(begun(EVACUATE), Known(open_=False, failed=False), False, id="begun, and its host is back"),
+        pytest.param(begun(EVACUATE), Known(open_=False, failed=False), True, id="begun, and its host is back"),
         pytest.param(begun(REBOOT), Known(open_=False), False, id="another deed"),
     ],
 )
@@ -313,3 +313,12 @@ def test_an_evacuation_that_ended_its_own_alarm_is_followed_to_its_end(
     action: Action, known: Known, goes: bool
 ) -> None:
     assert isinstance(ask(action, known), Go) is goes
+
+
+def test_without_a_proof_an_evacuation_that_was_begun_is_only_asked_about() -> None:
+    carried = msgspec.structs.replace(begun(EVACUATE), params={"source": "h", "proof_us": 5, "fence_epoch": 7})
+
+    permit = ask(carried, Known())
+
+    assert isinstance(permit, Go)
+    assert permit.action.params == {"source": "h"}

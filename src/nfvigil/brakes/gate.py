@@ -20,6 +20,9 @@ from nfvigil.model.action import Action, ActionKind, Origin, is_state
 from nfvigil.model.permit import Go, Permit, Refuse, Wait
 from nfvigil.model.times import SECOND, iso
 
+PROOF_PARAMS = frozenset({"proof_us", "fence_epoch"})
+"""What an evacuation carries of the proof that its host is off."""
+
 
 class Witnesses(msgspec.Struct, frozen=True, kw_only=True):
     """Who says that something is wrong with a resource."""
@@ -112,10 +115,8 @@ class Gate:
     # What holds for all
 
     def _is_over(self, action: Action, now_us: int) -> Refuse | None:
-        # An evacuation that was begun may be what ended its alarm: how it went is for the cloud to say, and if it has
-        # done nothing yet, the proof still stands between.
-        is_begun = action.kind == ActionKind.EVACUATE and action.attempts > 0
-        if action.alarm_id and not is_begun and not self._situation.is_open(action.alarm_id):
+        # An evacuation that was begun may be what ended its alarm: how it went is for the cloud to say.
+        if action.alarm_id and not _is_begun(action) and not self._situation.is_open(action.alarm_id):
             return Refuse("not done: what it was for is over, its alarm is cleared")
         if now_us - action.planned_us > self._limits.wait_max_seconds * SECOND:
             return Refuse(f"given up: it has waited for {self._limits.wait_max_seconds:g} s", failed=True)
@@ -151,6 +152,10 @@ class Gate:
     def _evacuate(self, action: Action, now_us: int) -> Permit:
         host = self._situation.host_of(action)
         proof = self._situation.proof(host)
+        if proof is None and _is_begun(action):
+            # Only to hear how it went: where the cloud has not begun, it is refused without a proof.
+            params = {name: value for name, value in action.params.items() if name not in PROOF_PARAMS}
+            return Go(msgspec.structs.replace(action, params=params))
         if proof is None and not self._situation.is_failed(host):
             return Refuse("not done: its host is not down any more", failed=not action.origin.is_automatic)
         if proof is None:
@@ -203,6 +208,11 @@ class Gate:
 
     def _begin(self, host: str, vim: str, now_us: int) -> None:
         self._begun.setdefault(host, (vim, now_us))
+
+
+def _is_begun(action: Action) -> bool:
+    """Whether the cloud may have been asked for this evacuation already."""
+    return action.kind == ActionKind.EVACUATE and action.attempts > 0
 
 
 def _overrides(action: Action) -> bool:
