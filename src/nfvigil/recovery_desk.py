@@ -258,6 +258,10 @@ class RecoveryDesk:
             power = None  # none that we can ask, or none that answers: it is the operator's to know
         if power is Power.ON:
             raise ConflictError(f"{split_key(key)[1]} is on, says its BMC")
+        known = self._state.memory.get(f"{PROOF}{key}")
+        if power is Power.OFF and known is not None and known["driver"] != OPERATOR:
+            # What a machine has proven it is asked about before each evacuation; a word in its place would be believed.
+            raise ConflictError(f"{split_key(key)[1]} is proven off already, by {known['driver']}")
         now_us = self._pipeline.now()
         proof = Proof(host=split_key(key)[1], driver=OPERATOR, at_us=now_us, reads=0, was_off_already=True)
         await self.prove(key, proof, by=by)

@@ -137,6 +137,8 @@ class World:
         self.store = Memory()
         self.told: list[Notification] = []
         self.violations: list[str] = []
+        self.promised: set[str] = set()
+        """Hosts of which an operator has said that they are off and will stay so."""
         self.switched_off: list[tuple[int, str]] = []
         self.evacuations: list[tuple[int, str]] = []
         """(when, host)"""
@@ -237,6 +239,7 @@ class World:
     async def confirm_off(self, host: str) -> None:
         with contextlib.suppress(RefusedError):
             await self.desk.confirm_off(host, by="ann", text="seen")
+            self.promised.add(host)
 
     async def instruct(self, kind: str, target: str, who: Identity = OPERATOR, **params: Any) -> Action | None:
         try:

@@ -78,7 +78,9 @@ class Recovery(RuleBasedStateMachine):
 
     @rule(host=hosts)
     def a_host_gets_its_power_back_and_its_compute_service_is_slow_to_report(self, host: str) -> None:
-        self.world.power_back_in_silence(host)
+        # Where an operator has said that it stays off, and nothing that could be asked answers, nobody can know.
+        if host not in self.world.promised:
+            self.world.power_back_in_silence(host)
 
     @rule(seconds=st.sampled_from([0.0, 0.02, 0.3, 1.0, 2.5, 11.0, 70.0]))
     def time_passes(self, seconds: float) -> None:
