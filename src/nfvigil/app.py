@@ -28,6 +28,7 @@ from nfvigil.controller.plugins import Drivers, action_plugins, open_vim
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
+from nfvigil.controller.vims.suffixed import inmost
 from nfvigil.desk import BASE, Desk, active_record, put_in_force
 from nfvigil.errors import NfvigilError, SettingsError, UnavailableError
 from nfvigil.inspector.capacity import Ratios
@@ -63,6 +64,7 @@ from nfvigil.pipeline import Pipeline
 from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
 from nfvigil.retention import Retention
 from nfvigil.settings import Settings, zone_of
+from nfvigil.situation import HostsOfVims, hosts_with_alarms
 from nfvigil.southbound.doors import routes
 from nfvigil.southbound.formats import load_formats
 from nfvigil.southbound.intake import Intake
@@ -217,11 +219,14 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(store.close)
         vims: dict[str, Vim] = {}
         for one in settings.vims:
-            vims[one.name] = open_vim(driver=one.driver, name=one.name, options=one.options, clock=clock)
+            vims[one.name] = open_vim(
+                driver=one.driver, name=one.name, options=one.options, clock=clock, host_suffix=one.host_suffix
+            )
             stack.push_async_callback(vims[one.name].close)
         metrics = Metrics()
         policy = await policy_in_force(store, settings)
         left = await _what_was_left(store, settings)
+        _check_suffixes(settings, left.state)
         tellers = await _tellers(store, settings, metrics, left.state)
         stack.push_async_callback(tellers.poster.close)
         pipeline = Pipeline(
@@ -269,7 +274,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             channels=tellers.channels,
             composer=tellers.composer,
             health=_health(store, inventory, pipeline, tellers.dispatcher, controller, accounts),
-            simulation=next((vim for vim in vims.values() if isinstance(vim, SimulatedVim)), None),
+            simulation=next((vim for vim in map(inmost, vims.values()) if isinstance(vim, SimulatedVim)), None),
             clock=clock,
             extra_actions=frozenset(action_plugins()),
             ratios={vim.name: Ratios(vim.cpu_allocation_ratio, vim.ram_allocation_ratio) for vim in settings.vims},
@@ -327,6 +332,18 @@ async def _what_was_left(store: Store, settings: Settings) -> _Left:
         recent=await store.recent_events(since_us, IntakeLimits().repeats_max),
         ids=EventIds(clock, settings.node_number, last=last),
     )
+
+
+def _check_suffixes(settings: Settings, state: State) -> None:
+    """The alarms of an earlier process name hosts as they were called then."""
+    for vim in settings.vims:
+        suffix = vim.host_suffix
+        for host in sorted(hosts_with_alarms(state, vim.name)):
+            if not (host.endswith(suffix) if suffix else "@" not in host):
+                raise SettingsError(
+                    f"the host_suffix of the VIM {vim.name} is another one than when {host} got its alarm: "
+                    "put it back until there are no alarms on hosts of this VIM"
+                )
 
 
 class _Tellers(NamedTuple):
@@ -413,6 +430,7 @@ def _accounts(
             driver=one.driver,
             options=one.options,
             interval_seconds=one.interval_seconds,
+            host_suffix=one.host_suffix,
             source=Source.SETTINGS,
         )
         for one in settings.vims
@@ -425,6 +443,7 @@ def _accounts(
         controller=controller,
         inventory=inventory,
         take_map=pipeline.take_map,
+        hosts=HostsOfVims(state=pipeline.state, resource_map=pipeline.map),
         clock=clock,
     )
 
@@ -460,6 +479,7 @@ VIMS = {
     "vim_snapshot_seconds": "how long listing everything took",
     "vim_unconfirmed": "kept without proof that they are there",
     "vim_put_back": "not in a listing, or told to be gone, and there",
+    "vim_left_out": "not in the map, because another VIM has something of the same name there",
 }
 
 
@@ -468,7 +488,13 @@ def _show_vims(metrics: Metrics, inventory: Inventory) -> None:
 
     def look() -> Iterator[tuple[tuple[str], dict[str, float | None]]]:
         for vim, status in inventory.status().items():
-            values = (status.age_seconds, status.snapshot_seconds, status.unconfirmed, status.put_back_total)
+            values = (
+                status.age_seconds,
+                status.snapshot_seconds,
+                status.unconfirmed,
+                status.put_back_total,
+                status.left_out,
+            )
             yield (vim,), dict(zip(VIMS, values, strict=True))
 
     def differences() -> Iterator[tuple[tuple[str, str], dict[str, float | None]]]:

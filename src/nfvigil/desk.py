@@ -297,7 +297,7 @@ class Desk:
 
     def resource(self, key: str, project: str | None) -> ResourceDetail:
         there = self._pipeline.map
-        found = there.resolve(key)
+        found = key if there.get(key) is not None else there.resolve(key)
         record = there.get(found) if found else None
         if found is None or record is None or (project is not None and record.project != project):
             raise NotFoundError("there is no such resource")

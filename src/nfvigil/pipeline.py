@@ -121,6 +121,7 @@ class Pipeline:
     ) -> None:
         self.policy = policy
         self.map = resource_map
+        self.map.is_free = state.is_free
         self.state = state
         self._keeper = keeper
         self._writer = writer
@@ -412,6 +413,8 @@ class Pipeline:
         for host in hosts if self.state.proofs else ():
             key = key_of(Kind.HOST, host.id)
             before = self.map.get(key)
+            if before is not None and before.vim != news.vim:
+                continue  # another cloud's host of the same name
             was_reporting = isinstance(before, Host) and before.is_reporting
             if key in self.state.proofs and host.is_reporting and not was_reporting:
                 found.append(key)

@@ -17,7 +17,7 @@ from nfvigil.model.event import Status
 from nfvigil.model.identity import Identity
 from nfvigil.model.ids import stable_id
 from nfvigil.model.recovery import BrakesView, HoldView, ProofView, RecoveryView
-from nfvigil.model.resource import Host, Kind, Server, key_of, split_key
+from nfvigil.model.resource import DOUBT, Host, Kind, Server, key_of, split_key
 from nfvigil.model.verdict import Reason
 from nfvigil.pipeline import Pipeline
 
@@ -297,6 +297,8 @@ class RecoveryDesk:
         key = self._pipeline.map.resolve(host if host.startswith("host/") else key_of(Kind.HOST, host))
         record = self._pipeline.map.get(key) if key else None
         if key is None or not isinstance(record, Host):
+            if key is not None and key.endswith(DOUBT):
+                raise ConflictError("several VIMs have a host of this name: see the alarm nfvigil.vim.names")
             raise NotFoundError("there is no such host")
         return key, record
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from nfvigil.brakes.gate import Gate
 from nfvigil.brakes.limits import Limits
 from nfvigil.brakes.watch import OutageWatch
-from nfvigil.controller.fencing.fence import FenceDriver
+from nfvigil.controller.fencing.fence import Fence, FenceDriver
 from nfvigil.controller.fencing.fencer import Fencer
 from nfvigil.controller.fencing.registry import Fences, read_fences
-from nfvigil.controller.fencing.simulated import SimulatedFences
+from nfvigil.controller.fencing.simulated_clouds import SimulatedClouds
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
-from nfvigil.errors import SettingsError
+from nfvigil.controller.vims.suffixed import SuffixedVim, inmost
+from nfvigil.errors import RefusedError, SettingsError
 from nfvigil.lookout import LookOut
 from nfvigil.pipeline import Pipeline
 from nfvigil.recovery_desk import Records, RecoveryDesk
@@ -43,11 +45,20 @@ def put_recovery_together(
     clock: Callable[[], int],
 ) -> Recovery:
     limits = Limits(**settings.brakes.model_dump())
+
+    def fence_for(vim: str, host: str) -> Fence:
+        there = controller().vim(vim)
+        if not isinstance(there, SuffixedVim):
+            return fences.fence_for(vim, host)
+        if not there.has(host):
+            raise RefusedError(f"{host} is no name of a host in {vim}: they end with {there.suffix}")
+        return fences.fence_for(vim, there.plain(host), own_only=True)
+
     desk = RecoveryDesk(
         pipeline=pipeline,
         store=store,
         allowed=settings.instructions.model_dump(),
-        fence_for=fences.fence_for,
+        fence_for=fence_for,
         waiting=lambda: controller().held,
     )
     watch = OutageWatch(domains=lambda vim: situation.domains(vim), keep=desk.call_hold, limits=limits)
@@ -60,7 +71,7 @@ def put_recovery_together(
     )
     gate = Gate(situation=situation, limits=limits, clock=clock)
     fencer = Fencer(
-        fence_for=fences.fence_for,
+        fence_for=fence_for,
         may_switch_off=gate.may_switch_off,
         proof=situation.proof,
         record=desk.prove,
@@ -72,22 +83,13 @@ def put_recovery_together(
 
 def fences_of(settings: Settings, vims: Mapping[str, Vim], clock: Callable[[], int]) -> Fences:
     """Those of the file; where there is none, the simulated clouds' own switches."""
-    simulated = [vim for vim in vims.values() if isinstance(vim, SimulatedVim)]
-    drivers: dict[str, FenceDriver] = {}
-
-    def switch(host: str) -> None:
-        for vim in simulated:
-            if vim.has_host(host):
-                vim.power(host, False)
-
-    if simulated:
-        drivers["simulated"] = SimulatedFences(
-            power=lambda host: any(vim.is_powered(host) for vim in simulated),
-            switch=switch,
-        )
+    simulated = {name: cloud for name, vim in vims.items() if isinstance(cloud := inmost(vim), SimulatedVim)}
+    drivers: dict[str, FenceDriver] = {"simulated": SimulatedClouds(clouds=simulated)} if simulated else {}
     if settings.fences is None:
-        text = "fences: {'*': {driver: simulated}}\n" if simulated else "fences: {}\n"
-        return read_fences(text, clock=clock, drivers=drivers)
+        text = json.dumps(
+            {"fences": {"*": [{"vim": name, "driver": "simulated", "cloud": name} for name in simulated]}}
+        )
+        return read_fences(text if simulated else "fences: {}\n", clock=clock, drivers=drivers)
     try:
         text = settings.fences.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

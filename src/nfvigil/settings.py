@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from nfvigil.errors import FieldError, SettingsError
 from nfvigil.model.action import OWNERS_DEEDS, ActionKind
+from nfvigil.model.vim_account import SUFFIX
 
 PREFIX = "NFVIGIL_"
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
@@ -37,6 +38,9 @@ class VimSettings(Section):
     options: dict[str, Any] = {}
     interval_seconds: Annotated[float, Field(ge=-1, le=366 * 86400)] = 60
     """Between two listings of everything. -1: listed at the start only, and where something asks for it."""
+    host_suffix: Annotated[str, Field(pattern=SUFFIX)] = ""
+    """What its hosts' names get behind them, such as ``@east``, where other clouds have hosts of the same names: see
+    the how-to on several clouds. Not to be changed while there are alarms on its hosts."""
     cpu_allocation_ratio: Ratio = 1.0
     """How many vCPUs are handed out for each that a host has, for the capacity that is left."""
     ram_allocation_ratio: Ratio = 1.0

@@ -7,10 +7,10 @@ from typing import Any
 
 from nfvigil.brakes.gate import Witnesses
 from nfvigil.inspector import internal
-from nfvigil.inspector.resource_map import ResourceMap
+from nfvigil.inspector.resource_map import ResourceMap, host_of
 from nfvigil.inspector.state import AUTOMATION_OFF, HOLD, PROOF, State
 from nfvigil.model.action import Action, ActionKind
-from nfvigil.model.resource import Host, Kind, Server, key_of
+from nfvigil.model.resource import Host, Kind, Server, key_of, split_key
 from nfvigil.model.times import SECOND
 
 GROUPS_KEPT_SECONDS = 1.0
@@ -68,9 +68,15 @@ class LiveSituation:
             return action.target
         source = action.params.get("source")
         if source:
-            return key_of(Kind.HOST, source)
+            there = self._map.get(key_of(Kind.HOST, source))
+            return key_of(Kind.HOST, source) if there is None or there.vim == action.vim else ""
         record = self._map.get(action.target)
-        return key_of(Kind.HOST, record.host) if isinstance(record, Server) else ""
+        return host_of(record, self._map) if isinstance(record, Server) else ""
+
+    def doubt(self, host: str) -> str:
+        """Why it is not clear which host is meant, or ""."""
+        found = self._map.resolve(host)
+        return "" if found in (host, None) else f"several VIMs have a host {split_key(host)[1]}"
 
     def proof(self, host: str) -> Mapping[str, Any] | None:
         return None if host in self._doubted else self._state.memory.get(f"{PROOF}{host}")
@@ -102,7 +108,7 @@ class LiveSituation:
             return self._is_silent(record)
         if isinstance(record, Server):
             is_ours = self._state.before(f"{ActionKind.SERVER_ERROR} {key}") is not None
-            host = self._map.get(key_of(Kind.HOST, record.host))
+            host = self._map.get(host_of(record, self._map))
             return (record.status == "ERROR" and not is_ours) or (isinstance(host, Host) and self._is_silent(host))
         return False
 
@@ -144,6 +150,30 @@ class LiveSituation:
                 for name in dict.fromkeys((*_groups_of(record), *zone, *racks, f"VIM {vim}")):
                     found.setdefault(name, []).append(key)
         return found
+
+
+class HostsOfVims:
+    """Which hosts each VIM has in the map, and of which of them something is remembered by their names."""
+
+    def __init__(self, *, state: State, resource_map: ResourceMap) -> None:
+        self._state = state
+        self._map = resource_map
+
+    def of(self, vim: str) -> list[str]:
+        return [key for key in self._map.hosts() if getattr(self._map.get(key), "vim", "") == vim]
+
+    def spoken_of(self, vim: str) -> list[str]:
+        """Hosts with alarms or faults, in maintenance, proven off, or with states that we set or restore."""
+        state = self._state
+        remembered = {mark.partition(" ")[2] for marks in (state.wanted, state.restoring) for mark in marks}
+        remembered.update(state.alarms_on, state.in_maintenance, state.proofs)
+        remembered.update(fault.resource for fault in state.faults.values())
+        return sorted(remembered.intersection(self.of(vim)) | hosts_with_alarms(state, vim))
+
+
+def hosts_with_alarms(state: State, vim: str) -> set[str]:
+    """Of the map it needs nothing: also those of a VIM that was not read yet."""
+    return {one.resource for one in state.alarms.values() if one.vim == vim and one.resource.startswith("host/")}
 
 
 def _groups_of(host: Host) -> list[str]:

@@ -153,6 +153,22 @@ class VimStatus:
     error: str = ""
     servers: int = 0
     hosts: int = 0
+    left_out: int = 0
+    mistakable: int = 0
+
+
+@dataclass
+class Hosts:
+    """Those of every cloud, and those that something is remembered of."""
+
+    there: list[str] = field(default_factory=list)
+    remembered: list[str] = field(default_factory=list)
+
+    def of(self, vim: str) -> list[str]:
+        return self.there
+
+    def spoken_of(self, vim: str) -> list[str]:
+        return self.remembered
 
 
 @dataclass
@@ -213,6 +229,8 @@ class Stage:
     keys: Keys
     shelf: Shelf = field(default_factory=Shelf)
     emptied: list[str] = field(default_factory=list)
+    changes: list[MapChange] = field(default_factory=list)
+    hosts: Hosts = field(default_factory=Hosts)
     now: int = NOW
     drivers: dict[str, type] = field(default_factory=lambda: {"cloud": Cloud, "dull": Dull})
 
@@ -233,6 +251,7 @@ class Stage:
             controller=self.hands,
             inventory=self.eyes,
             take_map=self._take_map,
+            hosts=self.hosts,
             clock=self._clock,
             check_seconds=0.05,
         )
@@ -242,9 +261,13 @@ class Stage:
         self.make()
         await self.accounts.start()
 
-    async def _take_map(self, snapshot: Snapshot) -> None:
-        assert not snapshot.hosts
-        self.emptied.append(snapshot.vim)
+    async def _take_map(self, news: Snapshot | MapChange) -> None:
+        if isinstance(news, MapChange):
+            assert news.vim not in self.eyes.watched, "it would be filled again"
+            self.changes.append(news)
+        else:
+            assert not news.hosts
+            self.emptied.append(news.vim)
 
     def _clock(self) -> int:
         return self.now

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from accounts_players import NOW, SECRET, Cloud, Stage, VimStatus, account
 
+from nfvigil.controller.vims.suffixed import SuffixedVim
 from nfvigil.errors import (
     ConflictError,
     NotFoundError,
@@ -19,6 +20,7 @@ from nfvigil.errors import (
     UnavailableError,
 )
 from nfvigil.model.answers import CheckItem, VimState
+from nfvigil.model.resource import MapChange
 from nfvigil.model.vim_account import Source, VimChange
 from nfvigil.sealing.keys import Keys
 
@@ -472,3 +474,54 @@ async def test_a_driver_that_cannot_be_closed_does_not_keep_it_from_being_remove
     await stage.accounts.remove("lab")
 
     assert stage.emptied == ["lab"]
+
+
+# Names of hosts
+
+
+async def test_a_suffix_of_its_hosts_is_kept_and_put_to_use_at_once(stage: Stage) -> None:
+    detail = await stage.accounts.add(account(host_suffix="@east"))
+    assert detail.account.host_suffix == "@east"
+    assert isinstance(stage.eyes.watched["lab"][0], SuffixedVim)
+
+    await stage.restart()
+
+    assert stage.accounts.detail("lab").account.host_suffix == "@east"
+    assert stage.hands.acts["lab"].suffix == "@east"
+    assert (await stage.accounts.change("lab", VimChange(host_suffix=""))).account.host_suffix == ""
+    assert stage.hands.acts["lab"] is Cloud.opened[-1]
+
+
+async def test_another_suffix_takes_the_hosts_out_under_their_old_names_and_nothing_else(stage: Stage) -> None:
+    await stage.accounts.add(account())
+    stage.hosts.there = ["host/c1"]
+
+    await stage.accounts.change("lab", VimChange(host_suffix="@east"))
+    await stage.accounts.change("lab", VimChange(interval_seconds=5))
+
+    assert stage.changes == [MapChange(vim="lab", gone=("host/c1",))]
+    assert stage.emptied == []
+    assert [cloud.is_closed for cloud in Cloud.opened if cloud.name == "lab"] == [True, False]
+
+
+async def test_hosts_keep_their_names_while_something_is_remembered_of_them(stage: Stage) -> None:
+    await stage.accounts.add(account())
+    stage.hosts.remembered = [f"host/c{number}" for number in range(7)]
+
+    with pytest.raises(ConflictError) as refused:
+        await stage.accounts.change("lab", VimChange(host_suffix="@east"))
+
+    assert [(one.field, one.reason) for one in refused.value.errors] == [
+        ("host_suffix", "cannot be changed now: host/c0, host/c1, host/c2, host/c3, host/c4 ...")
+    ]
+    assert stage.accounts.detail("lab").account.host_suffix == ""
+    assert (await stage.accounts.change("lab", VimChange(host_suffix="", interval_seconds=5))).account
+    stage.hosts.remembered = []
+    assert (await stage.accounts.change("lab", VimChange(host_suffix="@east"))).account.host_suffix == "@east"
+
+
+async def test_what_other_clouds_have_by_the_same_name_is_shown_where_there_is_any(stage: Stage) -> None:
+    await stage.accounts.add(account())
+    stage.eyes.seen["lab"] = VimStatus(taken_us=NOW, hosts=3, servers=4, left_out=2, mistakable=1)
+
+    assert stage.accounts.detail("lab").counts == {"hosts": 3, "servers": 4, "left_out": 2, "mistakable": 1}

@@ -40,10 +40,12 @@ class Known:
         proofs: Mapping[str, Mapping[str, Any]] | None = None,
         witnesses: Witnesses = BOTH,
         groups: Mapping[str, Collection[str]] | None = None,
+        doubt: str = "",
     ) -> None:
         self.off, self.held, self.open, self.failed = off, held, open_, failed
         self.proofs = dict(proofs or {})
         self._witnesses = witnesses
+        self._doubt = doubt
         self._groups = {"VIM sim": ["host/h", *TEN]} if groups is None else groups
 
     def is_automation_off(self) -> str:
@@ -57,6 +59,9 @@ class Known:
 
     def host_of(self, action: Action) -> str:
         return f"host/{action.params['source']}" if "source" in action.params else action.target
+
+    def doubt(self, host: str) -> str:
+        return self._doubt
 
     def is_failed(self, host: str) -> bool:
         return self.failed
@@ -322,3 +327,14 @@ def test_without_a_proof_an_evacuation_that_was_begun_is_only_asked_about() -> N
 
     assert isinstance(permit, Go)
     assert permit.action.params == {"source": "h"}
+
+
+@pytest.mark.parametrize("action", [FENCE, EVACUATE])
+def test_a_host_whose_name_another_cloud_has_as_well_is_left_alone_whoever_asks(action: Action) -> None:
+    known = Known(proofs={"host/h": PROOF}, doubt="several VIMs have a host h")
+
+    asked = ask(by(action, Origin.OPERATOR, override_brakes=True), known)
+
+    assert asked == Wait("waits: several VIMs have a host h")
+    gate = Gate(situation=known, limits=Limits(paths=PATHS), clock=lambda: 1)
+    assert gate.may_switch_off(FENCE) == "waits: several VIMs have a host h"

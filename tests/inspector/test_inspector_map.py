@@ -316,11 +316,13 @@ def test_what_was_asked_of_the_map_is_recorded_and_answers_the_same_again() -> N
     assert again.related("host/never-asked", "servers") == ()
 
 
-def test_a_record_belongs_to_the_vim_that_told_of_it_last() -> None:
+def test_a_record_belongs_to_the_vim_that_told_of_it_first() -> None:
     there = ResourceMap()
     there.load(Snapshot(vim="one", taken_us=1, hosts=(Host(id="a"), Host(id="b"))))
     there.load(Snapshot(vim="two", taken_us=1, hosts=(Host(id="b"), Host(id="c"))))
 
     there.load(Snapshot(vim="one", taken_us=2))
 
+    assert sorted(there.records) == ["host/c"], "the second's host of that name comes in when it is told of again"
+    there.load(Snapshot(vim="two", taken_us=2, hosts=(Host(id="b"), Host(id="c"))))
     assert sorted(there.records) == ["host/b", "host/c"]

@@ -27,7 +27,7 @@ from nfvigil.errors import (
     UnavailableError,
 )
 from nfvigil.model.answers import CheckItem, VimDetail, VimState
-from nfvigil.model.resource import Snapshot
+from nfvigil.model.resource import MapChange, Snapshot
 from nfvigil.model.secret_fields import merged
 from nfvigil.model.vim_account import Source, VimAccount, VimChange
 from nfvigil.sealing.box import LockedError
@@ -36,6 +36,8 @@ from nfvigil.store.records import VimRecord
 CHECK_SECONDS = 60.0
 CHECKS_MAX = 4
 """Checks at once: each has connections of its own."""
+NAMED_MAX = 5
+"""Hosts named in a refusal."""
 
 _log = structlog.get_logger(__name__)
 replace = msgspec.structs.replace
@@ -74,6 +76,10 @@ class Seen(Protocol):
     def servers(self) -> int: ...
     @property
     def hosts(self) -> int: ...
+    @property
+    def left_out(self) -> int: ...
+    @property
+    def mistakable(self) -> int: ...
 
 
 class Eyes(Protocol):
@@ -83,6 +89,13 @@ class Eyes(Protocol):
     async def remove(self, name: str) -> None: ...
     def refresh(self, vim: str) -> None: ...
     def status(self) -> Mapping[str, Seen]: ...
+
+
+class Hosts(Protocol):
+    """Which hosts a cloud has in the map, and of which of them something is remembered."""
+
+    def of(self, vim: str) -> Sequence[str]: ...
+    def spoken_of(self, vim: str) -> Sequence[str]: ...
 
 
 class Accounts:
@@ -99,7 +112,8 @@ class Accounts:
         drivers: Drivers,
         controller: Hands,
         inventory: Eyes,
-        take_map: Callable[[Snapshot], Awaitable[None]],
+        take_map: Callable[[Snapshot | MapChange], Awaitable[None]],
+        hosts: Hosts,
         clock: Callable[[], int],
         check_seconds: float = CHECK_SECONDS,
     ) -> None:
@@ -109,6 +123,7 @@ class Accounts:
         self._controller = controller
         self._inventory = inventory
         self._take_map = take_map
+        self._hosts = hosts
         self._clock = clock
         self._check_seconds = check_seconds
         self._checks = 0
@@ -208,8 +223,12 @@ class Accounts:
             if old.state is VimState.LOCKED:
                 raise ConflictError(f"the VIM is locked: {old.error}")
             account = _changed(old, change, max(self._clock(), old.account.changed_us + 1))
+            is_renamed = account.host_suffix != old.account.host_suffix
+            if is_renamed:
+                self._must_be_silent(name)
             # One that is only switched off need not be usable.
-            is_opened = account.options != old.account.options or (account.enabled and old.vim is None)
+            is_other = is_renamed or account.options != old.account.options
+            is_opened = is_other or (account.enabled and old.vim is None)
             new = self._opener.opened(account) if is_opened else self._opener.held(account, old.vim)
             try:
                 record = await self._vault.closed(account, new.names)
@@ -223,6 +242,16 @@ class Accounts:
             self._held[name] = new
             await self._exchange(old, new)
         return self.detail(name)
+
+    def _must_be_silent(self, name: str) -> None:
+        """What is remembered of hosts is remembered by their names: it would be lost, or another's."""
+        spoken_of = self._hosts.spoken_of(name)
+        if spoken_of:
+            shown = ", ".join(spoken_of[:NAMED_MAX]) + (" ..." if len(spoken_of) > NAMED_MAX else "")
+            raise ConflictError(
+                "hosts keep their names while there are alarms, maintenance, proofs or states to restore on them",
+                [FieldError("host_suffix", f"cannot be changed now: {shown}")],
+            )
 
     async def remove(self, name: str) -> None:
         """Nobody watches it any more, and the map has nothing of it. The alarms of what it had follow from that."""
@@ -283,6 +312,10 @@ class Accounts:
             self._use(new)
         else:
             await self._inventory.remove(new.account.name)
+            if new.account.host_suffix != old.account.host_suffix:
+                # By their old names nobody would find them, and the next listing would look like a mass death.
+                gone = tuple(self._hosts.of(new.account.name))
+                await self._take_map(MapChange(vim=new.account.name, gone=gone))
             # Not removed before: a new password is no reason to give up what waits to be done there.
             self._use(new)
             if new.vim is not old.vim:
@@ -349,12 +382,18 @@ def _detail(held: Held, seen: Seen | None) -> VimDetail:
         error=held.safe(seen.error),
         taken_us=seen.taken_us,
         age_seconds=seen.age_seconds,
-        counts={"hosts": seen.hosts, "servers": seen.servers} if seen.taken_us is not None else {},
+        counts=_counts(seen) if seen.taken_us is not None else {},
     )
 
 
+def _counts(seen: Seen) -> dict[str, int]:
+    """What two VIMs have by one name is counted where there is any."""
+    clashes = {"left_out": seen.left_out, "mistakable": seen.mistakable}
+    return {"hosts": seen.hosts, "servers": seen.servers} | {name: count for name, count in clashes.items() if count}
+
+
 def _content(account: VimAccount) -> tuple[object, ...]:
-    return account.driver, account.options, account.interval_seconds, account.enabled
+    return account.driver, account.options, account.interval_seconds, account.enabled, account.host_suffix
 
 
 def _changed(old: Held, change: VimChange, now_us: int) -> VimAccount:
@@ -365,4 +404,6 @@ def _changed(old: Held, change: VimChange, now_us: int) -> VimAccount:
         account = replace(account, interval_seconds=change.interval_seconds)
     if change.enabled is not None:
         account = replace(account, enabled=change.enabled)
+    if change.host_suffix is not None:
+        account = replace(account, host_suffix=change.host_suffix)
     return account

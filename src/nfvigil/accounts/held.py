@@ -119,7 +119,11 @@ class Opener:
         held.account = replace(account, options=merged(account.options, {}, held.names))
         try:
             held.vim = self._drivers.open(
-                driver=account.driver, name=account.name, options=held.account.options, clock=self._clock
+                driver=account.driver,
+                name=account.name,
+                options=held.account.options,
+                clock=self._clock,
+                host_suffix=account.host_suffix,
             )
         except RefusedError as error:
             errors = [

@@ -58,6 +58,7 @@ class Vault:
             changed_us=account.changed_us,
             created_by=account.created_by,
             request=account.request,
+            host_suffix=account.host_suffix,
             options=box.seal(owner_of(account.name), account.options) if box is not None else options,
         )
 
@@ -99,4 +100,5 @@ def account_of(record: VimRecord, options: dict[str, Any]) -> VimAccount:
         changed_us=record.changed_us,
         created_by=record.created_by,
         request=record.request,
+        host_suffix=record.host_suffix,
     )

@@ -4,6 +4,7 @@ undo                          always: resolution is never held back
 automatic, its alarm cleared  never: the host is well again
 automatic, kill switch off    waits
 destructive, HOLD             waits until an operator releases it
+fence, evacuate               waits while it is not clear which host is meant
 fence                         two witnesses; the aggregate's and the pace's brake
 evacuate                      a proof that its host is off, which holds now
 """
@@ -46,6 +47,9 @@ class Situation(Protocol):
 
     def host_of(self, action: Action) -> str:
         """Key of the host that a deed is about: its target, or where the server was when it was decided."""
+
+    def doubt(self, host: str) -> str:
+        """Why it is not clear which host that is, or ""."""
 
     def is_failed(self, host: str) -> bool:
         """Whether an alarm stands for which the host is forced down."""
@@ -106,7 +110,8 @@ class Gate:
         over = self._is_over(action, now_us)
         if over is not None:
             return over.reason
-        return self._automatic(action) or self._held(action) or self._missing_witness(action, action.target)
+        doubt = self._doubt(action.target)
+        return self._automatic(action) or self._held(action) or doubt or self._missing_witness(action, action.target)
 
     def returned(self, host: str) -> None:
         """The host is back: it takes no place under the brakes any more."""
@@ -141,7 +146,14 @@ class Gate:
 
     # Fence and evacuate
 
+    def _doubt(self, host: str) -> str:
+        """Nobody overrides this: the switch that is found by the name may be a healthy host's."""
+        doubt = self._situation.doubt(host)
+        return f"waits: {doubt}" if doubt else ""
+
     def _fence(self, action: Action, now_us: int) -> Permit:
+        if doubt := self._doubt(action.target):
+            return Wait(doubt)
         if self._situation.proof(action.target) is not None:
             return Go(action)  # It is off already: this only says so.
         missing = self._missing_witness(action, action.target)
@@ -151,6 +163,8 @@ class Gate:
 
     def _evacuate(self, action: Action, now_us: int) -> Permit:
         host = self._situation.host_of(action)
+        if doubt := self._doubt(host):
+            return Wait(doubt)
         proof = self._situation.proof(host)
         if proof is None and _is_begun(action):
             # Only to hear how it went: where the cloud has not begun, it is refused without a proof.

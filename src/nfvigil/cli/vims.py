@@ -73,6 +73,16 @@ Interval = Annotated[
 ]
 
 
+HostSuffix = Annotated[
+    str | None,
+    typer.Option(
+        "--host-suffix",
+        metavar="@TEXT",
+        help="Put behind its hosts' names, which other clouds have as well: compute-1@east; '' for nothing.",
+    ),
+]
+
+
 def path_of(name: str, *more: str) -> str:
     return place("v1", "vims", name, *more)
 
@@ -97,6 +107,7 @@ def add(
     option: Option = None,
     option_file: OptionFile = None,
     interval: Interval = None,
+    host_suffix: HostSuffix = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, and do not watch it yet.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only check it, as 'check' does; nothing is kept.")
@@ -110,6 +121,7 @@ def add(
       nfvigil vim add lab --driver openstack --os-cloud lab --interval 120
       nfvigil vim add lab --driver openstack --auth-url https://keystone:5000/v3 --username nfvigil \\
           --project service --password-file password --cacert ca.pem --bus-file bus
+      nfvigil vim add east --driver openstack --os-cloud east --host-suffix @east
       nfvigil vim add toy --driver simulated --option hosts=4
     """
     given = Given(
@@ -131,6 +143,8 @@ def add(
     body: dict[str, Any] = {"name": name, "driver": driver, "options": options_of(given, is_new=True)}
     if interval is not None:
         body["interval_seconds"] = interval
+    if host_suffix is not None:
+        body["host_suffix"] = host_suffix
     if disabled:
         body["enabled"] = False
     with connect(context) as client:
@@ -182,7 +196,8 @@ def draw_vim(one: dict[str, Any]) -> None:
             ("state", one["state"]),
             ("error", one["error"]),
             ("listed", f"{local(one['snapshot_time'])}" if one["snapshot_time"] else None),
-            *((name, count) for name, count in one["counts"].items()),
+            *((name.replace("_", " "), count) for name, count in one["counts"].items()),
+            ("host suffix", one["host_suffix"] or None),
             ("every", f"{one['interval_seconds']:g} s"),
             ("added", f"{local(one['created_time'])} by {one['created_by']}" if one["created_time"] else None),
             ("changed", local(one["changed_time"]) if one["changed_time"] else None),
@@ -218,6 +233,7 @@ def change(
         list[str] | None, typer.Option("--unset", metavar="NAME", help="Take an option of the driver out; repeat it.")
     ] = None,
     interval: Interval = None,
+    host_suffix: HostSuffix = None,
     enable: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Watch it, or keep the account and watch it no more.")
     ] = None,
@@ -251,6 +267,8 @@ def change(
     body: dict[str, Any] = {"options": options} if options else {}
     if interval is not None:
         body["interval_seconds"] = interval
+    if host_suffix is not None:
+        body["host_suffix"] = host_suffix
     if enable is not None:
         body["enabled"] = enable
     if not body:

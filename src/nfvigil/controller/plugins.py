@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from nfvigil.controller.vim import ActionPlugin, Vim
+from nfvigil.controller.vims.suffixed import SuffixedVim
 from nfvigil.errors import FieldError, RefusedError
 
 VIMS = "nfvigil.vims"
@@ -46,15 +47,18 @@ class Drivers:
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self._points.names))
 
-    def open(self, *, driver: str, name: str, options: Mapping[str, Any], clock: Callable[[], int]) -> Vim:
-        """The VIM of this name, by the driver of that name."""
+    def open(
+        self, *, driver: str, name: str, options: Mapping[str, Any], clock: Callable[[], int], host_suffix: str = ""
+    ) -> Vim:
+        """The VIM of this name, by the driver of that name; with ``host_suffix`` behind its hosts' names."""
         if driver not in self._points.names:
             known = ", ".join(self.names)
             raise RefusedError(
                 f"the VIM {name} cannot be used", [FieldError("driver", f"{driver!r} is none of: {known}")]
             )
         maker: Driver = self._points[driver].load()
-        return maker.from_options(name, options, clock)
+        vim = maker.from_options(name, options, clock)
+        return SuffixedVim(inner=vim, suffix=host_suffix) if host_suffix else vim
 
     def secret_names(self, driver: str, options: Mapping[str, Any]) -> frozenset[str]:
         """What the driver calls secret, and so does one that it is told to use (``options["driver"]``)."""
@@ -64,8 +68,10 @@ class Drivers:
         return frozenset(names)
 
 
-def open_vim(*, driver: str, name: str, options: Mapping[str, Any], clock: Callable[[], int]) -> Vim:
-    return Drivers().open(driver=driver, name=name, options=options, clock=clock)
+def open_vim(
+    *, driver: str, name: str, options: Mapping[str, Any], clock: Callable[[], int], host_suffix: str = ""
+) -> Vim:
+    return Drivers().open(driver=driver, name=name, options=options, clock=clock, host_suffix=host_suffix)
 
 
 def action_plugins() -> dict[str, ActionPlugin]:

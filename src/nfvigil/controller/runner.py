@@ -122,6 +122,10 @@ class Controller:
             }
             self._staff(name)
 
+    def vim(self, name: str) -> Vim | None:
+        """The cloud of this name, if there is one in use."""
+        return self._vims.get(name)
+
     async def remove_vim(self, name: str) -> None:
         """Nothing more is done there. What waits or is under way is given up: nobody can know how it would end."""
         self._vims.pop(name, None)

@@ -14,7 +14,7 @@ from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import State
 from nfvigil.inspector.usage import NOTHING, Used
 from nfvigil.model.answers import Amount, Capacity, CapacityBy, Demand, FreeHost
-from nfvigil.model.resource import Host, ResourceState
+from nfvigil.model.resource import Host, Kind, ResourceState, key_of
 from nfvigil.model.severity import Severity
 
 
@@ -50,7 +50,7 @@ def capacity(there: ResourceMap, state: State, *, by: CapacityBy, ratios: Mappin
         seen.add((host.vim, host.id))
         add(host.vim, _names(host, by), host, fitness_of(key, host, state), there.usage.on(host.vim, host.id))
     for vim, name in there.usage.hosts():
-        if (vim, name) not in seen:
+        if (vim, name) not in seen and key_of(Kind.HOST, name) not in there.names.left_out(vim):
             add(vim, ("",), None, Fitness.LOST, there.usage.on(vim, name))
     return [tally.result(vim, name) for (vim, name), tally in sorted(tallies.items())]
 

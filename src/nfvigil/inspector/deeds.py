@@ -8,6 +8,7 @@ from typing import Any
 
 from nfvigil.inspector.marks import is_failed_host, plan_deed
 from nfvigil.inspector.policy import identity_of
+from nfvigil.inspector.resource_map import host_of
 from nfvigil.inspector.state import ASKED, PROOF, RECOVERY
 from nfvigil.inspector.turn import Turn
 from nfvigil.model.action import ActionKind, Origin
@@ -78,7 +79,7 @@ def _case(turn: Turn, alarm: Alarm) -> Case:
     if alarm.fault and not alarm.parent:
         return Case.SERVER_FAILED
     record = turn.map_now.get(alarm.resource)
-    host = key_of(Kind.HOST, record.host) if isinstance(record, Server) else ""
+    host = host_of(record, turn.map_now) if isinstance(record, Server) else ""
     return Case.HOST_DOWN if is_failed_host(turn, host) else Case.HOST_DEGRADED
 
 
@@ -99,7 +100,7 @@ def instruct(turn: Turn) -> None:
         turn.say(reason, resource=key, text=text)
         return
     if kind == ActionKind.EVACUATE:
-        host = key_of(Kind.HOST, getattr(record, "host", ""))
+        host = host_of(record, turn.map_now) if isinstance(record, Server) else ""
         if not is_failed_host(turn, host) and f"{PROOF}{host}" not in turn.state.memory:
             turn.say(Reason.REFUSED, resource=key, text=NOT_DOWN)
             return

@@ -14,7 +14,7 @@ from nfvigil.inspector.turn import Turn
 from nfvigil.model.alarm import Audience
 from nfvigil.model.fault import Assertion, Fault
 from nfvigil.model.ids import stable_id
-from nfvigil.model.resource import Kind, key_of
+from nfvigil.model.resource import DOUBT, Kind, key_of
 from nfvigil.model.times import SECOND
 from nfvigil.model.verdict import Reason
 
@@ -33,7 +33,8 @@ def take_word(turn: Turn, key: str) -> None:
         return
     if turn.map.get(key) is None:
         # Told to the administrator all the same: an event that names a host wrongly is still a fault somewhere.
-        turn.say(Reason.UNKNOWN_RESOURCE, resource=key, text="not in the resource map: nobody else is affected")
+        text = "several VIMs have something of this name" if key.endswith(DOUBT) else "not in the resource map"
+        turn.say(Reason.UNKNOWN_RESOURCE, resource=key, text=f"{text}: nobody else is affected")
     for rule in rules:
         at = places(turn, rule.at, key)
         catalogue = turn.policy.fault_type(rule.raise_ or event.type).severity

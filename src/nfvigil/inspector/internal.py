@@ -26,6 +26,8 @@ VIM_CLIFF = "nfvigil.vim.cliff"
 """Much is missing from a VIM's listing at once and is being looked for (down), or that is settled (up)."""
 VIM_PARTIAL = "nfvigil.vim.partial"
 """A VIM's listing lacks what is there when asked for by itself (down), or is whole again (up)."""
+VIM_NAMES = "nfvigil.vim.names"
+"""Hosts of a VIM go by names that another VIM's have as well (down), or they can be told apart (up)."""
 HOLD = "nfvigil.hold"
 """Nothing destructive happens in a VIM any more (down), until an operator releases it (up): ``details.text``,
 ``details.by``, ``details.hosts``."""
@@ -43,7 +45,7 @@ operator), ``details.params``, ``details.key`` ("" or what makes a repeat known)
 DEEDS_OVER = "nfvigil.deeds.over"
 """Deeds have come to their end: ``details.deeds``, a list of ``[id, kind, target, vim, project, state, result]``."""
 
-CONDITIONS = frozenset({VIM_UNREACHABLE, VIM_CLIFF, VIM_PARTIAL, HOLD, AUTOMATION_OFF})
+CONDITIONS = frozenset({VIM_UNREACHABLE, VIM_CLIFF, VIM_PARTIAL, VIM_NAMES, HOLD, AUTOMATION_OFF})
 """What is wrong with our own footing; each is an alarm for the administrator."""
 
 OURS = "nfvigil."

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 
 from nfvigil.inspector.policy import Rule
-from nfvigil.inspector.resource_map import AnyRecord
+from nfvigil.inspector.resource_map import AnyRecord, host_of
 from nfvigil.inspector.state import PROOF, RESTORING
 from nfvigil.inspector.turn import Turn
 from nfvigil.model.action import Action, ActionKind, Origin
 from nfvigil.model.alarm import Alarm, Mark, VimState
 from nfvigil.model.cloud_state import UNTOUCHED, WANTED, state_now
 from nfvigil.model.ids import stable_id
-from nfvigil.model.resource import Kind, Port, Server, key_of
+from nfvigil.model.resource import Port, Server
 
 MOVES = frozenset({ActionKind.EVACUATE, ActionKind.LIVE_MIGRATE, ActionKind.MIGRATE})
 """Deeds that take a server from one host to another."""
@@ -67,13 +67,12 @@ def plan_deed(
     if kind in MOVES and isinstance(record, Server) and record.host:
         params["source"] = record.host
     _plan(turn, kind, target, alarm, record, origin=origin, by=by, params=params)
-    if kind == ActionKind.EVACUATE and isinstance(record, Server) and record.host:
-        host = key_of(Kind.HOST, record.host)
-        if f"{PROOF}{host}" not in turn.state.memory:
-            wanted = sorted(turn.state.wanted.get(f"{ActionKind.FORCE_DOWN} {host}", ()))
-            # The fence goes with the host's alarm: a host that is well again is not switched off for a late wish.
-            its_alarm = turn.state.alarms[wanted[0]] if wanted else alarm
-            _plan(turn, ActionKind.FENCE, host, its_alarm, turn.map_now.get(host), origin=_for_fence(origin), by=by)
+    host = host_of(record, turn.map_now) if kind == ActionKind.EVACUATE and isinstance(record, Server) else ""
+    if host and f"{PROOF}{host}" not in turn.state.memory:
+        wanted = sorted(turn.state.wanted.get(f"{ActionKind.FORCE_DOWN} {host}", ()))
+        # The fence goes with the host's alarm: a host that is well again is not switched off for a late wish.
+        its_alarm = turn.state.alarms[wanted[0]] if wanted else alarm
+        _plan(turn, ActionKind.FENCE, host, its_alarm, turn.map_now.get(host), origin=_for_fence(origin), by=by)
 
 
 def _for_fence(origin: Origin) -> Origin:
@@ -148,7 +147,7 @@ def _on_host(turn: Turn, alarm: Alarm, record: AnyRecord | None) -> dict[str, An
     if alarm.fault or not alarm.causes or not isinstance(record, Server | Port) or not record.host:
         return {}
     causes = {turn.state.alarms[cause.alarm].resource for cause in alarm.causes if cause.alarm in turn.state.alarms}
-    return {"on_host": record.host} if causes == {key_of(Kind.HOST, record.host)} else {}
+    return {"on_host": record.host} if causes == {host_of(record, turn.map_now)} else {}
 
 
 def _present(kind: str, record: AnyRecord | None) -> str | None:

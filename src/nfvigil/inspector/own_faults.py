@@ -31,6 +31,15 @@ OWN_FAULTS: dict[str, FaultType] = {
         resource_state=ResourceState.NORMAL,
         repair="Look for a cell that is away, or for a proxy that cuts lists off.",
     ),
+    "nfvigil.vim.names": FaultType(
+        title="The VIM has hosts with the names of another VIM's",
+        severity=Severity.CRITICAL,
+        event_type=EventType.PROCESSING_ERROR,
+        probable_cause="configurationOrCustomizationError",
+        resource_state=ResourceState.NORMAL,
+        repair="What is said of them is believed of neither. Give both VIMs a host_suffix, or remove the one that is"
+        " there twice.",
+    ),
     "nfvigil.hold": FaultType(
         title="HOLD: nothing destructive is done in the VIM",
         severity=Severity.CRITICAL,

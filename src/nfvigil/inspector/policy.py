@@ -32,7 +32,7 @@ import msgspec
 from msgspec import Meta
 
 from nfvigil.inspector.own_faults import OWN_FAULTS
-from nfvigil.inspector.resource_map import AnyRecord, Lookup
+from nfvigil.inspector.resource_map import AnyRecord, Lookup, host_of
 from nfvigil.model.alarm import Audience
 from nfvigil.model.event import Event, Status
 from nfvigil.model.fault import FaultType
@@ -253,10 +253,10 @@ def host_key(key: str, lookup: Lookup) -> str | None:
         return key
     record = lookup.get(key)
     if isinstance(record, Server):
-        return key_of(Kind.HOST, record.host) if record.host else None
+        return host_of(record, lookup) or None
     if isinstance(record, Port):
         if record.host:
-            return key_of(Kind.HOST, record.host)
+            return host_of(record, lookup) or None
         return host_key(key_of(Kind.SERVER, record.server), lookup) if record.server else None
     if isinstance(record, Device) and record.host:
         return lookup.resolve(key_of(Kind.HOST, record.host))

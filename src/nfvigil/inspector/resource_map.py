@@ -9,10 +9,13 @@ Kept in memory so that a fault's victims are found without asking the cloud, whi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Protocol
 
 import msgspec
 
+from nfvigil.inspector.links import Links
+from nfvigil.inspector.names import Names
 from nfvigil.inspector.usage import Usage
 from nfvigil.model.resource import (
     CloudRecord,
@@ -39,7 +42,9 @@ class Lookup(Protocol):
     """What a decision may ask. All answers are immutable, and the same until the map itself changes."""
 
     def resolve(self, key: str) -> str | None:
-        """The canonical key of a resource as somebody named it (alias, FQDN, upper case); None if unknown."""
+        """The canonical key of a resource as somebody named it (alias, FQDN, upper case); None if unknown, and a key
+        that ends with ``DOUBT`` where several VIMs have something of that name.
+        """
 
     def get(self, key: str) -> AnyRecord | None:
         """The record behind a canonical key."""
@@ -76,28 +81,33 @@ INVERSE = {
 """Every relation that a policy can name, and the one that leads back."""
 
 
+def _is_free(_key: str, _vim: str, _was_left_out: bool) -> bool:
+    """For a map beside which nobody remembers anything of hosts."""
+    return True
+
+
 class ResourceMap:
-    """The map itself. It is changed by ``load`` and ``apply`` only, between decisions, never during one."""
+    """The map itself. It is changed by ``load`` and ``apply`` only, between decisions, never during one.
+
+    A key has one record. The VIM that came with it first keeps it; another's is left out until then, and what hangs
+    on it in its own VIM never leads to the first's. ``is_free(key, vim, was_left_out)`` says of a host that is new
+    whether what is remembered under its key can be the VIM's.
+    """
 
     def __init__(self, topology: Topology | None = None) -> None:
         self.records: dict[str, AnyRecord] = {}
+        self.names = Names(self.records)
         self.usage = Usage()
-        self._hosts: dict[str, None] = {}
-        self._names: dict[str, tuple[str, ...]] = {}  # lower-case name -> the hosts that go by it
-        self._on_host: dict[str, dict[str, None]] = {}
-        self._ports: dict[str, tuple[str, ...]] = {}
-        self._members: dict[str, dict[str, None]] = {}
-        self._vnf: dict[str, dict[str, None]] = {}
-        self._users: dict[str, dict[str, None]] = {}
-        self._stored: dict[str, dict[str, None]] = {}
-        self._attached: dict[str, dict[str, None]] = {}
+        self.is_free: Callable[[str, str, bool], bool] = _is_free
+        self.resolve = self.names.resolve
+        self._links_of: dict[str, Links] = {}
         self._below: dict[str, tuple[str, ...]] = {}
         self._above: dict[str, tuple[str, ...]] = {}
         self._links: tuple[tuple[str, str], ...] = ()
-        self._is_renamed = False
-        self._aliases: dict[str, list[str]] = {}  # canonical name of a host -> what the topology also calls it
+        self._version = 0
+        """Of the names by which the topology's links were followed last."""
         self._relations: dict[str, Callable[[str], Iterable[str]]] = {
-            "servers": lambda key: self._on_host.get(key, ()),
+            "servers": self._servers,
             "hosting": self._hosting,
             "dependents": lambda key: self._below.get(key, ()),
             "depends_on": lambda key: self._above.get(key, ()),
@@ -107,41 +117,24 @@ class ResourceMap:
             "pdus": lambda key: self._reach(key, self._above, (Kind.PDU,)),
             "rack": lambda key: self._reach(key, self._above, (Kind.RACK,)),
             "group": self._group,
-            "members": lambda key: self._members.get(key, ()),
+            "members": lambda key: self._at(key, _MEMBERS),
             "ports": self._ports_of,
             "server": self._server_of,
             "volumes": self._volumes_of,
-            "users": lambda key: self._users.get(key, ()),
+            "users": lambda key: self._at(key, _USERS),
             "peers": self._peers,
             "vnf_peers": self._vnf_peers,
             "host": self._host_of_part,
             "parts": lambda key: self._reach(key, self._above, (Kind.NIC, Kind.DISK)),
-            "stored_volumes": lambda key: self._stored.get(key, ()),
+            "stored_volumes": lambda key: self._at(key, _STORED),
             "storage": self._storage,
             "networks": self._networks,
-            "attached": lambda key: self._attached.get(key, ()),
+            "attached": lambda key: self._at(key, _ATTACHED),
         }
         if topology:
             self._lay_out(topology)
 
     # Asking
-
-    def resolve(self, key: str) -> str | None:
-        if key in self.records:
-            return key
-        kind, name = split_key(key)
-        if kind == Kind.HOST:
-            return self._host_named(name.lower())
-        return None
-
-    def _host_named(self, name: str) -> str | None:
-        found = self._names.get(name, ())
-        if not found and "." in name:
-            found = self._names.get(name.split(".", 1)[0], ())
-        # A name that two hosts have names neither, unless one is called so: better no victim than the wrong one.
-        called_so = [key for key in found if split_key(key)[1].lower() == name]
-        candidates = called_so or found
-        return candidates[0] if len(candidates) == 1 else None
 
     def get(self, key: str) -> AnyRecord | None:
         return self.records.get(key)
@@ -170,7 +163,7 @@ class ResourceMap:
 
     def hosts(self) -> list[str]:
         """The keys of all hosts, by their own index: a look through all records would hold up news."""
-        return sorted(self._hosts)
+        return sorted(self.names.hosts)
 
     # Changing
 
@@ -181,13 +174,15 @@ class ResourceMap:
         """
         found = self.compare(snapshot)
         gone = sorted(f"{kind_of(record)}/{record.id}" for record in found.missing)
-        return self.apply(MapChange(vim=snapshot.vim, put=(*found.added, *found.changed), gone=tuple(gone)))
+        put = (*found.added, *found.changed, *found.refused)
+        return self.apply(MapChange(vim=snapshot.vim, put=put, gone=(*gone, *found.given_up)))
 
     def compare(self, snapshot: Snapshot) -> Comparison:
         """What ``load`` would change; nothing is changed yet."""
         seen: set[str] = set()
         added: list[CloudRecord] = []
         changed: list[CloudRecord] = []
+        refused: list[CloudRecord] = []
         counts: dict[str, int] = {}
         for group, kind in (
             (snapshot.hosts, Kind.HOST),
@@ -207,6 +202,8 @@ class ResourceMap:
                         record = msgspec.structs.replace(record, vim=snapshot.vim)
                     if known is None:
                         added.append(record)
+                    elif known.vim != snapshot.vim:
+                        refused.append(record)
                     elif known != record:
                         changed.append(record)
             counts[kind] = len(seen) - before
@@ -216,7 +213,15 @@ class ResourceMap:
             for key, record in self.records.items()
             if key not in seen and record.vim == snapshot.vim and not isinstance(record, Device)
         )
-        return Comparison(vim=snapshot.vim, added=tuple(added), changed=tuple(changed), missing=missing, counts=counts)
+        return Comparison(
+            vim=snapshot.vim,
+            added=tuple(added),
+            changed=tuple(changed),
+            missing=missing,
+            refused=tuple(refused),
+            given_up=tuple(key for key in self.names.left_out(snapshot.vim) if key not in seen),
+            counts=counts,
+        )
 
     def apply(self, change: MapChange) -> set[str]:
         """Take in new, changed and removed records; returns the keys whose surroundings changed, old and new.
@@ -225,19 +230,26 @@ class ResourceMap:
         """
         touched: set[str] = set()
         ports: dict[str, list[str]] = {}
+        links = self._links_of.setdefault(change.vim, Links())
         for key in change.gone:
-            record = self.records.pop(key, None)
-            if record is not None:
-                touched.add(key)
-                touched.update(self._unlink(key, record))
-                if isinstance(record, Server):
-                    self.usage.move(record, None)
+            record = self.records.get(key)
+            if record is None or record.vim != change.vim:
+                self.names.forget(change.vim, key)
+                continue
+            del self.records[key]
+            touched.add(key)
+            touched.update(self._unlink(links, key, record))
+            if isinstance(record, Server):
+                self.usage.move(record, None)
         for record in change.put:
             if record.vim != change.vim:  # by it we know whose it is
                 record = msgspec.structs.replace(record, vim=change.vim)
             key = key_of(kind_of(record), record.id)
             old = self.records.get(key)
             if old == record:
+                continue
+            if self._is_anothers(key, record, old):
+                self.names.leave_out(change.vim, key)
                 continue
             if isinstance(record, Server):
                 self.usage.move(old if isinstance(old, Server) else None, record)
@@ -246,34 +258,42 @@ class ResourceMap:
                 continue
             touched.add(key)
             if old is not None:
-                touched.update(self._unlink(key, old))
+                touched.update(self._unlink(links, key, old))
             self.records[key] = record
             if isinstance(record, Port) and old is None and record.server:
                 ports.setdefault(key_of(Kind.SERVER, record.server), []).append(key)
                 touched.add(key_of(Kind.SERVER, record.server))
-                if record.network:
-                    network = key_of(Kind.NETWORK, record.network)
-                    self._attached.setdefault(network, {})[key] = None
-                    touched.add(network)
+                touched.update(links.attach(key, record))
             else:
-                touched.update(self._link(key, record))
-        if self._is_renamed:
+                touched.update(self._link(links, key, record))
+        if self._version != self.names.version:
             self._tie()
-        for server, keys in ports.items():  # a server's ports at once: a tuple each is a third of a dict's memory
-            self._ports[server] = (*self._ports.get(server, ()), *keys)
+        for server, keys in ports.items():
+            links.plug(server, keys)
         return touched
+
+    def _is_anothers(self, key: str, record: CloudRecord, old: AnyRecord | None) -> bool:
+        """Whether the key is another VIM's, by its record or by what is remembered under it."""
+        if old is not None:
+            return old.vim != record.vim
+        was_left_out = key in self.names.left_out(record.vim)
+        if isinstance(record, Host) and not self.is_free(key, record.vim, was_left_out):
+            return True
+        if was_left_out:
+            self.names.forget(record.vim, key)
+        return False
 
     def _lay_out(self, topology: Topology) -> None:
         for device in topology.devices:
             self.records[key_of(device.kind, device.id)] = device
         self._links = topology.links
         for alias, canonical in topology.aliases.items():
-            self._aliases.setdefault(canonical, []).append(alias)
+            self.names.also_called(canonical, alias)
         self._tie()
 
     def _tie(self) -> None:
         """Follow the topology's links to the hosts by the names that they have now."""
-        self._is_renamed = False
+        self._version = self.names.version
         above: dict[str, list[str]] = {}
         below: dict[str, list[str]] = {}
         for source, target in self._links:
@@ -283,112 +303,19 @@ class ResourceMap:
         self._below = {key: tuple(keys) for key, keys in below.items()}
         self._above = {key: tuple(keys) for key, keys in above.items()}
 
-    def _link(self, key: str, record: AnyRecord) -> set[str]:
+    def _link(self, links: Links, key: str, record: CloudRecord) -> set[str]:
         """Enter a record into the indices; returns its neighbours."""
         if isinstance(record, Host):
-            self._name(key, record)
+            self.names.add(key, record)
             return set()
-        if isinstance(record, Server):
-            return self._link_server(key, record)
-        if isinstance(record, Port):
-            neighbours = set()
-            if record.server:
-                server = key_of(Kind.SERVER, record.server)
-                self._ports[server] = (*self._ports.get(server, ()), key)
-                neighbours.add(server)
-            if record.network:
-                network = key_of(Kind.NETWORK, record.network)
-                self._attached.setdefault(network, {})[key] = None
-                neighbours.add(network)
-            return neighbours
-        if isinstance(record, Volume) and record.host:
-            host = key_of(Kind.HOST, record.host)
-            self._stored.setdefault(host, {})[key] = None
-            return {host}
-        return set()
+        return links.enter(key, record)
 
-    def _link_server(self, key: str, record: Server) -> set[str]:
-        neighbours = set()
-        if record.host:
-            host = key_of(Kind.HOST, record.host)
-            self._on_host.setdefault(host, {})[key] = None
-            neighbours.add(host)
-        if record.group:
-            group = key_of(Kind.GROUP, record.group)
-            self._members.setdefault(group, {})[key] = None
-            neighbours.add(group)
-            neighbours.update(self._members[group])
-        if record.vnf:
-            self._vnf.setdefault(record.vnf, {})[key] = None
-            neighbours.update(self._vnf[record.vnf])
-        for volume in record.volumes:
-            self._users.setdefault(key_of(Kind.VOLUME, volume), {})[key] = None
-            neighbours.add(key_of(Kind.VOLUME, volume))
-        return neighbours
-
-    def _unlink(self, key: str, record: AnyRecord) -> set[str]:
+    def _unlink(self, links: Links, key: str, record: AnyRecord) -> set[str]:
         """Take a record out of the indices; returns who its neighbours were."""
-        neighbours: set[str] = set()
-
-        def leave(index: dict[str, dict[str, None]], place: str) -> None:
-            members = index.get(place, {})
-            members.pop(key, None)
-            neighbours.update(members if index is not self._on_host else ())
-            if not members:
-                index.pop(place, None)
-            neighbours.add(place)
-
         if isinstance(record, Host):
-            self._is_renamed = True
-            self._hosts.pop(key, None)
-            for name in self._names_of(record):
-                left = tuple(other for other in self._names.get(name, ()) if other != key)
-                if left:
-                    self._names[name] = left
-                else:
-                    self._names.pop(name, None)
-        elif isinstance(record, Server):
-            if record.host:
-                leave(self._on_host, key_of(Kind.HOST, record.host))
-            if record.group:
-                leave(self._members, key_of(Kind.GROUP, record.group))
-            if record.vnf:
-                leave(self._vnf, record.vnf)
-                neighbours.discard(record.vnf)
-            for volume in record.volumes:
-                leave(self._users, key_of(Kind.VOLUME, volume))
-        elif isinstance(record, Port):
-            if record.server:
-                server = key_of(Kind.SERVER, record.server)
-                left = tuple(port for port in self._ports.get(server, ()) if port != key)
-                if left:
-                    self._ports[server] = left
-                else:
-                    self._ports.pop(server, None)
-                neighbours.add(server)
-            if record.network:
-                network = key_of(Kind.NETWORK, record.network)
-                attached = self._attached.get(network, {})
-                attached.pop(key, None)
-                if not attached:
-                    self._attached.pop(network, None)
-                neighbours.add(network)
-        elif isinstance(record, Volume) and record.host:
-            leave(self._stored, key_of(Kind.HOST, record.host))
-        return neighbours
-
-    def _names_of(self, host: Host) -> set[str]:
-        names = {host.id.lower(), host.name.lower(), host.id.split(".", 1)[0].lower()}
-        names.update(alias.lower() for alias in host.aliases)
-        names.update(alias.lower() for alias in self._aliases.get(host.id, ()))
-        names.discard("")
-        return names
-
-    def _name(self, key: str, host: Host) -> None:
-        self._is_renamed = True
-        self._hosts[key] = None
-        for name in self._names_of(host):
-            self._names[name] = (*self._names.get(name, ()), key)
+            self.names.remove(key, record)
+            return set()
+        return links.leave(key, record)
 
     # Relations
 
@@ -407,9 +334,28 @@ class ResourceMap:
                     todo.append(beyond)
         return list(found)
 
+    def _at(self, key: str, index: _Index) -> Iterable[str]:
+        """What hangs on ``key`` in its own VIM. What has no record of its own, such as a group, is of the VIM in
+        which something hangs on it; of two, nobody knows which is meant.
+        """
+        record = self.records.get(key)
+        if record is not None:
+            links = self._links_of.get(record.vim)
+            return index(links).get(key, ()) if links is not None else ()
+        found = [there for links in self._links_of.values() if (there := index(links).get(key))]
+        return found[0] if len(found) == 1 else ()
+
+    def _own(self, record: Record, key: str) -> list[str]:
+        """What a record names, unless that is another VIM's."""
+        there = self.records.get(key)
+        return [key] if there is None or there.vim == record.vim else []
+
+    def _servers(self, key: str) -> Iterable[str]:
+        return self._at(key, _ON_HOST)
+
     def _hosting(self, key: str) -> list[str]:
         record = self.records.get(key)
-        return [key_of(Kind.HOST, record.host)] if isinstance(record, Server) and record.host else []
+        return self._own(record, key_of(Kind.HOST, record.host)) if isinstance(record, Server) and record.host else []
 
     def _host_of_part(self, key: str) -> list[str]:
         record = self.records.get(key)
@@ -423,33 +369,61 @@ class ResourceMap:
 
     def _ports_of(self, key: str) -> Iterable[str]:
         if key.startswith("host/"):
-            return [port for server in self._on_host.get(key, ()) for port in self._ports.get(server, ())]
-        return self._ports.get(key, ())
+            return [port for server in self._servers(key) for port in self._at(server, _PORTS)]
+        return self._at(key, _PORTS)
 
     def _server_of(self, key: str) -> list[str]:
         record = self.records.get(key)
-        return [key_of(Kind.SERVER, record.server)] if isinstance(record, Port) and record.server else []
+        return (
+            self._own(record, key_of(Kind.SERVER, record.server)) if isinstance(record, Port) and record.server else []
+        )
 
     def _volumes_of(self, key: str) -> list[str]:
         record = self.records.get(key)
-        return [key_of(Kind.VOLUME, volume) for volume in record.volumes] if isinstance(record, Server) else []
+        if not isinstance(record, Server):
+            return []
+        return [one for volume in record.volumes for one in self._own(record, key_of(Kind.VOLUME, volume))]
 
     def _peers(self, key: str) -> list[str]:
-        return [peer for group in self._group(key) for peer in self._members.get(group, ()) if peer != key]
+        record = self.records.get(key)
+        if not isinstance(record, Server) or not record.group:
+            return []
+        mates = self._links_of[record.vim].members.get(key_of(Kind.GROUP, record.group), ())
+        return [peer for peer in mates if peer != key]
 
     def _vnf_peers(self, key: str) -> list[str]:
         record = self.records.get(key)
         if not isinstance(record, Server) or not record.vnf:
             return []
-        return [peer for peer in self._vnf.get(record.vnf, ()) if peer != key]
+        return [peer for peer in self._links_of[record.vim].vnf.get(record.vnf, ()) if peer != key]
 
     def _storage(self, key: str) -> list[str]:
         record = self.records.get(key)
-        return [key_of(Kind.HOST, record.host)] if isinstance(record, Volume) and record.host else []
+        return self._own(record, key_of(Kind.HOST, record.host)) if isinstance(record, Volume) and record.host else []
 
     def _networks(self, key: str) -> list[str]:
         record = self.records.get(key)
-        return [key_of(Kind.NETWORK, record.network)] if isinstance(record, Port) and record.network else []
+        if not isinstance(record, Port) or not record.network:
+            return []
+        return self._own(record, key_of(Kind.NETWORK, record.network))
+
+
+_Index = Callable[[Links], Mapping[str, Iterable[str]]]
+_ON_HOST: _Index = attrgetter("on_host")
+_PORTS: _Index = attrgetter("ports")
+_MEMBERS: _Index = attrgetter("members")
+_USERS: _Index = attrgetter("users")
+_STORED: _Index = attrgetter("stored")
+_ATTACHED: _Index = attrgetter("attached")
+
+
+def host_of(record: Server | Port, lookup: Lookup) -> str:
+    """Key of the host that a record says it is on; "" where it says none, or that key is another VIM's host."""
+    if not record.host:
+        return ""
+    key = key_of(Kind.HOST, record.host)
+    there = lookup.get(key)
+    return key if there is None or there.vim == record.vim else ""
 
 
 def _place(record: AnyRecord) -> tuple[object, ...]:

@@ -106,6 +106,16 @@ class State:
             return held.before
         return self.restored_to(mark)
 
+    def is_free(self, host: str, vim: str, was_left_out: bool) -> bool:
+        """Whether what is remembered of a host's key can be this VIM's host's: not another's alarm, and of one that
+        waited for the other to go nothing at all.
+        """
+        if any(self.alarms[one].vim not in ("", vim) for one in self.alarms_on.get(host, ())):
+            return False
+        faults = (self.faults[one] for one in self.faults_on.get(host, ()))
+        is_spoken_of = host in self.proofs or host in self.in_maintenance or any(one.resource == host for one in faults)
+        return not (was_left_out and is_spoken_of)
+
     def restored_to(self, mark: str) -> str | None:
         """What a VIM state is on its way back to."""
         by_event = self.restoring.get(mark)

@@ -12,3 +12,5 @@ class Condition(StrEnum):
     """More has disappeared at once than operators delete, and it is not yet settled whether that is true."""
     PARTIAL = "partial"
     """Its last listing lacked what is there when asked for by itself: a cell is away, or a list is cut off."""
+    NAMES = "names"
+    """Something of it has a name that something of another VIM has as well, so that neither can be spoken of."""

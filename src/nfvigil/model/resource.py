@@ -54,6 +54,10 @@ def split_key(key: str) -> tuple[str, str]:
     return kind, name
 
 
+DOUBT = "?"
+"""At the end of a key that may mean things of several VIMs: no record has it."""
+
+
 class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """What all resources have. ``project`` is "" for what belongs to the operator."""
 
@@ -181,5 +185,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     changed: tuple[CloudRecord, ...] = ()
     missing: tuple[CloudRecord, ...] = ()
     """What is known and not in the snapshot, as it is known."""
+    refused: tuple[CloudRecord, ...] = ()
+    """What the snapshot has and another VIM has the key of: it is left out."""
+    given_up: tuple[str, ...] = ()
+    """Keys of what was left out before, and is not in the snapshot any more."""
     counts: dict[str, int] = {}
     """How many the snapshot has, by kind."""

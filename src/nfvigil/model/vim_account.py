@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+SUFFIX = r"^(@[A-Za-z0-9][A-Za-z0-9_-]{0,30})?$"
+"""Of a host's name: an @ is in no host's own name, so that it is seen where the name ends."""
+
 
 class Source(StrEnum):
     """Who says that the account is there, and so who may change it."""
@@ -25,6 +28,8 @@ class VimAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Between two listings of everything."""
     enabled: bool = True
     """Whether the cloud is watched, and acted on."""
+    host_suffix: str = ""
+    """What its hosts' names get behind them, so that they differ from those of other clouds: ``@east``."""
     source: Source = Source.API
     created_us: int = 0
     changed_us: int = 0
@@ -43,6 +48,7 @@ class VimChange(msgspec.Struct, frozen=True, kw_only=True):
     """Put over those that there are (RFC 7396): null takes an option out, and ``***`` leaves a secret as it was."""
     interval_seconds: float | None = None
     enabled: bool | None = None
+    host_suffix: str | None = None
 
     def __repr__(self) -> str:
         return f"VimChange(interval_seconds={self.interval_seconds!r}, enabled={self.enabled!r})"

@@ -127,7 +127,7 @@ async def confirm_off(parts: Have, caller: Caller, host: HostName, body: ReasonB
     return answer(_proof(await parts.recovery.confirm_off(host, by=caller.name, text=body.reason)))
 
 
-@administer.get("/v1/hosts/{host}/power", response_model=PowerShape, responses=problems(404))
+@administer.get("/v1/hosts/{host}/power", response_model=PowerShape, responses=problems(404, 409))
 async def look(parts: Have, caller: Caller, host: HostName) -> Response:
     """What its BMC says of its power, asked now."""
     return answer({"host": host, "power": await parts.recovery.look(host)})

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from nfvigil.model.answers import CheckItem, VimDetail, VimState
 from nfvigil.model.ids import stable_id
 from nfvigil.model.times import iso
-from nfvigil.model.vim_account import Source, VimAccount, VimChange
+from nfvigil.model.vim_account import SUFFIX, Source, VimAccount, VimChange
 from nfvigil.northbound.etags import answer, require_match, tag_of_view
 from nfvigil.northbound.fields import Body, Number, Shape, Switch, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
@@ -64,6 +64,15 @@ Interval = Annotated[
 ]
 
 
+HostSuffix = Annotated[
+    str,
+    Field(
+        pattern=SUFFIX,
+        description="What its hosts' names get behind them, such as `@east`, where other clouds have the same names.",
+    ),
+]
+
+
 class VimBody(Body):
     name: Annotated[str, Field(pattern=NAME)]
     driver: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
@@ -72,6 +81,7 @@ class VimBody(Body):
     ]
     interval_seconds: Interval = 60.0
     enabled: Annotated[Switch, Field(description="Whether it is watched, and acted on.")] = True
+    host_suffix: HostSuffix = ""
 
 
 class VimChangeBody(Body):
@@ -81,6 +91,7 @@ class VimChangeBody(Body):
     ] = None
     interval_seconds: Interval | None = None
     enabled: Switch | None = None
+    host_suffix: HostSuffix | None = None
 
 
 class VimHead(Shape):
@@ -93,6 +104,7 @@ class VimHead(Shape):
     options: dict[str, Any]
     interval_seconds: float
     enabled: bool
+    host_suffix: str
     created_time: Time | None
     changed_time: Time | None
     created_by: str
@@ -129,6 +141,7 @@ def account_view(account: VimAccount) -> dict[str, Any]:
         "options": account.options,
         "interval_seconds": account.interval_seconds,
         "enabled": account.enabled,
+        "host_suffix": account.host_suffix,
         "created_time": iso(account.created_us) if account.created_us else None,
         "changed_time": iso(account.changed_us) if account.changed_us else None,
         "created_by": account.created_by,
@@ -169,6 +182,7 @@ def _account(body: VimBody, by: str, request: str = "") -> VimAccount:
         options=body.options,
         interval_seconds=body.interval_seconds,
         enabled=body.enabled,
+        host_suffix=body.host_suffix,
         created_by=by,
         request=request,
     )
@@ -217,7 +231,12 @@ async def change_vim(parts: Have, caller: Caller, request: Request, name: VimNam
     """Change one that was added. A secret that is only left as it was must not go to another address."""
     seen = parts.vims.detail(name).account
     require_match(request, account_view(seen))
-    change = VimChange(options=body.options, interval_seconds=body.interval_seconds, enabled=body.enabled)
+    change = VimChange(
+        options=body.options,
+        interval_seconds=body.interval_seconds,
+        enabled=body.enabled,
+        host_suffix=body.host_suffix,
+    )
     was_us = seen.changed_us if "if-match" in request.headers else None
     changed = await parts.vims.change(name, change, was_us=was_us)
     await note(parts, caller, "changed a VIM", name, ", ".join(sorted(body.model_fields_set)))

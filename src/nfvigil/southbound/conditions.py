@@ -42,6 +42,9 @@ class Conditions:
     def on(self) -> tuple[str, ...]:
         return tuple(condition.value for condition, (is_on, _) in self._true.items() if is_on)
 
+    def is_on(self, condition: Condition) -> bool:
+        return self._true.get(condition, (False, ""))[0]
+
     def put(self, condition: Condition, is_on: bool, text: str = "") -> None:
         before = self._true.get(condition)
         if before is not None and before[0] == is_on:

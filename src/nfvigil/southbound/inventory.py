@@ -68,7 +68,7 @@ class Inventory:
         self._watches[name] = Watch(
             vim=vim,
             known=self._known,
-            apply=self._apply,
+            apply=self._take,
             interval_seconds=interval_seconds,
             clock=self._clock,
             timing=self._timing,
@@ -95,7 +95,8 @@ class Inventory:
         await watch.close()
         if forget:
             known = self._known.compare(Snapshot(vim=name, taken_us=self._clock())).missing
-            await self._apply(MapChange(vim=name, gone=tuple(key_of_record(record) for record in known)))
+            gone = (*map(key_of_record, known), *self._known.names.left_out(name))
+            await self._take(MapChange(vim=name, gone=gone))
         self._note()
 
     def refresh(self, vim: str) -> None:
@@ -105,6 +106,19 @@ class Inventory:
     def status(self) -> dict[str, VimStatus]:
         now_us = self._clock()
         return {name: watch.status(now_us) for name, watch in self._watches.items()}
+
+    async def _take(self, change: MapChange) -> None:
+        """One VIM's change may free a name for another's, or be the end of its being told apart."""
+        await self._apply(change)
+        if change.gone:
+            for name, watch in self._watches.items():
+                if name != change.vim:
+                    watch.freed(change.gone)
+        self._look_at_names()
+
+    def _look_at_names(self) -> None:
+        for watch in self._watches.values():
+            watch.look_at_names(all_are_read=self.ready.is_set())
 
     def _watch(self, name: str) -> Watch:
         if name not in self._watches:
@@ -118,3 +132,4 @@ class Inventory:
     def _note(self) -> None:
         if all(watch.taken_us is not None for watch in self._watches.values()):
             self.ready.set()
+            self._look_at_names()

@@ -39,5 +39,9 @@ class VimStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the last snapshot lacked and was there all the same."""
     put_back_total: int = 0
     """The same of all snapshots, and of changes that told it to be gone."""
+    left_out: int = 0
+    """What it has and the map has not: another VIM's was there first under the same key."""
+    mistakable: int = 0
+    """What the map has of it, and another VIM has as well by the same name: what is said of it is nobody's."""
     conditions: tuple[str, ...] = ()
     """What is wrong with our view of it now."""

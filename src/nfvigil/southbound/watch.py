@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Protocol
 
 import msgspec
@@ -30,6 +31,7 @@ from nfvigil.model.resource import (
     split_key,
 )
 from nfvigil.model.times import SECOND
+from nfvigil.southbound.clashes import NAMED_MAX, text_of_clashes
 from nfvigil.southbound.conditions import Conditions, Say
 from nfvigil.southbound.reach import Reach
 from nfvigil.southbound.second_look import SecondLook
@@ -60,8 +62,23 @@ class Vim(Protocol):
         """One resource by itself. NotFoundError only where the cloud says that there is no such thing."""
 
 
+class Names(Protocol):
+    """Which keys and names more than one VIM has."""
+
+    @property
+    def version(self) -> int:
+        """Another one whenever any of the answers may be."""
+
+    def left_out(self, vim: str) -> Mapping[str, None]: ...
+
+    def mistakable(self, vim: str) -> Mapping[str, str]: ...
+
+
 class Known(Protocol):
     """The map, as far as the inventory asks it."""
+
+    @property
+    def names(self) -> Names: ...
 
     def get(self, key: str) -> Record | None: ...
 
@@ -113,6 +130,7 @@ class Watch:
         self._changes_failures = 0
         self._counts: Counter[str] = Counter()
         self._status = VimStatus()
+        self._names_version = -1
         self._error = ""
         self._changes_error = ""
 
@@ -129,6 +147,26 @@ class Watch:
             hosts=self._counts["host"],
             conditions=self.conditions.on,
         )
+
+    def look_at_names(self, *, all_are_read: bool) -> None:
+        """The map has changed, by whomever: can what is here still be told from what others have?"""
+        names = self._known.names
+        if self._names_version == names.version:
+            return
+        left_out, mistakable = names.left_out(self._vim.name), names.mistakable(self._vim.name)
+        has_clashes = bool(left_out or mistakable)
+        self._status = msgspec.structs.replace(self._status, left_out=len(left_out), mistakable=len(mistakable))
+        if not (has_clashes or all_are_read or self.conditions.is_on(Condition.NAMES)):
+            return  # after a start, what an earlier process said is not over before all that it saw was seen again
+        self._names_version = names.version
+        holders = {key: record.vim if (record := self._known.get(key)) else "" for key in islice(left_out, NAMED_MAX)}
+        self.conditions.put(Condition.NAMES, has_clashes, text_of_clashes(holders, len(left_out), mistakable))
+
+    def freed(self, keys: Iterable[str]) -> None:
+        """Something of another VIM's is gone: what is here under the same key may be taken into the map."""
+        left_out = self._known.names.left_out(self._vim.name)
+        if left_out and any(key in left_out for key in keys):
+            self.want()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -219,7 +257,7 @@ class Watch:
         async with self._turn:
             found = self._known.compare(snapshot)
             counts = Counter(found.counts)
-            counts.subtract(map(kind_of_record, found.added))
+            counts.subtract(map(kind_of_record, (*found.added, *found.refused)))
             counts.update(map(kind_of_record, found.missing))
             self._counts = counts
         return found
@@ -250,7 +288,8 @@ class Watch:
         there = [record for key, record in look.there.items() if key not in touched]
         gone = [key for key in look.gone if key not in touched]
         unknown = [key for key in look.unknown if key not in touched]
-        await self._change(put=(*added, *changed, *there), gone=gone)
+        refused = _without(touched, found.refused)
+        await self._change(put=(*added, *changed, *there, *refused), gone=(*gone, *found.given_up))
         if look.ran_out and look.gone:
             self.want()  # there is more to ask for, and it is getting less
         found_now = Differences(added=len(added), changed=len(changed), gone=len(gone))
@@ -312,7 +351,9 @@ class Watch:
         doubts = dict.fromkeys(self._ports_of(change.gone), "") | doubts
         for key, server in doubts.items():
             # One that we do not know may still be in the snapshot that is being read.
-            if key not in put and (self._touched or self._mine(key)):
+            if key in self._known.names.left_out(self._vim.name):
+                self._wanted.set()  # it need not be asked for: the map has nothing of it
+            elif key not in put and (self._touched or self._mine(key)):
                 if len(self._doubts) >= DOUBTS_MAX:
                     self._wanted.set()
                     break
@@ -358,12 +399,10 @@ class Watch:
         change = MapChange(vim=self._vim.name, put=tuple(put), gone=tuple(gone))
         if not (change.put or change.gone):
             return
-        new: Counter[str] = Counter(
-            kind_of_record(record) for record in change.put if not self._mine(key_of_record(record))
-        )
+        new = [record for record in change.put if not self._mine(key_of_record(record))]
         old = Counter(split_key(key)[0] for key in change.gone if self._mine(key))
         await self._apply(change)
-        self._counts.update(new)
+        self._counts.update(kind_of_record(record) for record in new if self._mine(key_of_record(record)))
         self._counts.subtract(old)
 
     def _mine(self, key: str) -> Record | None:

@@ -48,6 +48,7 @@ class VimRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     request: str
     options: bytes
+    host_suffix: str = ""
 
     def __repr__(self) -> str:
         return f"VimRecord(name={self.name!r}, driver={self.driver!r})"

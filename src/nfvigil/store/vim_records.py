@@ -24,6 +24,7 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_us: int
     created_by: str = ""
     request: str = ""
+    host_suffix: str = ""
 
 
 to_body = msgspec.json.Decoder(_Body).decode
@@ -73,6 +74,7 @@ def _body(record: VimRecord) -> bytes:
             created_us=record.created_us,
             created_by=record.created_by,
             request=record.request,
+            host_suffix=record.host_suffix,
         )
     )
 
@@ -88,5 +90,6 @@ def _record(row: Any) -> VimRecord:
         changed_us=row[1],
         created_by=body.created_by,
         request=body.request,
+        host_suffix=body.host_suffix,
         options=bytes(row[3]),
     )

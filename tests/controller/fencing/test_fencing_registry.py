@@ -16,6 +16,8 @@ from nfvigil.controller.fencing.options import OptionReader
 from nfvigil.controller.fencing.redfish import RedfishFence
 from nfvigil.controller.fencing.registry import Fences, read_fences
 from nfvigil.controller.fencing.simulated import FenceFailure, SimulatedFences
+from nfvigil.controller.fencing.simulated_clouds import SimulatedClouds
+from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.errors import FenceUnavailableError, NotFoundError, RefusedError, SettingsError
 
 pytestmark = pytest.mark.anyio
@@ -282,3 +284,56 @@ async def test_the_simulated_clouds_hosts_are_fenced_through_it() -> None:
 def test_a_manual_fence_has_no_options() -> None:
     with pytest.raises(RefusedError, match="is not known to the driver manual; known are none"):
         ManualFence.from_options("compute-1", {"address": "x"}, lambda: 0)
+
+
+OF_TWO_CLOUDS = """
+fences:
+  compute-1:
+    - {vim: west, driver: noted, address: "https://10.0.0.1"}
+    - {driver: noted, address: "https://10.0.0.2"}
+  compute-2:
+    - {vim: east, driver: noted, address: "https://10.0.0.3"}
+    - {driver: noted, address: "https://10.0.0.4"}
+"""
+
+
+def test_where_names_are_not_one_clouds_own_only_entries_count_that_say_whose_they_are() -> None:
+    fences = read(OF_TWO_CLOUDS)
+
+    found = fences.fence_for("east", "compute-2", own_only=True)
+    with pytest.raises(NotFoundError, match="with vim: east, which its host_suffix asks for"):
+        fences.fence_for("east", "compute-1", own_only=True)
+
+    assert isinstance(found, NotedFence)
+    assert found.options["address"] == "https://10.0.0.3"
+
+
+def of_two_clouds() -> tuple[dict[str, SimulatedVim], SimulatedClouds]:
+    both = {name: SimulatedVim.from_options(name, {"hosts": 2}, lambda: 0) for name in ("east", "west")}
+    return both, SimulatedClouds(clouds=both)
+
+
+async def test_of_two_simulated_clouds_the_one_that_is_named_loses_the_power_of_its_host() -> None:
+    both, clouds = of_two_clouds()
+    fence = clouds.from_options("compute-1", {"cloud": "west"}, lambda: 0)
+    assert await fence.power() is Power.ON
+
+    await fence.switch_off()
+
+    assert await fence.power() is Power.OFF
+    assert both["east"].is_powered("compute-1")
+    assert not both["west"].is_powered("compute-1")
+
+
+async def test_a_simulated_host_that_none_or_both_have_has_an_unknown_power() -> None:
+    _, clouds = of_two_clouds()
+    for host, words in (("compute-1", "2 simulated clouds have"), ("compute-9", "no simulated cloud has")):
+        fence = clouds.from_options(host, {}, lambda: 0)
+
+        with pytest.raises(FenceUnavailableError, match=words):
+            await fence.power()
+        with pytest.raises(FenceUnavailableError, match=words):
+            await fence.switch_off()
+    with pytest.raises(RefusedError) as refused:
+        clouds.from_options("compute-1", {"cloud": "north"}, lambda: 0)
+    assert [error.field for error in refused.value.errors] == ["cloud"]

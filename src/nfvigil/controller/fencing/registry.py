@@ -80,11 +80,14 @@ class Fences:
         self._switches: dict[tuple[Any, ...], tuple[str, str]] = {}
         """Whose switch each is that is open."""
 
-    def fence_for(self, vim: str, host: str) -> Fence:
-        """NotFoundError where the file names nobody for it; RefusedError where it is not clear, or cannot be used."""
+    def fence_for(self, vim: str, host: str, *, own_only: bool = False) -> Fence:
+        """NotFoundError where the file names nobody for it; RefusedError where it is not clear, or cannot be used.
+
+        ``own_only``: another VIM may have a host of this name, so that only entries count that name the VIM.
+        """
         key = (vim, host.lower())
         if key not in self._open:
-            entry = self._entry(vim, host)
+            entry = self._entry(vim, host, own_only)
             options = entry.filled(_checked(host))
             switch = _switch(entry, options)
             if switch and self._switches.setdefault(switch, key) != key:
@@ -114,13 +117,14 @@ class Fences:
             if isinstance(result, BaseException):
                 raise result
 
-    def _entry(self, vim: str, host: str) -> Entry:
-        fitting = [entry for entry in self._entries if entry.fits(vim, host)]
+    def _entry(self, vim: str, host: str, own_only: bool) -> Entry:
+        fitting = [entry for entry in self._entries if entry.fits(vim, host) and (entry.vim or not own_only)]
         exact = [entry for entry in fitting if not entry.is_glob]
         if exact:
             return exact[0]
         if not fitting:
-            raise NotFoundError(f"{self._source} names no fence for {host} in {vim}")
+            which = f" with vim: {vim}, which its host_suffix asks for" if own_only else ""
+            raise NotFoundError(f"{self._source} names no fence for {host} in {vim}{which}")
         if len(fitting) > 1:
             reason = "several entries match: " + ", ".join(f"{one.name} (line {one.line})" for one in fitting)
             raise self._refused(host, [FieldError("", reason, fitting[0].line)])
