@@ -135,6 +135,24 @@ async def test_a_state_is_set_on_the_host_of_the_plain_name(target: str) -> None
     assert (await inner.show("host/compute-2"))["forced_down"] is False
 
 
+async def test_a_state_that_follows_from_a_host_is_set_on_what_is_still_there() -> None:
+    vim, inner = new_suffixed()
+    server = next(one for one in (await inner.snapshot()).servers if one.host == "compute-1")
+
+    left = await vim.perform(
+        new_action(
+            ActionKind.SERVER_ERROR, f"server/{server.id}", before="ACTIVE", params={"on_host": "compute-2@east"}
+        )
+    )
+    there = await vim.perform(
+        new_action(
+            ActionKind.SERVER_ERROR, f"server/{server.id}", before="ACTIVE", params={"on_host": "compute-1@east"}
+        )
+    )
+
+    assert (left.changed, there.changed) == (False, True)
+
+
 async def test_another_clouds_host_is_not_taken_for_one_of_its_own() -> None:
     vim, inner = new_suffixed()
 

@@ -197,7 +197,7 @@ def draw_vim(one: dict[str, Any]) -> None:
             ("error", one["error"]),
             ("listed", f"{local(one['snapshot_time'])}" if one["snapshot_time"] else None),
             *((name.replace("_", " "), count) for name, count in one["counts"].items()),
-            ("host suffix", one["host_suffix"] or None),
+            ("host suffix", one.get("host_suffix") or None),
             ("every", f"{one['interval_seconds']:g} s"),
             ("added", f"{local(one['created_time'])} by {one['created_by']}" if one["created_time"] else None),
             ("changed", local(one["changed_time"]) if one["changed_time"] else None),
