@@ -17,7 +17,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("inspector", "controller", "brakes", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
     ("settings", "desk", "recovery_desk", "situation", "accounts"),
-    ("retention", "lookout"),
+    ("retention", "lookout", "gauges", "policy_start"),
     ("recovery_parts",),
     ("app",),
     ("verify",),

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,17 +28,16 @@ from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.controller.vims.suffixed import inmost
-from nfvigil.desk import BASE, Desk, active_record, put_in_force
-from nfvigil.errors import NfvigilError, SettingsError, UnavailableError
+from nfvigil.desk import BASE, Desk
+from nfvigil.errors import SettingsError, UnavailableError
+from nfvigil.gauges import observe_delivery, show_capacity, show_depths, show_vims
 from nfvigil.inspector.capacity import Ratios
-from nfvigil.inspector.policy import CompiledPolicy, Policy
-from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import RESTORING, State
 from nfvigil.lookout import LookOut
 from nfvigil.model.action import Action, ActionKind, ActionState, is_state
 from nfvigil.model.alarm import AlarmState
-from nfvigil.model.answers import CapacityBy, Health
+from nfvigil.model.answers import Health
 from nfvigil.model.event import Event
 from nfvigil.model.ids import EventIds
 from nfvigil.model.notification import Delivery, Notification
@@ -61,6 +59,7 @@ from nfvigil.notifier.resolver import Resolver
 from nfvigil.notifier.retry import Retry
 from nfvigil.notifier.safety import Safety
 from nfvigil.pipeline import Pipeline
+from nfvigil.policy_start import policy_in_force
 from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
 from nfvigil.retention import Retention
 from nfvigil.settings import Settings, zone_of
@@ -279,9 +278,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             extra_actions=frozenset(action_plugins()),
             ratios={vim.name: Ratios(vim.cpu_allocation_ratio, vim.ram_allocation_ratio) for vim in settings.vims},
         )
-        _show_capacity(metrics, desk)
-        _show_depths(metrics, pipeline, tellers.dispatcher, controller)
-        _show_vims(metrics, inventory)
+        show_capacity(metrics, desk)
+        show_depths(metrics, pipeline, tellers.dispatcher, controller)
+        show_vims(metrics, inventory)
         guard = Guard(store=store, clock=clock, dev=settings.dev)
         app = create_api(
             desk=desk,
@@ -379,7 +378,7 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
         agent=f"nfvigil/{__version__}",
         limits=DeliveryLimits(timeout_seconds=settings.notifier.timeout_seconds),
         retry=Retry(give_up_seconds=settings.notifier.give_up_seconds),
-        observe=_observe_delivery(metrics),
+        observe=observe_delivery(metrics),
     )
     for subscription in subscriptions:
         dispatcher.put_subscription(subscription, seqs.get(subscription.id, 0))
@@ -463,107 +462,6 @@ def _intake(settings: Settings, pipeline: Pipeline, left: _Left) -> Intake:
     )
 
 
-def _show_depths(metrics: Metrics, pipeline: Pipeline, dispatcher: Dispatcher, controller: Controller) -> None:
-    """How much waits at each stage, asked for when somebody looks."""
-    for name, depth in {
-        "events_undecided": lambda: float(pipeline.waiting),
-        "deliveries_queued": lambda: float(dispatcher.queued),
-        "actions_waiting": lambda: float(sum(controller.depth().values())),
-        "alarms_open": lambda: float(len(pipeline.state.alarms)),
-    }.items():
-        metrics.gauge(name, depth)
-
-
-VIMS = {
-    "vim_age_seconds": "since the last listing that was believed",
-    "vim_snapshot_seconds": "how long listing everything took",
-    "vim_unconfirmed": "kept without proof that they are there",
-    "vim_put_back": "not in a listing, or told to be gone, and there",
-    "vim_left_out": "not in the map, because another VIM has something of the same name there",
-}
-
-
-def _show_vims(metrics: Metrics, inventory: Inventory) -> None:
-    """How well each cloud is known."""
-
-    def look() -> Iterator[tuple[tuple[str], dict[str, float | None]]]:
-        for vim, status in inventory.status().items():
-            values = (
-                status.age_seconds,
-                status.snapshot_seconds,
-                status.unconfirmed,
-                status.put_back_total,
-                status.left_out,
-            )
-            yield (vim,), dict(zip(VIMS, values, strict=True))
-
-    def differences() -> Iterator[tuple[tuple[str, str], dict[str, float | None]]]:
-        for vim, status in inventory.status().items():
-            for difference, number in msgspec.structs.asdict(status.differences_total).items():
-                yield (vim, difference), {"vim_differences": number}
-
-    metrics.gauges(VIMS, ("vim",), look)
-    metrics.gauges(
-        {"vim_differences": "what listings found that no change had told"}, ("vim", "difference"), differences
-    )
-
-
-CAPACITY = {
-    "capacity_left_vcpus": "vCPUs left on usable hosts",
-    "capacity_left_memory_bytes": "memory left on usable hosts",
-    "capacity_hosts_usable": "hosts that can take servers",
-    "capacity_servers_without_host": "servers whose host is lost",
-}
-
-
-def _show_capacity(metrics: Metrics, desk: Desk) -> None:
-    def look() -> Iterator[tuple[tuple[str, str], dict[str, float | None]]]:
-        for one in desk.capacity(CapacityBy.ZONE):
-            values = (one.vcpus.left, one.memory_mb.left << 20, one.hosts_usable, one.without_host.servers)
-            yield (one.vim, one.name), dict(zip(CAPACITY, map(float, values), strict=True))
-
-    metrics.gauges(CAPACITY, ("vim", "zone"), look)
-
-
-async def policy_in_force(store: Store, settings: Settings) -> CompiledPolicy:
-    """The policy of the settings' file if it is another than the last one of that file's; else the one in force
-    in the store; in a new store, the default.
-    """
-    extra = frozenset(action_plugins())
-    active = await active_record(store)
-    text = None
-    if settings.policy is not None:
-        try:
-            text = settings.policy.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"cannot read the policy {settings.policy}: {error}") from error
-    elif active is None:
-        text = default_policy()
-    if text is not None and (active is None or text not in (active.text, await _last_of_settings(store))):
-        policy = read_policy(text, extra_actions=extra)
-        active = await put_in_force(store, await store.add_policy(policy.name, text, by="settings"))
-    assert active is not None
-    return CompiledPolicy(_read_again(active.text, active.version, extra))
-
-
-async def _last_of_settings(store: Store) -> str | None:
-    """The text that a start took from the settings' file last: what was applied since then is not undone by it."""
-    records = [record for record in await store.policies() if record.created_by == "settings"]
-    last = max(records, key=lambda record: (record.created_us, record.version), default=None)
-    return None if last is None else last.text
-
-
-def _read_again(text: str, version: int, extra: frozenset[str]) -> Policy:
-    try:
-        return read_policy(text, version=version, extra_actions=extra)
-    except NfvigilError as error:
-        raise SettingsError(f"the policy in force cannot be read by this version: {error}") from error
-
-
-def default_policy() -> str:
-    return files("nfvigil.inspector").joinpath("default_policy.yaml").read_text(encoding="utf-8")
-
-
 def _topology(settings: Settings) -> Topology | None:
     if settings.topology is None:
         return None
@@ -578,15 +476,6 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def _observe_delivery(metrics: Metrics) -> Callable[[Notification, Delivery], None]:
-    def observe(notification: Notification, delivery: Delivery) -> None:
-        metrics.delivery(delivery.endpoint, delivery.state.value)
-        if delivery.delivered_us is not None:
-            metrics.stage("deliver", (delivery.delivered_us - notification.created_us) / SECOND)
-
-    return observe
 
 
 def _health(
