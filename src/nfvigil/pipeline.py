@@ -141,6 +141,7 @@ class Pipeline:
         self._is_untaken = asyncio.Event()
         self._unfinished: dict[int, set[str]] = {}
         self._failed: dict[int, set[str]] = {}
+        self._found: dict[int, dict[str, str]] = {}
         self._touched: dict[str, None] = {}
         self._returned: dict[str, None] = {}
         self.doubted: set[str] = set()
@@ -365,6 +366,8 @@ class Pipeline:
             if action.state.is_over:
                 if action.state is ActionState.FAILED and is_state(action.kind) and action.event_id in self._unfinished:
                     self._failed.setdefault(action.event_id, set()).add(action.target)
+                if action.found is not None and action.event_id in self._unfinished:
+                    self._found.setdefault(action.event_id, {})[action.mark] = action.found
                 left = self._unfinished.get(action.event_id)
                 if left is not None:
                     left.discard(action.id)
@@ -382,9 +385,12 @@ class Pipeline:
     async def _settled(self, event_id: int) -> None:
         failed = sorted(self._failed.get(event_id, ()))
         # Past the bound: what we began must come to its end, and a start with a full log must not fail for it.
-        await self._keep(_Slot([self.event(internal.VIM_SETTLED, "", event_id=event_id, failed=failed)], None))
+        found = self._found.get(event_id, {})
+        settled = self.event(internal.VIM_SETTLED, "", event_id=event_id, failed=failed, found=found)
+        await self._keep(_Slot([settled], None))
         self._unfinished.pop(event_id, None)
         self._failed.pop(event_id, None)
+        self._found.pop(event_id, None)
 
     # What else comes in
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from recovery_world import BY_ITSELF, POLICY, World
 
@@ -226,6 +227,23 @@ def test_a_host_that_dies_again_before_it_was_given_back_stays_down() -> None:
     assert there.sim._cloud.host("compute-1").forced_down
     assert there.unfinished(states=True) == []
     assert any("asked for again" in action.result for action in there.store.rows.values())
+
+
+def test_what_an_operator_had_forced_down_right_before_stays_so_also_after_a_restart() -> None:
+    async def story(there: World) -> None:
+        host = there.sim._cloud.host("compute-1")
+        there.sim._cloud._put(msgspec.structs.replace(host, forced_down=True))  # the map does not know it yet
+        await there.say("ping", "compute-1")
+        await there.rest(5)
+        await there.kill()
+        await there.start()
+        await there.say("ping", "compute-1", Status.UP)
+        await there.rest(60)
+
+    there = play(story, policy=POLICY % "")
+
+    assert there.sim._cloud.host("compute-1").forced_down
+    assert {server.status for server in there.sim._cloud.servers_on("compute-1")} == {"ACTIVE"}
 
 
 def test_three_hosts_within_a_minute_are_a_hold_until_an_operator_releases_it() -> None:

@@ -355,6 +355,7 @@ class Controller:
         if is_state(action.kind) and not action.undo_of and is_first and outcome.was not in (None, action.before):
             # Somebody was faster than the map: what they set is theirs, and stays when the alarm goes.
             _remember(self._found, action.id, outcome.was)
+            job.action = replace(action, found=outcome.was)
         self._finish(job, state, outcome.text)
         return state.value
 

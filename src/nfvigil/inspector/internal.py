@@ -14,7 +14,8 @@ MAP_CHANGED = "nfvigil.map.changed"
 """The surroundings of resources that have open alarms changed: ``details.keys``, and ``details.gone``, those of them
 that the map did not have any more, and ``details.returned``, the hosts whose compute service reports again."""
 VIM_SETTLED = "nfvigil.vim.settled"
-"""All actions of an event are over: ``details.event_id``, ``details.failed`` (targets)."""
+"""All actions of an event are over: ``details.event_id``, ``details.failed`` (targets), ``details.found``: states
+that were not what the map had, and what they were."""
 ALARM_ACKED = "nfvigil.alarm.acknowledged"
 """Somebody acknowledged an alarm (down) or took that back (up): ``details.alarm_id``, ``details.by``."""
 ALARM_CLEARED = "nfvigil.alarm.cleared"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from nfvigil.inspector import brakes, deeds, internal
@@ -22,6 +24,7 @@ def handle(turn: Turn) -> None:
     event = turn.event
     details = event.details
     if event.type == internal.VIM_SETTLED:
+        correct(turn, int(details["event_id"]), details.get("found", {}))
         vim_settled(turn, int(details["event_id"]), set(details.get("failed", ())))
     elif event.type == internal.MAP_CHANGED:
         for host in details.get("returned", ()):
@@ -48,6 +51,18 @@ def vim_settled(turn: Turn, event_id: int, failed: set[str]) -> None:
     if f"{RESTORING}{event_id}" in turn.state.memory:
         turn.remember(f"{RESTORING}{event_id}", None)
     turn.settle(event_id, failed)
+
+
+def correct(turn: Turn, event_id: int, found: Mapping[str, str]) -> None:
+    """What a state was before we set it, the cloud knew better than the map: that is what it is restored to."""
+    for key, before in sorted(found.items()):
+        for alarm_id, mark in sorted(turn.state.wanted.get(key, {}).items(), key=lambda item: item[0]):
+            if mark.event_id == event_id:
+                alarm = turn.state.alarms[alarm_id]
+                right = tuple(
+                    msgspec.structs.replace(one, before=before) if one.key == key else one for one in alarm.marks
+                )
+                turn.put_alarm(msgspec.structs.replace(alarm, marks=right))
 
 
 def map_changed(turn: Turn, keys: list[str], gone: set[str]) -> None:

@@ -122,6 +122,8 @@ class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     attempts: int = 0
     started_us: int | None = None
     ended_us: int | None = None
+    found: str | None = None
+    """What the cloud said the state was, where that is not ``before``: somebody was faster than the map."""
     result: str = ""
     """In a sentence: what was done, why nothing was, or what went wrong."""
 
