@@ -107,7 +107,7 @@ class ResourceMap:
         self._version = 0
         """Of the names by which the topology's links were followed last."""
         self._relations: dict[str, Callable[[str], Iterable[str]]] = {
-            "servers": self._servers,
+            "servers": lambda key: self._at(key, _ON_HOST),
             "hosting": self._hosting,
             "dependents": lambda key: self._below.get(key, ()),
             "depends_on": lambda key: self._above.get(key, ()),
@@ -334,24 +334,25 @@ class ResourceMap:
                     todo.append(beyond)
         return list(found)
 
-    def _at(self, key: str, index: _Index) -> Iterable[str]:
-        """What hangs on ``key`` in its own VIM. What has no record of its own, such as a group, is of the VIM in
+    def _links_at(self, key: str, index: _Index) -> Links | None:
+        """The links of the VIM that ``key`` is of. What has no record of its own, such as a group, is of the VIM in
         which something hangs on it; of two, nobody knows which is meant.
         """
         record = self.records.get(key)
         if record is not None:
-            links = self._links_of.get(record.vim)
-            return index(links).get(key, ()) if links is not None else ()
-        found = [there for links in self._links_of.values() if (there := index(links).get(key))]
-        return found[0] if len(found) == 1 else ()
+            return self._links_of.get(record.vim)
+        found = [links for links in self._links_of.values() if key in index(links)]
+        return found[0] if len(found) == 1 else None
+
+    def _at(self, key: str, index: _Index) -> Iterable[str]:
+        """What hangs on ``key`` in its own VIM."""
+        links = self._links_at(key, index)
+        return () if links is None else index(links).get(key, ())
 
     def _own(self, record: Record, key: str) -> list[str]:
         """What a record names, unless that is another VIM's."""
         there = self.records.get(key)
         return [key] if there is None or there.vim == record.vim else []
-
-    def _servers(self, key: str) -> Iterable[str]:
-        return self._at(key, _ON_HOST)
 
     def _hosting(self, key: str) -> list[str]:
         record = self.records.get(key)
@@ -368,9 +369,12 @@ class ResourceMap:
         return [key_of(Kind.GROUP, record.group)] if isinstance(record, Server) and record.group else []
 
     def _ports_of(self, key: str) -> Iterable[str]:
-        if key.startswith("host/"):
-            return [port for server in self._servers(key) for port in self._at(server, _PORTS)]
-        return self._at(key, _PORTS)
+        if not key.startswith("host/"):
+            return self._at(key, _PORTS)
+        links = self._links_at(key, _ON_HOST)
+        if links is None:
+            return ()
+        return [port for server in links.on_host.get(key, ()) for port in links.ports.get(server, ())]
 
     def _server_of(self, key: str) -> list[str]:
         record = self.records.get(key)
