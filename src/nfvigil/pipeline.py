@@ -238,7 +238,7 @@ class Pipeline:
             if self.doubted and decision.event.type == internal.MAP_CHANGED:
                 self.doubted.difference_update(decision.event.details.get("returned", ()))
         self._waiting -= len(decisions)
-        self._after(decisions)  # before anything of it begins: the brakes must know of a mass failure by then
+        self._look_out(decisions)  # before anything of it begins: the brakes must know of a mass failure by then
         self._take_on(change.actions)
         for fault in change.faults:
             if fault.cleared_us is not None:
@@ -249,6 +249,13 @@ class Pipeline:
             if slot.waits is not None and not slot.waits.done():
                 slot.waits.set_result(decisions[first:last])
             first = last
+
+    def _look_out(self, decisions: Sequence[Decision]) -> None:
+        try:
+            self._after(decisions)
+        except Exception:
+            # It is decided, kept and told: whoever looks on must not end the way for all that comes after.
+            _log.exception("the look-out failed", events=[decision.event.id for decision in decisions[:5]])
 
     def _names_of(self, fault: Fault) -> set[str]:
         """What monitors may have called what was ill: cleared by any of them, the same report counts again."""

@@ -26,6 +26,7 @@ from nfvigil.errors import (
 )
 from nfvigil.model.action import RANK, Action, ActionState, Outcome
 from nfvigil.model.cloud_state import state_now
+from nfvigil.model.permit import Go, Permit
 
 pytestmark = pytest.mark.anyio
 
@@ -709,3 +710,21 @@ async def test_a_bmc_that_is_away_does_not_make_its_cloud_silent() -> None:
 
     assert last[other.id].state is ActionState.DONE
     assert last[fence.id].state is not ActionState.FAILED
+
+
+async def test_brakes_that_fail_hold_and_take_nobody_along() -> None:
+    vim, reports = Told(), Reports()
+    broken = new_action("evacuate", "server/1")
+    well = new_action("reboot", "server/2", event_id=2)
+
+    def gate(action: Action) -> Permit:
+        if action is broken:
+            raise ZeroDivisionError("a mistake of ours")
+        return Go(action)
+
+    async with running(vim, reports, gate=gate) as controller:
+        controller.offer([broken, well])
+        await reports.until_over([well.id])
+
+        assert controller.held == 1
+    assert [action.id for action in vim.begun] == [well.id]

@@ -27,7 +27,7 @@ from nfvigil.controller.order import Order
 from nfvigil.controller.vim import ActionPlugin, Vim
 from nfvigil.errors import NotYetError, OverloadedError, RefusedError, UnavailableError, VimUnavailableError
 from nfvigil.model.action import Action, ActionKind, ActionState, Outcome, is_state
-from nfvigil.model.permit import Go, Permit, Refuse
+from nfvigil.model.permit import Go, Permit, Refuse, Wait
 
 replace = msgspec.structs.replace
 T = TypeVar("T")
@@ -324,7 +324,12 @@ class Controller:
     def _may_begin(self, job: Job) -> bool:
         """Whether the gate lets it; else it is held back and asked about again, or over."""
         self._held.pop(job.action.id, None)
-        permit = self._gate(job.action)
+        try:
+            permit = self._gate(job.action)
+        except Exception as error:
+            # Brakes that fail hold: neither may it begin, nor may it take everybody else's actions along.
+            log.exception("the brakes failed", action=job.action.id, kind=job.action.kind)
+            permit = Wait(f"waits: the brakes failed: {error!r}")
         if isinstance(permit, Go):
             job.action = permit.action
             return True
