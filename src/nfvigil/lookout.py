@@ -24,10 +24,21 @@ _LOST = (ResourceState.DOWN, ResourceState.ERROR)
 
 
 class LookOut:
-    def __init__(self, *, watch: OutageWatch, gate: Gate, controller: Callable[[], Controller]) -> None:
+    def __init__(
+        self,
+        *,
+        watch: OutageWatch,
+        gate: Gate,
+        controller: Callable[[], Controller],
+        is_failed: Callable[[str], bool],
+    ) -> None:
+        """``is_failed`` says of a host's key whether it is being forced down."""
         self._watch = watch
         self._gate = gate
         self._controller = controller
+        self._is_failed = is_failed
+        self._counted: set[str] = set()
+        """Alarms of lost hosts that were counted: that one is acknowledged, or changes, is no other failure."""
         self._is_due = False
 
     def resume(self, state: State) -> None:
@@ -40,6 +51,8 @@ class LookOut:
                 self._watch.unreachable(split_key(resource)[1], True, state.alarms[alarm_id].raised_us)
         for alarm in sorted(state.alarms.values(), key=lambda alarm: alarm.raised_us):
             released = state.memory.get(f"{RELEASED}{alarm.vim}")
+            if _is_lost_host(alarm):
+                self._counted.add(alarm.id)
             if _is_lost_host(alarm) and (released is None or alarm.raised_us > released["at_us"]):
                 self._watch.failed(alarm.vim, alarm.resource, alarm.raised_us)
 
@@ -51,8 +64,11 @@ class LookOut:
                     self._gate.returned(name.removeprefix(PROOF))
             for news, alarm in decision.verdict.alarms:
                 if news is News.CLEARED and alarm.resource.startswith("host/"):
-                    self._gate.returned(alarm.resource)
-                elif news in (News.RAISED, News.CHANGED) and _is_lost_host(alarm):
+                    self._counted.discard(alarm.id)
+                    if not self._is_failed(alarm.resource):
+                        self._gate.returned(alarm.resource)
+                elif _is_lost_host(alarm) and alarm.id not in self._counted and news is not News.CONFIRMED:
+                    self._counted.add(alarm.id)
                     self._watch.failed(alarm.vim, alarm.resource, decision.event.received_us)
         controller = self._controller()
         if controller.held and not self._is_due:

@@ -78,7 +78,9 @@ def put_recovery_together(
         void=desk.void,
         clock=clock,
     )
-    return Recovery(desk, gate, watch, LookOut(watch=watch, gate=gate, controller=controller), fencer)
+    return Recovery(
+        desk, gate, watch, LookOut(watch=watch, gate=gate, controller=controller, is_failed=situation.is_failed), fencer
+    )
 
 
 def fences_of(settings: Settings, vims: Mapping[str, Vim], clock: Callable[[], int]) -> Fences:

@@ -10,7 +10,8 @@ from nfvigil.inspector import internal
 from nfvigil.inspector.resource_map import ResourceMap, host_of
 from nfvigil.inspector.state import AUTOMATION_OFF, HOLD, PROOF, State
 from nfvigil.model.action import Action, ActionKind
-from nfvigil.model.resource import Host, Kind, Server, key_of, split_key
+from nfvigil.model.alarm import Alarm
+from nfvigil.model.resource import Host, Kind, ResourceState, Server, key_of, split_key
 from nfvigil.model.times import SECOND
 
 GROUPS_KEPT_SECONDS = 1.0
@@ -85,10 +86,14 @@ class LiveSituation:
         return [key for key in self._state.proofs if getattr(self._map.get(key), "vim", vim) == vim]
 
     def witnesses(self, key: str) -> Witnesses:
-        """Whose word holds up the alarms there: those of the resource itself, and of all that they follow from."""
+        """Whose word holds up that the resource is lost: those on its alarms that say so, and on all that they follow
+        from. A fan that fails says nothing of a host's being down; rather that it lives.
+        """
         state = self._state
         monitors: set[str] = set()
-        todo = list(state.alarms_on.get(key, ()))
+        todo = list(state.wanted.get(f"{ActionKind.FORCE_DOWN} {key}", ()))
+        if not todo:
+            todo = [one for one in state.alarms_on.get(key, ()) if _is_lost(state.alarms[one])]
         seen: set[str] = set()
         while todo:
             alarm_id = todo.pop()
@@ -174,6 +179,10 @@ class HostsOfVims:
 def hosts_with_alarms(state: State, vim: str) -> set[str]:
     """Of the map it needs nothing: also those of a VIM that was not read yet."""
     return {one.resource for one in state.alarms.values() if one.vim == vim and one.resource.startswith("host/")}
+
+
+def _is_lost(alarm: Alarm) -> bool:
+    return not alarm.predicted and alarm.resource_state in (ResourceState.DOWN, ResourceState.ERROR)
 
 
 def _groups_of(host: Host) -> list[str]:

@@ -175,7 +175,8 @@ def test_an_evacuation_takes_the_proof_along_that_it_rests_on() -> None:
 @pytest.mark.parametrize(
     ("action", "known", "failed"),
     [
-        (FENCE, Known(open_=False), False),
+        (FENCE, Known(open_=False, failed=False), False),
+        (REBOOT, Known(open_=False), False),
         (EVACUATE, Known(failed=False), False),
         (by(EVACUATE, Origin.OWNER), Known(failed=False), True),
     ],
@@ -264,7 +265,8 @@ def test_a_host_that_returned_makes_room_for_the_next() -> None:
     ("known", "now_us", "why_not"),
     [
         (Known(), HOUR, ""),
-        (Known(open_=False), HOUR, "is over"),
+        (Known(open_=False, failed=False), HOUR, "is over"),
+        (Known(open_=False), HOUR, ""),
         (Known(off="ann"), HOUR, "switched off"),
         (Known(held="x"), HOUR, "HOLD"),
         (Known(witnesses=Witnesses()), HOUR, "another witness"),

@@ -26,7 +26,7 @@ from nfvigil.errors import (
 )
 from nfvigil.model.action import RANK, Action, ActionState, Outcome
 from nfvigil.model.cloud_state import state_now
-from nfvigil.model.permit import Go, Permit
+from nfvigil.model.permit import Go, Permit, Wait
 
 pytestmark = pytest.mark.anyio
 
@@ -728,3 +728,28 @@ async def test_brakes_that_fail_hold_and_take_nobody_along() -> None:
 
         assert controller.held == 1
     assert [action.id for action in vim.begun] == [well.id]
+
+
+async def test_what_waited_at_the_gate_is_not_given_up_for_the_first_calls_that_are_missed() -> None:
+    is_open, away = False, 8
+
+    async def answer(_action: Action) -> Outcome:
+        nonlocal away
+        if away:
+            away -= 1
+            raise VimUnavailableError("503", 0)
+        return Outcome(changed=True)
+
+    def gate(action: Action) -> Permit:
+        return Go(action) if is_open else Wait("held")
+
+    vim, reports = Told(answer), Reports()
+    deeds = [new_action("evacuate", f"server/{number}", event_id=number + 1) for number in range(40)]
+    async with running(vim, reports, gate=gate, deadline_seconds=0.3) as controller:
+        controller.offer(deeds)
+        await asyncio.sleep(0.6)
+        is_open = True
+        controller.reconsider()
+        await reports.until_over(ids(deeds))
+
+    assert {reports.last[deed.id].state for deed in deeds} == {ActionState.DONE}

@@ -210,11 +210,13 @@ class World:
 
     # What is told to it
 
-    async def say(self, monitor: str, host: str, status: Status = Status.DOWN) -> None:
+    async def say(
+        self, monitor: str, host: str, status: Status = Status.DOWN, *, kind: str = "compute.host.down"
+    ) -> None:
         now = clock()
         event = Event(
             id=self._ids(),
-            type="compute.host.down",
+            type=kind,
             resource=f"host/{host}",
             time_us=now,
             received_us=now,

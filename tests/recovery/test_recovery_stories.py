@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
-from recovery_world import BY_ITSELF, POLICY, World
+from recovery_world import BY_ITSELF, OPERATOR, POLICY, World
 
 from nfvigil.controller.fencing.simulated import FenceFailure
 from nfvigil.controller.vims.failure import HEALTHY, Failure
@@ -18,6 +18,14 @@ from nfvigil.model.verdict import News
 from virtual_time import run_virtually
 
 SMALL = {"hosts": 20, "servers_per_host": 2, "projects": 1, "zones": 1}
+
+
+POLICY_WITH_FAN = (
+    POLICY % BY_ITSELF
+    + """
+  - {name: fan, when: {type: compute.host.fan}, state: normal}
+"""
+)
 
 
 def play(story: Callable[[World], Awaitable[None]], **more: object) -> World:
@@ -61,6 +69,72 @@ def test_one_witness_tells_the_owners_and_switches_nothing_off() -> None:
     assert there.switched_off == []
     assert states(there, "fence") == {ActionState.PLANNED}
     assert "another witness" in there.actions("fence")[0].result
+
+
+def test_a_fan_that_fails_is_no_witness_that_its_host_is_down() -> None:
+    async def story(there: World) -> None:
+        await there.say("ping", "compute-1")
+        await there.say("bmc", "compute-1", kind="compute.host.fan")
+        await there.rest(600)
+
+    assert play(story, policy=POLICY_WITH_FAN).switched_off == []
+
+
+def test_a_host_is_fenced_by_hand_only_while_it_is_known_to_be_down() -> None:
+    async def story(there: World) -> None:
+        with pytest.raises(ConflictError, match="not known to be down"):
+            await there.desk.instruct(OPERATOR, "fence", "host/compute-1", {})
+        await there.say("ping", "compute-1")
+        there.fence_fails("compute-1", FenceFailure.UNREACHABLE)
+        await there.desk.instruct(OPERATOR, "fence", "host/compute-1", {})
+        await there.rest(20)
+        await there.say("ping", "compute-1", Status.UP)
+        there.fence_fails("compute-1", None)
+        await there.rest(3600)
+
+    there = play(story, policy=POLICY % "")
+
+    assert there.switched_off == [], "what it was for is over"
+
+
+def test_an_operator_who_overrides_does_not_queue_behind_what_is_held_back() -> None:
+    async def story(there: World) -> None:
+        await there.down("compute-1", "compute-2", "compute-3")
+        await there.rest(30)
+        assert there.vim.evacuated == []
+        await there.desk.instruct(OPERATOR, "fence", "host/compute-1", {"override_brakes": True})
+        await there.rest(30)
+        assert [proof.host for proof in there.desk.brakes().proofs] == ["compute-1"]
+
+    play(story)
+
+
+def test_hosts_that_failed_long_ago_are_no_mass_failure_when_their_alarms_change() -> None:
+    async def story(there: World) -> None:
+        for host in ("compute-1", "compute-2", "compute-3"):
+            await there.say("ping", host)
+            await there.rest(3600)
+        for alarm in list(there.pipeline.state.alarms.values()):
+            if alarm.resource.startswith("host/"):
+                event = there.pipeline.event("nfvigil.alarm.acknowledged", alarm.resource, alarm_id=alarm.id, by="ann")
+                await there.pipeline.ask(event)
+        assert there.desk.brakes().holds == ()
+
+    play(story, policy=POLICY % "")
+
+
+def test_an_alarm_that_clears_on_a_host_that_is_still_down_makes_no_room_for_another() -> None:
+    async def story(there: World) -> None:
+        await there.say("ping", "compute-1", kind="compute.host.fan")
+        there.fence_fails("compute-1", FenceFailure.UNREACHABLE)
+        await there.down("compute-1")
+        await there.rest(70)
+        await there.say("ping", "compute-1", Status.UP, kind="compute.host.fan")
+        await there.down("compute-2")
+        await there.rest(120)
+        assert {a.state for a in there.actions("fence") if a.target == "host/compute-2"} == {ActionState.PLANNED}
+
+    play(story, policy=POLICY_WITH_FAN, options={**SMALL, "hosts": 19})
 
 
 def test_the_silence_of_nova_compute_is_a_witness() -> None:

@@ -23,7 +23,7 @@ from nfvigil.southbound.inventory import Inventory
 from nfvigil.southbound.timing import Timing
 from virtual_time import now_us, run_virtually
 
-SCENARIOS = int(os.environ.get("NFVIGIL_TEST_SCENARIOS", "3000"))
+SCENARIOS = int(os.environ.get("NFVIGIL_TEST_SCENARIOS", "1000"))
 FIRST = int(os.environ.get("NFVIGIL_TEST_SEED", "0"))
 BATCH = 100
 

@@ -99,7 +99,7 @@ class Gate:
             return self._evacuate(action, now_us)
         if action.kind in DESTRUCTIVE and action.origin.is_automatic:
             missing = self._missing_witness(action, action.target)
-            return Wait(missing) if missing else Go(action)
+            return Wait(missing) if missing else self._settling(action, now_us) or Go(action)
         return Go(action)
 
     def may_switch_off(self, action: Action) -> str:
@@ -121,11 +121,18 @@ class Gate:
 
     def _is_over(self, action: Action, now_us: int) -> Refuse | None:
         # An evacuation that was begun may be what ended its alarm: how it went is for the cloud to say.
-        if action.alarm_id and not _is_begun(action) and not self._situation.is_open(action.alarm_id):
+        purpose = action.alarm_id or str(action.params.get("for", ""))
+        if purpose and not _is_begun(action) and not self._stands(action, purpose):
             return Refuse("not done: what it was for is over, its alarm is cleared")
-        if now_us - action.planned_us > self._limits.wait_max_seconds * SECOND:
+        since_us = max(action.planned_us, int(action.params.get("not_before_us", 0)))
+        if now_us - since_us > self._limits.wait_max_seconds * SECOND:
             return Refuse(f"given up: it has waited for {self._limits.wait_max_seconds:g} s", failed=True)
         return None
+
+    def _stands(self, action: Action, alarm_id: str) -> bool:
+        """Whether what it is for still stands. A host may be down for several reasons, of which one is over."""
+        is_still_down = action.kind == ActionKind.FENCE and self._situation.is_failed(action.target)
+        return is_still_down or self._situation.is_open(alarm_id)
 
     def _automatic(self, action: Action) -> str:
         if not action.origin.is_automatic:
@@ -198,9 +205,9 @@ class Gate:
         if host in self._begun or _overrides(action):
             self._begin(host, action.vim, now_us)
             return Go(action)
-        early_us = action.planned_us + int(self._limits.settle_seconds * SECOND) - now_us
-        if early_us > 0:
-            return Wait(f"waits {self._limits.settle_seconds:g} s for others that may fail too", early_us / SECOND)
+        settling = self._settling(action, now_us)
+        if settling is not None:
+            return settling
         gap_us = int(self._limits.host_every_seconds * SECOND)
         latest = max((at for vim, at in self._begun.values() if vim == action.vim), default=None)
         if latest is not None and now_us - latest < gap_us:
@@ -219,6 +226,12 @@ class Gate:
                 )
         self._begin(host, action.vim, now_us)
         return Go(action)
+
+    def _settling(self, action: Action, now_us: int) -> Wait | None:
+        early_us = action.planned_us + int(self._limits.settle_seconds * SECOND) - now_us
+        if early_us <= 0:
+            return None
+        return Wait(f"waits {self._limits.settle_seconds:g} s for others that may fail too", early_us / SECOND)
 
     def _begin(self, host: str, vim: str, now_us: int) -> None:
         self._begun.setdefault(host, (vim, now_us))

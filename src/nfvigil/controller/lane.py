@@ -44,7 +44,8 @@ class Lane:
         self.jobs = 0
         """Actions of this VIM that are not over, wherever they wait."""
         self.active = 0
-        self.answered_at = 0.0
+        self.silent_since = 0.0
+        """When the first call after the last answer was missed."""
         self._pause_seconds = pause_seconds
         self._pause_max_seconds = pause_max_seconds
         self._misses = 0
@@ -91,7 +92,6 @@ class Lane:
 
     def answered(self) -> None:
         """The VIM said something, if only that it refuses."""
-        self.answered_at = asyncio.get_running_loop().time()
         self._misses = 0
         if self._pause is not None:
             self._pause.cancel()
@@ -99,6 +99,8 @@ class Lane:
 
     def missed(self) -> None:
         """The VIM did not answer, or that it cannot at the moment."""
+        if not self._misses:
+            self.silent_since = asyncio.get_running_loop().time()
         self._misses += 1
         if self.is_silent and self._pause is None:
             pause = self._pause_seconds * 2.0 ** min(self._misses - SILENT_AFTER_MISSES, 20)

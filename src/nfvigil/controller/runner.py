@@ -184,12 +184,17 @@ class Controller:
         for job in self._order.add(jobs):
             job.lane.push(job)
         for job in jobs:
-            if is_state(job.action.kind) and not job.action.undo_of:
-                self._supersede(self._order.first_of(job))
+            if not job.action.undo_of:
+                self._supersede(self._order.first_of(job), job)
 
-    def _supersede(self, job: Job) -> None:
-        """What is on its way back and waits (for a host to report) need not be restored: it is wanted again."""
-        if job.action.undo_of and job.timer is not None:
+    def _supersede(self, job: Job, by: Job) -> None:
+        """What is on its way back and waits (for a host to report) need not be restored: it is wanted again. And what
+        the brakes hold back of what is automatic does not hold up the same thing where somebody asks for it.
+        """
+        is_instead = (
+            job.action.id in self._held and job.action.origin.is_automatic and not by.action.origin.is_automatic
+        )
+        if job is not by and job.timer is not None and (job.action.undo_of or is_instead):
             job.is_superseded = True
             job.lane.push_now(job)
 
@@ -266,18 +271,17 @@ class Controller:
             await asyncio.sleep(0)
 
     async def _try(self, vim: Vim, job: Job) -> None:
-        if self._is_hopeless(job):
-            return
         action = job.action
         if action.undo_of in self._refused:
             self._finish(job, ActionState.SKIPPED, f"there is nothing to undo: {self._refused.pop(action.undo_of)}")
             return
         if job.is_superseded:
-            self._finish(job, ActionState.SKIPPED, "not restored: it was asked for again meanwhile")
+            text = "not restored: it was asked for again meanwhile" if action.undo_of else "not done: it was instructed"
+            self._finish(job, ActionState.SKIPPED, text)
             return
         if action.undo_of in self._found:
             job.action = action = replace(action, before=self._found.pop(action.undo_of))
-        if not self._may_begin(job):
+        if not self._may_begin(job) or self._is_hopeless(job):
             return
         action = job.action
         begun = _monotonic()
@@ -323,7 +327,7 @@ class Controller:
 
     def _may_begin(self, job: Job) -> bool:
         """Whether the gate lets it; else it is held back and asked about again, or over."""
-        self._held.pop(job.action.id, None)
+        was_held = self._held.pop(job.action.id, None) is not None
         try:
             permit = self._gate(job.action)
         except Exception as error:
@@ -332,6 +336,8 @@ class Controller:
             permit = Wait(f"waits: the brakes failed: {error!r}")
         if isinstance(permit, Go):
             job.action = permit.action
+            if was_held:
+                job.tries = 0  # what it waited for is no time that it was tried
             return True
         if isinstance(permit, Refuse):
             self._finish(job, ActionState.FAILED if permit.failed else ActionState.SKIPPED, permit.reason)
@@ -400,7 +406,9 @@ class Controller:
         Only this bounds those that wait behind a dead VIM; behind one that is merely slow, nobody is given up
         untried.
         """
-        silent_since = max(job.offered_at, job.lane.answered_at)
+        if job.action.kind == ActionKind.FENCE:
+            return False  # that its cloud is silent says nothing of a BMC
+        silent_since = max(job.offered_at, job.lane.silent_since)
         may_be_under_way = job.tries > 0 and not is_state(job.action.kind)
         patience = self._deed_timeout if may_be_under_way else self._deadline
         if job.action.undo_of or not job.lane.is_silent or _monotonic() - silent_since < patience:

@@ -22,6 +22,7 @@ from nfvigil.model.verdict import Reason
 KEY_HOLDS_US = 86_400 * SECOND
 KEYS_MAX = 10_000
 OTHER_KEY = "this key was used for another instruction"
+NOT_FAILED = "the host is not known to be down: no alarm stands for which it is forced down"
 NOT_DOWN = "its host is not known to be down: nothing is evacuated from a host that may live (live-migrate it instead)"
 
 
@@ -94,7 +95,7 @@ def instruct(turn: Turn) -> None:
     name = f"{ASKED}{details['key']}" if details["key"] else ""
     what = [kind, key, details["params"]]
     asked = turn.state.memory.get(name)
-    if asked is not None:
+    if asked is not None and turn.now - asked["at_us"] <= KEY_HOLDS_US:
         same = asked["what"] == what
         reason, text = (Reason.ALREADY_KNOWN, "asked for already") if same else (Reason.REFUSED, OTHER_KEY)
         turn.say(reason, resource=key, text=text)
@@ -104,8 +105,14 @@ def instruct(turn: Turn) -> None:
         if not is_failed_host(turn, host) and f"{PROOF}{host}" not in turn.state.memory:
             turn.say(Reason.REFUSED, resource=key, text=NOT_DOWN)
             return
-    origin = Origin(details["origin"])
-    plan_deed(turn, kind, key, None, origin=origin, by=str(details["by"]), params=dict(details["params"]))
+    params = dict(details["params"])
+    if kind == ActionKind.FENCE:
+        failed = sorted(turn.state.wanted.get(f"{ActionKind.FORCE_DOWN} {key}", ()))
+        if not failed:
+            turn.say(Reason.REFUSED, resource=key, text=NOT_FAILED)
+            return
+        params["for"] = failed[0]  # it is for this failure, and over when that is
+    plan_deed(turn, kind, key, None, origin=Origin(details["origin"]), by=str(details["by"]), params=params)
     if name:
         _forget_old(turn)
         turn.remember(name, {"event_id": event.id, "what": what, "at_us": turn.now})

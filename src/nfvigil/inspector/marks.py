@@ -72,7 +72,10 @@ def plan_deed(
         wanted = sorted(turn.state.wanted.get(f"{ActionKind.FORCE_DOWN} {host}", ()))
         # The fence goes with the host's alarm: a host that is well again is not switched off for a late wish.
         its_alarm = turn.state.alarms[wanted[0]] if wanted else alarm
-        _plan(turn, ActionKind.FENCE, host, its_alarm, turn.map_now.get(host), origin=_for_fence(origin), by=by)
+        by_hand = origin is Origin.OPERATOR and "override_brakes" in params
+        passed_on = {"override_brakes": params["override_brakes"]} if by_hand else {}
+        there = turn.map_now.get(host)
+        _plan(turn, ActionKind.FENCE, host, its_alarm, there, origin=_for_fence(origin), by=by, params=passed_on)
 
 
 def _for_fence(origin: Origin) -> Origin:

@@ -86,6 +86,10 @@ class Deeds:
             if source and source != server.host and server.task_state is None:
                 text = f"{_called(server)} has left {source} already for {server.host or 'no host'}"
                 return Outcome(changed=False, text=text)
+            if source and source != server.host and action.kind == ActionKind.EVACUATE:
+                # What is proven of the one host is not proven of the other.
+                text = f"evacuate: {_called(server)} is on {server.host or 'no host'}, not {source}"
+                raise VimUnavailableError(f"{text}, and at {server.task_state}", retry_after_seconds=2)
             if server.status == IDLE.get(action.kind) and server.task_state is None:
                 return Outcome(changed=False, text=f"{_called(server)} is {server.status} already")
             body, at_most = await self._allowed(action, server)
