@@ -181,15 +181,17 @@ def test_a_hold_and_the_kill_switch_are_shown_with_who_and_why(cli: Cli) -> None
 
 
 def test_a_host_is_fenced_by_a_person_who_types_its_name(cli: Cli) -> None:
+    well = cli("host", "fence", "compute-3", "--dry-run", code=1).stderr
+    kill(cli, "compute-3", "ping-1")
     dry = cli("host", "fence", "compute-3", "--dry-run").stdout
     wrong = cli("host", "fence", "compute-3-bmc", stdin="compute-3-bmc\n", code=1)
     nothing = cli("host", "fence", "compute-3", stdin="", code=1)
+    assert "not known to be down" in well
     assert dry == "would be planned: fence host/compute-3\n"
     assert "compute-3 has 2 servers of 2 projects" in wrong.stderr
     assert "that is not its name" in wrong.stderr
     assert "done" not in nothing.stdout
     assert cli("host", "power", "compute-3").stdout == "compute-3 is on\n"
-    kill(cli, "compute-3", "ping-1")
 
     fenced = cli("host", "fence", "compute-3-bmc", "--wait", "--override-brakes", stdin="compute-3\n")
 

@@ -16,9 +16,10 @@ HOSTS = 500
 PERCENT = (0.2, 1, 10, 100)
 if os.environ.get("NFVIGIL_TEST_MASS"):  # before a release
     PERCENT = (0.2, 0.4, 1, 2, 5, 10, 25, 50, 75, 100)
-CLOUD = {"hosts": HOSTS, "servers_per_host": 2, "projects": 5, "zones": 5}
+CLOUD = {"hosts": HOSTS, "servers_per_host": 1, "projects": 5, "zones": 5}
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("is_released", [False, True], ids=["held", "released"])
 @pytest.mark.parametrize("percent", PERCENT)
 def test_the_brakes_hold_and_everybody_hears(percent: float, is_released: bool) -> None:
@@ -36,7 +37,7 @@ def test_the_brakes_hold_and_everybody_hears(percent: float, is_released: bool) 
             assert there.vim.evacuated == []
             if is_released:
                 await there.desk.release("sim", by="ann", text="looked")
-                await there.rest(1800)
+                await there.rest(400)
         await there.kill()
         return there
 
@@ -44,7 +45,7 @@ def test_the_brakes_hold_and_everybody_hears(percent: float, is_released: bool) 
 
     assert there.violations == []
     raised = [key for key in there.heard(News.RAISED) if key.startswith(("host/", "server/"))]
-    assert len(raised) == len(set(raised)) == count * 3, "100 % of the notifications, each once"
+    assert len(raised) == len(set(raised)) == count * 2, "100 % of the notifications, each once"
     begun = [action for action in there.actions("fence") if action.started_us is not None]
     starts = sorted(action.started_us or 0 for action in begun)
     assert all(later - earlier >= 10_000_000 for earlier, later in itertools.pairwise(starts)), "one host in 10 s"
