@@ -41,6 +41,8 @@ class LiveSituation:
         self._unconfirmed_hold = unconfirmed_hold
         self._doubted = doubted
         self._groups: dict[str, dict[str, list[str]]] = {}
+        self._silent: dict[str, int] = {}
+        """How many hosts of each VIM send no heartbeats; remembered as long as the groups."""
         self._groups_us = 0
 
     def is_automation_off(self) -> str:
@@ -123,9 +125,13 @@ class LiveSituation:
         """
         if host.is_reporting:
             return False
-        others = [self._map.get(key) for key in self.domains(host.vim).get(f"VIM {host.vim}", ())]
-        silent = sum(isinstance(one, Host) and not one.is_reporting for one in others)
-        return silent == 1 or silent <= MOST * len(others)
+        hosts = self.domains(host.vim).get(f"VIM {host.vim}", ())
+        silent = self._silent.get(host.vim)
+        if silent is None:
+            records = (self._map.get(key) for key in hosts)
+            silent = sum(isinstance(one, Host) and not one.is_reporting for one in records)
+            self._silent[host.vim] = silent
+        return silent <= 1 or silent <= MOST * len(hosts)
 
     def groups(self, host: str) -> Mapping[str, Collection[str]]:
         record = self._map.get(host)
@@ -138,7 +144,7 @@ class LiveSituation:
         """Every failure domain of a VIM (aggregates, zones, racks, the VIM itself) with the keys of its hosts."""
         now_us = self._clock()
         if now_us - self._groups_us > GROUPS_KEPT_SECONDS * SECOND:
-            self._groups, self._groups_us = {}, now_us
+            self._groups, self._silent, self._groups_us = {}, {}, now_us
         found = self._groups.get(vim)
         if found is None:
             found = self._groups[vim] = self._domains(vim)
