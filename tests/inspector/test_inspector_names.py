@@ -13,13 +13,14 @@ from nfvigil.inspector.policy import CompiledPolicy, host_key, zone_of
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import INVERSE, ResourceMap, host_of
 from nfvigil.inspector.state import MAINTENANCE, PROOF, State
+from nfvigil.model.action import Action
 from nfvigil.model.alarm import AlarmState
 from nfvigil.model.answers import CapacityBy
 from nfvigil.model.event import Event, Status
 from nfvigil.model.resource import CloudRecord, Host, MapChange, Network, Port, Server, Snapshot, Volume, key_of_record
 from nfvigil.model.topology import Topology
 from nfvigil.model.verdict import Decision, News
-from nfvigil.situation import HostsOfVims
+from nfvigil.situation import HostsOfVims, LiveSituation
 
 POLICY = CompiledPolicy(
     read_policy(
@@ -308,6 +309,21 @@ def test_the_hosts_of_which_something_is_remembered_are_those_of_that_vim() -> N
     assert hosts.spoken_of("b") == ["host/c2"]
     there.load(Snapshot(vim="a", taken_us=1))
     assert hosts.spoken_of("a") == ["host/c1"], "the alarm outlives the record"
+
+
+def test_what_the_brakes_look_at_is_never_another_clouds_host() -> None:
+    there, state = both(), State()
+    situation = LiveSituation(state=state, resource_map=there, clock=lambda: 0, unconfirmed_hold=lambda _: "")
+    move = Action(id="m", kind="evacuate", target="server/s-b", vim="b", event_id=1, params={"source": "c1"})
+    ours = msgspec.structs.replace(move, target="server/s-a", vim="a")
+
+    assert situation.host_of(move) == situation.host_of(msgspec.structs.replace(move, params={})) == ""
+    assert situation.host_of(ours) == situation.host_of(msgspec.structs.replace(ours, params={})) == "host/c1"
+    assert situation.doubt("host/c1") == "several VIMs have a host c1"
+    assert situation.doubt("host/c9") == situation.doubt("") == ""
+    there.apply(MapChange(vim="a", put=(Host(id="c1", is_reporting=False),)))
+    assert situation.witnesses("server/s-a").vim_agrees
+    assert not situation.witnesses("server/s-b").vim_agrees
 
 
 def test_servers_of_a_host_that_was_left_out_are_not_counted_as_lost() -> None:
