@@ -131,6 +131,21 @@ def test_a_name_that_a_host_was_left_out_for_is_nobodys(name: str) -> None:
 
     assert there.resolve(name) == f"{name}?"
     assert there.get(f"{name}?") is None
+    assert there.resolve(f"{name}?") is None
+
+
+def test_a_fault_of_a_name_that_nobody_had_becomes_that_of_one_which_two_have_and_stays_so() -> None:
+    there, state = ResourceMap(), State()
+    decided(there, state, 1, "host/c1.example.net")
+    there.load(cloud("a"))
+    there.load(cloud("b", host="c1@b", aliases=("c1",)))
+
+    for number in (2, 3):
+        keys = [fault.resource for fault in state.faults.values() if there.resolve(fault.resource)]
+        decided(there, state, number, "", type="nfvigil.map.changed", door="internal", details={"keys": keys})
+
+    assert [fault.resource for fault in state.faults.values()] == ["host/c1.example.net?"]
+    assert [alarm.resource for alarm in state.alarms.values()] == ["host/c1.example.net?"]
 
 
 def test_a_name_that_hosts_of_two_clouds_go_by_is_nobodys_even_if_one_is_called_so() -> None:

@@ -16,12 +16,13 @@ from nfvigil.errors import OverloadedError
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
-from nfvigil.inspector.state import State
+from nfvigil.inspector.state import PROOF, State
 from nfvigil.model.action import Action
 from nfvigil.model.alarm import Alarm
 from nfvigil.model.change import Change
 from nfvigil.model.event import Event
 from nfvigil.model.ids import EventIds
+from nfvigil.model.resource import Host, MapChange
 from nfvigil.pipeline import WAITING_MAX, Pipeline
 from nfvigil.southbound.formats.nfvigil import NfvigilFormat
 from nfvigil.southbound.intake import Intake
@@ -182,3 +183,15 @@ async def test_a_fault_that_was_cleared_under_another_name_may_be_reported_again
         await send("down", "compute-1.example.net", monitor="m", monitor_event_id="1")
 
         assert len(world.pipeline.state.alarms) == 1
+
+
+async def test_another_clouds_host_of_the_same_name_that_reports_voids_no_proof() -> None:
+    world = World()
+    await world.pipeline.take_map(MapChange(vim="a", put=(Host(id="c1", is_reporting=False),)))
+    world.pipeline.state.put_memory(f"{PROOF}host/c1", {"epoch": 1})
+
+    await world.pipeline.take_map(MapChange(vim="b", put=(Host(id="c1"),)))
+    assert world.pipeline.doubted == set()
+
+    await world.pipeline.take_map(MapChange(vim="a", put=(Host(id="c1"),)))
+    assert world.pipeline.doubted == {"host/c1"}

@@ -33,8 +33,8 @@ class Names:
 
     def _host_named(self, key: str, name: str) -> str | None:
         found = self._names.get(name, ())
-        # What stands behind an @ tells clouds apart: a name that is cut off before it could be another cloud's host.
-        if not found and "." in name and "@" not in name:
+        # What stands behind an @ tells clouds apart: cut off with the domain, the name could be another cloud's host.
+        if not found and "." in name and "@" not in name and not name.endswith(DOUBT):
             found = self._names.get(name.split(".", 1)[0], ())
         if len(found) > 1 and len({self._records[one].vim for one in found}) > 1:
             return f"{key}{DOUBT}"
