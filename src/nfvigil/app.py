@@ -260,6 +260,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         accounts = _accounts(store, settings, vims, controller, inventory, pipeline)
         stack.push_async_callback(accounts.close)
         await accounts.start()
+        pipeline.map.names.begin(left.state.mistakable)
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
         for subscription in await store.subscriptions():
             heartbeats.put(subscription)

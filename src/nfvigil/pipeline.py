@@ -122,6 +122,7 @@ class Pipeline:
         self.policy = policy
         self.map = resource_map
         self.map.is_free = state.is_free
+        self._names_version = -1
         self.state = state
         self._keeper = keeper
         self._writer = writer
@@ -408,7 +409,8 @@ class Pipeline:
         self.doubted.update(returning)
         touched = self.map.load(news) if isinstance(news, Snapshot) else self.map.apply(news)
         concerned = [key for key in touched if key in self.state.alarms_on or key in self.state.faults_on]
-        if isinstance(news, Snapshot) or any(isinstance(record, Host) for record in news.put):
+        if self._names_version != self.map.names.version:
+            self._names_version = self.map.names.version
             # Names that monitors used and the map did not know may be known now.
             unknown = {fault.resource for fault in self.state.faults.values() if self.map.get(fault.resource) is None}
             concerned.extend(key for key in unknown if self.map.resolve(key))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from nfvigil.inspector import internal
 from nfvigil.inspector.capacity import capacity
 from nfvigil.inspector.decide import decide
 from nfvigil.inspector.policy import CompiledPolicy, host_key, zone_of
@@ -161,6 +162,36 @@ def test_a_name_that_hosts_of_two_clouds_go_by_is_nobodys_even_if_one_is_called_
     assert there.resolve("host/c1@a") == "host/c1@a"
     assert there.resolve("host/c1.elsewhere.net") == "host/c1.elsewhere.net?"
     assert there.names.mistakable("a") == there.names.mistakable("b") == {}
+
+
+def test_before_every_cloud_is_read_a_suffix_says_that_the_plain_name_may_be_anothers() -> None:
+    there = ResourceMap()
+    there.names.begin([])
+    there.load(cloud("a", host="c1@a", aliases=("c1", "x@a")))
+    there.load(cloud("b", host="c2"))
+
+    assert there.resolve("host/c1") is None
+    assert there.resolve("host/C1@a") == there.resolve("host/x@a") == "host/c1@a"
+    assert there.resolve("host/c2") == "host/c2"
+    before = there.names.version
+    there.names.complete()
+    assert there.names.version > before
+    assert there.resolve("host/c1") == "host/c1@a"
+
+
+def test_before_every_cloud_is_read_what_could_not_be_told_apart_cannot_be() -> None:
+    there, state = both(), State()
+    condition = Event(id=1, type=internal.VIM_NAMES, resource="vim/a", time_us=1, received_us=1, door="internal")
+    state.apply(decide(condition, POLICY, there, state).verdict)
+    again = ResourceMap()
+    again.names.begin(state.mistakable)
+    again.load(cloud("a"))
+
+    assert again.resolve("host/c1") == "host/c1?"
+    decision = decided(again, state, 2, "host/c1")
+    assert {alarm.resource for _, alarm in decision.verdict.alarms} == {"host/c1?"}
+    again.names.complete()
+    assert again.resolve("host/c1") == "host/c1"
 
 
 def test_another_clouds_suffix_is_not_cut_off_with_the_domain() -> None:

@@ -161,6 +161,25 @@ def test_an_account_gets_its_suffix_while_the_service_runs_and_not_while_its_hos
     assert alarms(api)[f"{HOST}@toy"]["vim"] == "toy"
 
 
+def test_after_a_restart_beside_a_cloud_that_is_away_a_doubtful_name_is_still_nobodys(
+    make_service: MakeService,
+) -> None:
+    service = two_clouds(make_service)
+    wait_until(lambda: set(alarms(service.api)) == {"vim/east", "vim/west"}, "the alarms")
+    service.stop()
+    service.settings["vims"][1]["options"]["latency_by_call"] = {"snapshot": 200}
+
+    service.start(is_awaited=False)
+    wait_until(lambda: service.api.try_once("GET", "/v1/vims/east"), "it answers", seconds=60)
+    wait_until(lambda: service.api.get("/v1/vims/east")["state"] == "watched", "east is read")
+    service.api.post("/v1/events", {"type": "compute.host.down", "resource": HOST})
+    wait_until(lambda: f"{HOST}?" in alarms(service.api), "the administrator's alarm")
+
+    assert service.api.get("/v1/vims/west")["state"] == "unread"
+    assert set(alarms(service.api)) == {"vim/east", "vim/west", f"{HOST}?"}
+    assert service.api.all("/v1/actions") == []
+
+
 @pytest.mark.parametrize("suffix", ["east", "@", "@a/b", "@a?", "@a.b", "@" + "x" * 32])
 def test_a_suffix_that_could_be_part_of_another_name_is_refused(service: Service, suffix: str) -> None:
     body = {"name": "toy", "driver": "simulated", "options": {"hosts": 1}, "host_suffix": suffix}

@@ -123,3 +123,16 @@ def test_the_words_name_hosts_and_vims_and_the_way_out_and_end_somewhere() -> No
     assert "host/5" not in text
     assert text.endswith("give these VIMs different host_suffix")
     assert text_of_clashes({}, 0, {}) == ""
+
+
+@virtually
+async def test_names_are_known_to_be_all_there_are_when_every_cloud_was_read() -> None:
+    a, b = clouds("h@b")
+    b.listing_seconds = 3
+    async with watched(a, b) as one:
+        one.map.names.begin(["a"])
+        assert one.map.resolve("host/h") == "host/h?"
+
+        await one.again("b")
+
+        assert one.map.resolve("host/h") == "host/h"

@@ -17,6 +17,21 @@ class Names:
         self._names: dict[str, tuple[str, ...]] = {}  # lower-case name -> the hosts that go by it
         self._aliases: dict[str, list[str]] = {}  # canonical name of a host -> what the topology also calls it
         self._left_out: dict[str, dict[str, None]] = {}  # VIM -> keys of what it has and another's records are in for
+        self._is_complete = True
+        self._in_doubt: frozenset[str] = frozenset()
+
+    def begin(self, in_doubt: Iterable[str]) -> None:
+        """After a start, until ``complete``: a VIM that is not read yet may have a name as well. ``in_doubt`` are those
+        whose hosts could not be told from others' when the last process ended.
+        """
+        self._is_complete, self._in_doubt = False, frozenset(in_doubt)
+        self.version += 1
+
+    def complete(self) -> None:
+        """Every VIM has been read."""
+        if not self._is_complete:
+            self._is_complete, self._in_doubt = True, frozenset()
+            self.version += 1
 
     # What a name stands for
 
@@ -43,7 +58,15 @@ class Names:
         candidates = called_so or found
         if self._left_out and any(self._is_claimed(one) for one in (key, *candidates)):
             return f"{key}{DOUBT}"
-        return candidates[0] if len(candidates) == 1 else None
+        if len(candidates) != 1:
+            return None
+        return candidates[0] if self._is_complete else self._early(candidates[0], key)
+
+    def _early(self, found: str, key: str) -> str | None:
+        """What a name stands for while not every VIM has been read: a suffix says that others have the plain name."""
+        if self._records[found].vim in self._in_doubt:
+            return f"{key}{DOUBT}"
+        return found if "@" not in found or "@" in key else None
 
     def add(self, key: str, host: Host) -> None:
         self.version += 1

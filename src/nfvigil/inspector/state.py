@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from nfvigil.inspector.internal import VIM_NAMES
 from nfvigil.model.alarm import Alarm, AlarmState, Mark, VimState
 from nfvigil.model.fault import Fault
+from nfvigil.model.resource import split_key
 from nfvigil.model.verdict import Verdict
 
 RESTORING = "restoring "
@@ -105,6 +107,11 @@ class State:
         for held in self.wanted.get(mark, {}).values():
             return held.before
         return self.restored_to(mark)
+
+    @property
+    def mistakable(self) -> list[str]:
+        """The VIMs whose hosts cannot be told from others' by name, as far as that is an alarm."""
+        return [split_key(key)[1] for kind, key in self.alarm_at if kind == VIM_NAMES]
 
     def is_free(self, host: str, vim: str, was_left_out: bool) -> bool:
         """Whether what is remembered of a host's key can be this VIM's host's: not another's alarm, and of one that

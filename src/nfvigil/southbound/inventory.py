@@ -132,4 +132,5 @@ class Inventory:
     def _note(self) -> None:
         if all(watch.taken_us is not None for watch in self._watches.values()):
             self.ready.set()
+            self._known.names.complete()
             self._look_at_names()

@@ -69,6 +69,9 @@ class Names(Protocol):
     def version(self) -> int:
         """Another one whenever any of the answers may be."""
 
+    def complete(self) -> None:
+        """Every VIM has been read."""
+
     def left_out(self, vim: str) -> Mapping[str, None]: ...
 
     def mistakable(self, vim: str) -> Mapping[str, str]: ...
