@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import gc
-import logging
-import signal
-import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
 
-import msgspec
 import structlog
-import uvicorn
 import uvloop
 
 from nfvigil import __version__
 from nfvigil.accounts.accounts import Accounts
 from nfvigil.accounts.vault import Vault, keys_of
-from nfvigil.brakes.watch import OutageWatch
 from nfvigil.controller.plugins import Drivers, action_plugins, open_vim
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.controller.vims.suffixed import inmost
 from nfvigil.desk import BASE, Desk
-from nfvigil.errors import SettingsError, UnavailableError
+from nfvigil.errors import SettingsError
 from nfvigil.gauges import observe_delivery, show_capacity, show_depths, show_vims
+from nfvigil.health_report import health_report
 from nfvigil.inspector.capacity import Ratios
 from nfvigil.inspector.resource_map import ResourceMap
-from nfvigil.inspector.state import RESTORING, State
-from nfvigil.lookout import LookOut
-from nfvigil.model.action import Action, ActionKind, ActionState, is_state
-from nfvigil.model.alarm import AlarmState
-from nfvigil.model.answers import Health
+from nfvigil.inspector.state import State
+from nfvigil.listening import bound, configure_logging, listen
+from nfvigil.model.action import ActionKind
 from nfvigil.model.event import Event
 from nfvigil.model.ids import EventIds
-from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
 from nfvigil.model.vim_account import Source, VimAccount
@@ -62,6 +51,7 @@ from nfvigil.pipeline import Pipeline
 from nfvigil.policy_start import policy_in_force
 from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
 from nfvigil.retention import Retention
+from nfvigil.running import Service, undecided_events
 from nfvigil.settings import Settings, zone_of
 from nfvigil.situation import HostsOfVims, hosts_with_alarms
 from nfvigil.southbound.doors import routes
@@ -72,141 +62,13 @@ from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
-from nfvigil.store.alarm_query import LIMIT_MAX
-from nfvigil.store.event_records import action_marker
 
 _log = structlog.get_logger("nfvigil")
-
-MAP_WAIT_SECONDS = 10.0
-"""How long a start waits for the clouds to be listed. Beyond that we decide with what we know: who owns what a
-fault concerns is found out later, but the administrator hears of it at once."""
-PAGE = 5_000
-DELIVERIES_MAX = 20_000
-GRACE_SECONDS = 5.0
-LEASE_SECONDS = 30.0
 
 
 def clock() -> int:
     """Microseconds since 1970."""
     return time.time_ns() // 1000
-
-
-class Service:
-    """The parts of a running NFVigil, put together by ``open_service``."""
-
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        store: Store,
-        pipeline: Pipeline,
-        controller: Controller,
-        dispatcher: Dispatcher,
-        heartbeats: Heartbeats,
-        inventory: Inventory,
-        outages: OutageWatch,
-        look_out: LookOut,
-        retention: Retention,
-        app: Any,
-        undecided: list[Event],
-    ) -> None:
-        self.settings = settings
-        self.store = store
-        self.pipeline = pipeline
-        self.controller = controller
-        self.dispatcher = dispatcher
-        self.heartbeats = heartbeats
-        self.inventory = inventory
-        self.outages = outages
-        self.look_out = look_out
-        self.retention = retention
-        self.app = app
-        self.undecided = undecided
-
-    async def run(self, serve: Callable[[Any], Any]) -> None:
-        """Start the parts from the inside out, serve until ``serve`` returns, end them from the outside in."""
-        async with asyncio.TaskGroup() as group:
-            tell = group.create_task(self.dispatcher.run(), name="dispatcher")
-            act = group.create_task(self.controller.run(), name="controller")
-            rest = [group.create_task(self.inventory.run(), name="inventory")]
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(MAP_WAIT_SECONDS):
-                    await self.inventory.ready.wait()
-            _settle_memory()
-            # With the map: whether it was a mass failure hangs on how many hosts a zone has.
-            self.look_out.resume(self.pipeline.state)
-            # What is left comes first: what is decided now is for the same endpoints and VIM states, and after it.
-            await self._resume()
-            rest.append(group.create_task(self.pipeline.run(), name="pipeline"))
-            rest.append(group.create_task(self.outages.run(), name="outages"))
-            rest.append(group.create_task(self.heartbeats.run(), name="heartbeats"))
-            rest.append(group.create_task(_keep_leases(self.store), name="leases"))
-            rest.append(group.create_task(self.retention.run(), name="retention"))
-            await serve(self.app)
-            for task in rest:
-                task.cancel()
-            await asyncio.gather(self.dispatcher.close(GRACE_SECONDS), self.controller.close(GRACE_SECONDS))
-            await asyncio.gather(tell, act, return_exceptions=True)
-
-    async def _resume(self) -> None:
-        """Take up what an earlier process left."""
-        store = self.store
-        undecided, self.undecided = self.undecided, []
-        actions: list[Action] = []
-        while some := await store.claim_actions(PAGE, after=actions[-1] if actions else None):
-            actions.extend(some)
-        failed = await failed_actions(store, self.pipeline.state)
-        deliveries: list[tuple[Notification, Delivery]] = []
-        while more := await store.claim_deliveries(PAGE, after=deliveries[-1][1] if deliveries else None):
-            deliveries.extend(more)
-            if len(deliveries) >= DELIVERIES_MAX:
-                break
-        self.dispatcher.offer(deliveries)
-        if len(deliveries) >= DELIVERIES_MAX:
-            # They come endpoint by endpoint: of the others the dispatcher reads what is left itself.
-            last = deliveries[-1][1].endpoint
-            for subscription in await store.subscriptions():
-                if any(endpoint.id >= last for endpoint in subscription.endpoints):
-                    self.dispatcher.rewind(subscription.id, 0)
-        self.controller.offer(actions, again=True)
-        await self.pipeline.resume(undecided=undecided, actions=actions, failed=failed)
-        if undecided or actions or deliveries:
-            _log.info("resumed", events=len(undecided), actions=len(actions), deliveries=len(deliveries))
-
-
-async def _undecided(store: Store) -> list[Event]:
-    found: list[Event] = []
-    after = await store.cursor()
-    while page := await store.undecided(after, PAGE):
-        found.extend(page)
-        after = page[-1].id
-    return found
-
-
-async def _keep_leases(store: Store) -> None:
-    """Say now and then that we are alive, so that nobody takes over our rows."""
-    while True:
-        await asyncio.sleep(LEASE_SECONDS / 3)
-        try:
-            await store.renew_leases(LEASE_SECONDS)
-        except UnavailableError as error:
-            _log.warning("leases not renewed", reason=str(error))
-
-
-async def failed_actions(store: Store, state: State) -> dict[int, set[str]]:
-    """The targets of actions that were given up, by event, of the events of which not everything may be over."""
-    events = {alarm.event_id for alarm in state.alarms.values() if alarm.state is AlarmState.RAISED}
-    events.update(mark.event_id for alarm in state.alarms.values() for mark in alarm.marks)
-    events.update(int(name.removeprefix(RESTORING)) for name in state.memory if name.startswith(RESTORING))
-    found: dict[int, set[str]] = {}
-    for event_id in sorted(events):
-        marker = None
-        while page := await store.actions(
-            project=None, event_id=event_id, state=ActionState.FAILED, marker=marker, limit=LIMIT_MAX
-        ):
-            found.setdefault(event_id, set()).update(action.target for action in page if is_state(action.kind))
-            marker = action_marker(page[-1])
-    return found
 
 
 @asynccontextmanager
@@ -273,7 +135,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             safety=tellers.safety,
             channels=tellers.channels,
             composer=tellers.composer,
-            health=_health(store, inventory, pipeline, tellers.dispatcher, controller, accounts),
+            health=health_report(store, inventory, pipeline, tellers.dispatcher, controller, accounts),
             simulation=next((vim for vim in map(inmost, vims.values()) if isinstance(vim, SimulatedVim)), None),
             clock=clock,
             extra_actions=frozenset(action_plugins()),
@@ -324,7 +186,7 @@ async def _what_was_left(store: Store, settings: Settings) -> _Left:
     memory = await store.memory()
     memory.pop(BASE, None)
     since_us = clock() - int(settings.intake.repeat_window_seconds * SECOND)
-    undecided = await _undecided(store)
+    undecided = await undecided_events(store)
     last = undecided[-1].id if undecided else await store.cursor()
     return _Left(
         state=State(faults=await store.open_faults(), alarms=await store.open_alarms(), memory=memory),
@@ -472,115 +334,16 @@ def _topology(settings: Settings) -> Topology | None:
         raise SettingsError(f"cannot read the topology {settings.topology}: {error}") from error
 
 
-def _settle_memory() -> None:
-    """The map is long-lived: leave it out of the collector's rounds, each of which would stop us for 50 ms."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-
-
-def _health(
-    store: Store,
-    inventory: Inventory,
-    pipeline: Pipeline,
-    dispatcher: Dispatcher,
-    controller: Controller,
-    accounts: Accounts,
-) -> Callable[[], Any]:
-    async def health() -> Health:
-        reasons = []
-        try:
-            await store.cursor()
-        except UnavailableError as error:
-            reasons.append(f"store: {error}")
-        vims = inventory.status()
-        # One that was just added, or with a wrong address, must not keep others' events from coming in.
-        reasons.extend(
-            f"VIM {name}: {status.error or 'not read yet'}"
-            for name, status in vims.items()
-            if status.taken_us is None and not accounts.was_added(name)
-        )
-        return Health(
-            ready=not reasons,
-            reasons=tuple(reasons),
-            details={
-                "vims": {
-                    # What cannot be used at all is not watched, and no reason to be thought of as not ready.
-                    **{name: {"error": error} for name, error in accounts.troubles().items()},
-                    **{name: msgspec.to_builtins(status) for name, status in vims.items()},
-                },
-                "resources": pipeline.map.count(),
-                "events_undecided": pipeline.waiting,
-                "deliveries_queued": dispatcher.queued,
-                "actions_waiting": controller.depth(),
-                "alarms_open": len(pipeline.state.alarms),
-            },
-        )
-
-    return health
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, with the signals left to us: it would raise them again and cut the orderly end short."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._end)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-    def _end(self) -> None:
-        self.should_exit = True
-
-
-def _bound(settings: Settings) -> socket.socket:
-    """The socket to listen on, before anything else is begun."""
-    try:
-        return socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=2048)
-    except (OSError, OverflowError) as error:
-        raise SettingsError(f"cannot listen on {settings.host} port {settings.port}: {error}") from error
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
 async def _serve(settings: Settings) -> None:
-    with _bound(settings) as listener:
-        await _serve_on(listener, settings)
-
-
-async def _serve_on(listener: socket.socket, settings: Settings) -> None:
-    async with open_service(settings) as service:
-        if not settings.dev and not await service.store.tokens():
-            raise SettingsError(
-                "nobody could use it: there are no tokens in the database. Make one first, for yourself:"
-                " nfvigil token create --name me --role admin (with the service's own --config or --database)"
-                " (or, on loopback and to play with only: nfvigil serve --dev)"
-            )
-
-        async def listen(app: Any) -> None:
-            server = _Server(
-                uvicorn.Config(
-                    app,
-                    access_log=False,
-                    log_config=None,
-                    lifespan="off",
-                    proxy_headers=False,
-                    server_header=False,
-                    limit_concurrency=5000,
-                    timeout_graceful_shutdown=3,
+    with bound(settings) as listener:
+        async with open_service(settings) as service:
+            if not settings.dev and not await service.store.tokens():
+                raise SettingsError(
+                    "nobody could use it: there are no tokens in the database. Make one first, for yourself:"
+                    " nfvigil token create --name me --role admin (with the service's own --config or --database)"
+                    " (or, on loopback and to play with only: nfvigil serve --dev)"
                 )
-            )
-            _log.info("serving", url=f"http://{settings.host}:{listener.getsockname()[1]}", dev=settings.dev)
-            await server.serve(sockets=[listener])
-
-        await service.run(listen)
+            await service.run(lambda app: listen(app, listener, settings))
 
 
 def serve(settings: Settings) -> int:
@@ -590,26 +353,3 @@ def serve(settings: Settings) -> int:
     sys.setswitchinterval(0.0005)
     uvloop.run(_serve(settings))
     return 0
-
-
-def configure_logging(settings: Settings) -> None:
-    """One line a happening, none an event."""
-    level = getattr(logging, settings.log_level.upper())
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    if settings.log_format == "json":
-        shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    else:
-        shared.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
-    structlog.configure(
-        processors=shared,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    # A RabbitMQ that is away is told of once, by us; this tells it with a traceback at every try.
-    logging.getLogger("aiormq").setLevel(logging.CRITICAL)

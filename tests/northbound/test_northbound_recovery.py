@@ -9,10 +9,11 @@ from typing import Any
 
 from northbound_fakes import Answer, Client
 
-from nfvigil.app import Service, open_service
+from nfvigil.app import open_service
 from nfvigil.errors import UnavailableError
 from nfvigil.model.identity import Role
 from nfvigil.northbound.auth import create_token
+from nfvigil.running import Service
 from nfvigil.settings import Settings
 from nfvigil.store import TokenRecord
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nfvigil.app import failed_actions
 from nfvigil.inspector.state import RESTORING, State
 from nfvigil.model.action import Action, ActionState
 from nfvigil.model.alarm import Alarm, Mark
 from nfvigil.model.change import Change
+from nfvigil.running import failed_actions
 from nfvigil.store import open_store
 
 pytestmark = pytest.mark.anyio
