@@ -14,7 +14,22 @@ class Role(StrEnum):
     MEMBER = "member"
     MANAGER = "manager"
     ADMIN = "admin"
+    SERVICE = "service"
     MONITOR = "monitor"
+
+
+class Via(StrEnum):
+    """What vouches for a caller."""
+
+    LOCAL = "local"
+    """A local token."""
+    KEYSTONE = "keystone"
+    SIGNATURE = "signature"
+    """A monitor's HMAC over its message."""
+    NETWORK = "network"
+    """It came from a network that a door was opened for."""
+    BREAK_GLASS = "break-glass"
+    DEVELOPMENT = "development"
 
 
 _WRITERS = frozenset({Role.MEMBER, Role.MANAGER, Role.ADMIN})
@@ -26,6 +41,15 @@ class Identity(msgspec.Struct, frozen=True):
     name: str
     project: str | None
     role: Role
+    """The strongest of its roles."""
+    id: str = ""
+    """What the authority calls it: a user's id in Keystone, the id of a local token."""
+    roles: tuple[str, ...] = ()
+    """All its roles by name, as the authority gave them; those that a role implies need not be in it."""
+    sees_all: bool = False
+    """Reads what every project has, as an administrator does, whatever its role lets it change: a reader of the whole
+    system, the account for breaking glass."""
+    via: Via = Via.LOCAL
 
     @property
     def is_admin(self) -> bool:
@@ -47,7 +71,7 @@ class Identity(msgspec.Struct, frozen=True):
         It is passed to every query. A caller without a project gets "" and never None, so that a token which
         lacks its project shows too little rather than everything.
         """
-        if self.role is Role.ADMIN:
+        if self.role is Role.ADMIN or self.sees_all:
             return None
         if self.role is Role.MONITOR:
             return ""

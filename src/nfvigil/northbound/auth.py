@@ -20,14 +20,14 @@ import msgspec
 from starlette.requests import Request
 
 from nfvigil.errors import ForbiddenError, UnknownCallerError
-from nfvigil.model.identity import Identity, Role
+from nfvigil.model.identity import Identity, Role, Via
 from nfvigil.model.times import SECOND
 
 PREFIX = "nfv_"
 TOKEN_MAX_CHARS = 256
 CACHE_SECONDS_MAX = 5.0
 
-DEVELOPER = Identity(name="developer", project=None, role=Role.ADMIN)
+DEVELOPER = Identity(name="developer", project=None, role=Role.ADMIN, via=Via.DEVELOPMENT)
 """Who everybody is without a token in development mode."""
 
 
