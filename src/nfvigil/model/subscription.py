@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -58,3 +59,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     paused: bool = False
     created_us: int = 0
     created_by: str = ""
+    owner: str = ""
+    """Which API it was made by and belongs to: "" for our own, ``aodh``, ``sol``, ``o2ims``, ``tacker``, ``settings``."""
+    extra: dict[str, Any] = {}
+    """What that API wants to show again. No secrets."""
