@@ -60,6 +60,6 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     created_us: int = 0
     created_by: str = ""
     owner: str = ""
-    """Which API it was made by and belongs to: "" for our own, ``aodh``, ``sol``, ``o2ims``, ``tacker``, ``settings``."""
+    """Which API made it and owns it: "" for our own, ``aodh``, ``sol``, ``o2ims``, ``tacker``, ``settings``."""
     extra: dict[str, Any] = {}
     """What that API wants to show again. No secrets."""
