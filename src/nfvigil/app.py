@@ -52,6 +52,7 @@ from nfvigil.policy_start import policy_in_force
 from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
 from nfvigil.retention import Retention
 from nfvigil.running import Service, undecided_events
+from nfvigil.sealing.keys import Keys
 from nfvigil.settings import Settings, zone_of
 from nfvigil.situation import HostsOfVims, hosts_with_alarms
 from nfvigil.southbound.doors import routes
@@ -76,7 +77,12 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Put the parts together; nothing runs yet. Closes the store and the VIMs at the end."""
     topology = _topology(settings)
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.database_url, node=settings.node, clock=clock, alone=True)
+        keys = keys_of(
+            given=settings.secrets.keys.get_secret_value(),
+            key_file=settings.secrets.key_file,
+            database_url=settings.database_url,
+        )
+        store = await open_store(settings.database_url, node=settings.node, clock=clock, alone=True, keys=keys)
         stack.push_async_callback(store.close)
         vims: dict[str, Vim] = {}
         for one in settings.vims:
@@ -119,7 +125,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
         )
-        accounts = _accounts(store, settings, vims, controller, inventory, pipeline)
+        accounts = _accounts(store, keys, settings, vims, controller, inventory, pipeline)
         stack.push_async_callback(accounts.close)
         await accounts.start()
         pipeline.map.names.begin(left.state.mistakable)
@@ -273,17 +279,13 @@ def _controller(
 
 def _accounts(
     store: Store,
+    keys: Keys,
     settings: Settings,
     vims: Mapping[str, Vim],
     controller: Controller,
     inventory: Inventory,
     pipeline: Pipeline,
 ) -> Accounts:
-    keys = keys_of(
-        given=settings.secrets.keys.get_secret_value(),
-        key_file=settings.secrets.key_file,
-        database_url=settings.database_url,
-    )
     if warning := keys.warning():
         _log.warning(warning)
     given = {

@@ -162,7 +162,7 @@ class RetentionSettings(Section):
 
 
 class SecretsSettings(Section):
-    """What the options of accounts of clouds are encrypted with in the database."""
+    """What secrets in the database are encrypted with: those of accounts of clouds and of endpoints."""
 
     key_file: Path | None = None
     """One key a line, the newest first; made when it is first needed. Beside an SQLite database if left out."""

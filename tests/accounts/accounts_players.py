@@ -26,6 +26,7 @@ from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.sealing.keys import Keys
 from nfvigil.store.records import VimRecord
+from nfvigil.store.sealed_records import Sealed
 
 SECRET = "hunter-two-and-a-half"
 NOW = 1_800_000_000_000_000
@@ -120,7 +121,15 @@ class Shelf:
             raise ConflictError("it was changed meanwhile")
         self._write(record)
 
-    async def reseal_vim(self, name: str, *, before: bytes, after: bytes) -> bool:
+    async def sealed(self) -> list[Sealed]:
+        return [Sealed(f"vim/{record.name}", record.options) for record in await self.vims()]
+
+    async def sealed_of(self, owner: str) -> Sealed | None:
+        record = self.kept.get(owner.removeprefix("vim/"))
+        return record and Sealed(owner, record.options)
+
+    async def reseal(self, owner: str, *, before: bytes, after: bytes) -> bool:
+        name = owner.removeprefix("vim/")
         if name not in self.kept or self.kept[name].options != before:
             return False
         self._write(msgspec.structs.replace(self.kept[name], options=after))

@@ -70,9 +70,9 @@ async def test_broken_off_at_any_write_all_is_open_and_the_next_run_goes_on_with
     given = iter(range(100))
 
     class Breaking(Shelf):
-        async def reseal_vim(self, name: str, *, before: bytes, after: bytes) -> bool:
+        async def reseal(self, owner: str, *, before: bytes, after: bytes) -> bool:
             self.fails = when if next(given) == write else ""
-            return await super().reseal_vim(name, before=before, after=after)
+            return await super().reseal(owner, before=before, after=after)
 
     breaking = Breaking(kept=shelf.kept)
     with pytest.raises(StoreUnavailableError):
@@ -107,11 +107,11 @@ async def test_an_account_that_is_changed_meanwhile_keeps_the_change(keys: Keys)
     changed = await vault.closed(account("vim-0", options={"region": "two"}), frozenset())
 
     class Changing(Shelf):
-        async def reseal_vim(self, name: str, *, before: bytes, after: bytes) -> bool:
+        async def reseal(self, owner: str, *, before: bytes, after: bytes) -> bool:
             self.kept.setdefault("once", changed)
             if self.kept["vim-0"] != changed and self.kept["once"] is changed:
                 self.kept["vim-0"] = changed
-            return await super().reseal_vim(name, before=before, after=after)
+            return await super().reseal(owner, before=before, after=after)
 
     changing = Changing(kept=shelf.kept)
     done = await rotate(changing, keys)
@@ -125,14 +125,14 @@ async def test_one_that_was_removed_meanwhile_is_no_obstacle_and_one_that_never_
     shelf = await filled(keys, 1)
 
     class Removing(Shelf):
-        async def reseal_vim(self, name: str, *, before: bytes, after: bytes) -> bool:
+        async def reseal(self, owner: str, *, before: bytes, after: bytes) -> bool:
             self.kept.clear()
             return False
 
     assert (await rotate(Removing(kept=dict(shelf.kept)), keys)).resealed == 0
 
     class Restless(Shelf):
-        async def reseal_vim(self, name: str, *, before: bytes, after: bytes) -> bool:
+        async def reseal(self, owner: str, *, before: bytes, after: bytes) -> bool:
             return False
 
     keys.add()
@@ -149,8 +149,8 @@ async def test_what_no_key_opens_is_named_and_left_and_keeps_old_keys_from_going
 
     done = await rotate(shelf, keys)
 
-    assert (done.resealed, done.locked) == (2, ("broken", "strange"))
-    with pytest.raises(ConflictError, match="broken, strange"):
+    assert (done.resealed, done.locked) == (2, ("vim/broken", "vim/strange"))
+    with pytest.raises(ConflictError, match="vim/broken, vim/strange"):
         await drop_old(shelf, keys)
 
 

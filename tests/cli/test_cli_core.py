@@ -308,6 +308,7 @@ def test_a_subscription_is_made_paused_tested_and_deleted(cli: Cli, tmp_path: Pa
         "format": "signed",
         "has_secret": True,
         "has_token": False,
+        "locked": False,
     }
     assert (shown["filter"]["fault_types"], shown["filter"]["min_severity"]) == (["compute.*"], "major")
     assert paused["paused"]

@@ -10,22 +10,21 @@ from typing import Protocol
 
 import msgspec
 
-from nfvigil.accounts.vault import owner_of
 from nfvigil.errors import ConflictError
 from nfvigil.sealing.box import Box, LockedError, is_sealed
 from nfvigil.sealing.keys import Keys, NoKeyError
-from nfvigil.store.records import VimRecord
+from nfvigil.store.sealed_records import Sealed
 
 TRIES = 5
-"""Somebody may change an account just while it is sealed anew."""
+"""Somebody may change a record just while it is sealed anew."""
 
 
 class Shelf(Protocol):
     """What is asked of the store here."""
 
-    async def vims(self) -> Sequence[VimRecord]: ...
-    async def vim(self, name: str) -> VimRecord | None: ...
-    async def reseal_vim(self, name: str, *, before: bytes, after: bytes) -> bool: ...
+    async def sealed(self) -> Sequence[Sealed]: ...
+    async def sealed_of(self, owner: str, /) -> Sealed | None: ...
+    async def reseal(self, owner: str, /, *, before: bytes, after: bytes) -> bool: ...
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,25 +33,25 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     new_key: bool
     resealed: int
     locked: tuple[str, ...] = ()
-    """Accounts that no key opens: they stay as they are."""
+    """What no key opens (``vim/lab``): it stays as it is."""
 
 
 async def rotate(shelf: Shelf, keys: Keys) -> Rotation:
     """Seal everything with the newest key, which is made unless an earlier run got no further than that."""
     box = keys.box()
     if box is None:
-        raise NoKeyError(f"there are no keys in {keys.place} yet: the first account makes one")
-    records = await shelf.vims()
-    locked = tuple(record.name for record in records if _is_locked(record, box))
+        raise NoKeyError(f"there are no keys in {keys.place} yet: the first secret makes one")
+    records = await shelf.sealed()
+    locked = tuple(record.owner for record in records if _is_locked(record, box))
     is_unfinished = any(
-        is_sealed(record.options) and record.name not in locked and not _is_done(record, box) for record in records
+        is_sealed(record.data) and record.owner not in locked and not _is_done(record, box) for record in records
     )
     makes_key = not keys.are_given and not is_unfinished
     if makes_key:
         box = keys.add()
     resealed = 0
     for record in records:
-        if record.name not in locked:
+        if record.owner not in locked:
             resealed += await _reseal(shelf, record, box)
     return Rotation(new_key=makes_key, resealed=resealed, locked=locked)
 
@@ -64,45 +63,45 @@ async def drop_old(shelf: Shelf, keys: Keys) -> int:
     box = keys.box()
     if box is None:
         raise NoKeyError(f"there are no keys in {keys.place}")
-    needing = [record.name for record in await shelf.vims() if not _is_done(record, box)]
+    needing = [record.owner for record in await shelf.sealed() if not _is_done(record, box)]
     if needing:
         raise ConflictError(
             f"old keys are still needed by: {', '.join(needing)}; run 'nfvigil db rotate-key' first, and remove "
-            "accounts that are locked"
+            "what is locked"
         )
     return keys.drop_old()
 
 
-def _is_done(record: VimRecord, box: Box) -> bool:
-    return box.is_newest(record.options)
+def _is_done(record: Sealed, box: Box) -> bool:
+    return box.is_newest(record.data)
 
 
-def _is_locked(record: VimRecord, box: Box) -> bool:
+def _is_locked(record: Sealed, box: Box) -> bool:
     try:
-        _options(record, box)
+        _content(record, box)
     except LockedError:
         return True
     return False
 
 
-def _options(record: VimRecord, box: Box) -> object:
+def _content(record: Sealed, box: Box) -> object:
     """What was kept before there was a key is sealed on this occasion."""
-    if is_sealed(record.options):
-        return box.open(owner_of(record.name), record.options)
+    if is_sealed(record.data):
+        return box.open(record.owner, record.data)
     try:
-        return msgspec.json.decode(record.options)
+        return msgspec.json.decode(record.data)
     except msgspec.MsgspecError as error:
-        raise LockedError(f"the options of {record.name} cannot be read") from error
+        raise LockedError(f"{record.owner} cannot be read") from error
 
 
-async def _reseal(shelf: Shelf, record: VimRecord, box: Box) -> bool:
+async def _reseal(shelf: Shelf, record: Sealed, box: Box) -> bool:
     """Whether it was to be done; what somebody changes at the same time is looked at again."""
-    found: VimRecord | None = record
+    found: Sealed | None = record
     for _ in range(TRIES):
         if found is None or _is_done(found, box):
             return False
-        after = box.seal(owner_of(found.name), _options(found, box))
-        if await shelf.reseal_vim(found.name, before=found.options, after=after):
+        after = box.seal(found.owner, _content(found, box))
+        if await shelf.reseal(found.owner, before=found.data, after=after):
             return True
-        found = await shelf.vim(record.name)
-    raise ConflictError(f"the account {record.name} is being changed again and again: run this once more")
+        found = await shelf.sealed_of(record.owner)
+    raise ConflictError(f"{record.owner} is being changed again and again: run this once more")

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from nfvigil.errors import ConflictError
 from nfvigil.model.secret_fields import secret_values
 from nfvigil.model.vim_account import VimAccount
-from nfvigil.sealing.box import Box, LockedError, is_sealed
+from nfvigil.sealing.box import LockedError, is_sealed
 from nfvigil.sealing.keys import Keys
 from nfvigil.store.address import parse
 from nfvigil.store.records import VimRecord
+from nfvigil.store.sealed_records import Shelf, first_key
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-class Shelf(Protocol):
-    """What is asked of the store here."""
-
-    async def vims(self) -> Sequence[VimRecord]: ...
 
 
 def keys_of(*, given: str, key_file: Path | None, database_url: str) -> Keys:
@@ -47,7 +40,7 @@ class Vault:
         """NoKeyError where there is a secret (``names`` has the driver's) and nothing to seal it with."""
         box = self._keys.box()
         if box is None and (self._keys.can_make or secret_values(account.options, names)):
-            box = await self._first_key()
+            box = await first_key(self._keys, self._shelf)
         options = msgspec.json.encode(account.options)
         return VimRecord(
             name=account.name,
@@ -61,16 +54,6 @@ class Vault:
             host_suffix=account.host_suffix,
             options=box.seal(owner_of(account.name), account.options) if box is not None else options,
         )
-
-    async def _first_key(self) -> Box:
-        """Not beside accounts that were sealed with keys which are missing: two sets of keys would be hard to join."""
-        sealed = [record.name for record in await self._shelf.vims() if is_sealed(record.options)]
-        if sealed:
-            raise ConflictError(
-                f"the keys in {self._keys.place} are missing, and {len(sealed)} accounts were encrypted with them: "
-                "put them back, or remove these accounts"
-            )
-        return self._keys.make()
 
     def opened(self, record: VimRecord) -> VimAccount:
         """LockedError where the options cannot be had."""

@@ -57,8 +57,8 @@ def backup(
 ) -> None:
     """Copy the database as of one instant, while it is in use.
 
-    The copy is an SQLite file whatever the original is; 'nfvigil serve --database sqlite:///FILE' opens it. It holds
-    the secrets of endpoints, and is readable by its owner only.
+    The copy is an SQLite file whatever the original is; 'nfvigil serve --database sqlite:///FILE' opens it. It is
+    readable by its owner only; the keys to the secrets in it are not in it.
     """
     size = on_store(lambda store: store.backup(target), config=config, database=database, read_only=True)
     say(f"{target}: {size} bytes")
@@ -74,7 +74,7 @@ def rotate_key(
     database: DatabaseOption = None,
     form: FormOption = Form.TABLE,
 ) -> None:
-    """Make a new key for the secrets of VIM accounts, and encrypt them all with it. The service may be running.
+    """Make a new key for the secrets in the database, and encrypt them all with it. The service may be running.
 
     The new key is in the key file before anything is encrypted with it, and the old ones stay until --drop-old, so
     that it may be broken off at any time and run again. Keys in the variable NFVIGIL_SECRETS__KEYS are changed by you:

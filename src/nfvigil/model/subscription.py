@@ -43,6 +43,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Key for signing (standardwebhooks: ``whsec_`` and base64). Never shown again after creation."""
     token: str = ""
     """Sent as ``X-Auth-Token``, for consumers that ask for one. Never shown again either."""
+    kept: tuple[str, ...] = ()
+    """Which of its secrets are kept apart from it, by the store."""
+    locked: bool = False
+    """They cannot be decrypted: nothing is sent to it until they can."""
+
+    def has(self, field: str) -> bool:
+        """Whether it has this secret, be it locked."""
+        return bool(getattr(self, field)) or field in self.kept
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -86,6 +86,8 @@ class EndpointShape(Shape):
     format: str
     has_secret: bool
     has_token: bool
+    locked: bool
+    """Its secrets cannot be decrypted: its messages wait until the keys are back."""
 
 
 class SubscriptionShape(Shape):
@@ -145,8 +147,9 @@ def subscription_view(subscription: Subscription) -> dict[str, Any]:
                 "id": endpoint.id,
                 "url": endpoint.url,
                 "format": endpoint.format,
-                "has_secret": bool(endpoint.secret),
-                "has_token": bool(endpoint.token),
+                "has_secret": endpoint.has("secret"),
+                "has_token": endpoint.has("token"),
+                "locked": endpoint.locked,
             }
             for endpoint in subscription.endpoints
         ],

@@ -271,6 +271,9 @@ class Dispatcher:
             # A row that an older version let in must not keep the process from starting.
             _log.error("endpoint cannot be used: its messages wait", endpoint=endpoint.id, reason=str(error))
             channel = None
+        if endpoint.locked:
+            _log.error("endpoint's secrets cannot be decrypted: its messages wait", endpoint=endpoint.id)
+            channel = None
         return Lane(
             subscription=subscription,
             endpoint=endpoint,

@@ -1,4 +1,4 @@
-"""What every part of the store works with: the reader, the writer, the clock and the node's name."""
+"""What every part of the store works with: the reader, the writer, the clock, the node's name and the keys."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false
 from sqlalchemy.sql.elements import SQLCoreOperations
 
+from nfvigil.sealing.keys import Keys
 from nfvigil.store.ops import Writer
 from nfvigil.store.reading import Reader
 
@@ -26,12 +27,14 @@ class Access:
         clock: Callable[[], int],
         node: str,
         lease_seconds: float,
+        keys: Keys | None = None,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._clock = clock
         self._node = node
         self._lease_seconds = lease_seconds
+        self._keys = keys
 
     @property
     def node(self) -> str:

@@ -1,71 +1,19 @@
-"""Subscriptions, their notifications, and the way of each to its endpoints."""
+"""Notifications, and the way of each to its endpoints."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from sqlalchemy import ColumnElement, literal_column, select, tuple_, update
 
-from sqlalchemy import ColumnElement, delete, literal_column, select, tuple_, update
-
-from nfvigil.errors import NotFoundError, RefusedError, UnavailableError
+from nfvigil.errors import RefusedError
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
-from nfvigil.model.subscription import Subscription
 from nfvigil.store import rows
 from nfvigil.store.access import Access, in_scope
-from nfvigil.store.ops import Conflict, Execute, Insert
+from nfvigil.store.ops import Execute
 from nfvigil.store.reading import page_limit
 from nfvigil.store.schema import IS_DEAD, IS_PENDING, decisions, deliveries, notifications, subscriptions
 
-DELETE_BATCH = 500
-
 
 class DeliveryRecords(Access):
-    async def subscriptions(
-        self, project: str | None = None, *, marker: str | None = None, limit: int | None = None
-    ) -> list[Subscription]:
-        """Subscriptions by id, all of them or a page behind the id ``marker``."""
-        statement = select(subscriptions.c.body).where(*in_scope(subscriptions.c.project, project))
-        if marker is not None:
-            statement = statement.where(subscriptions.c.id > marker)
-        statement = statement.order_by(subscriptions.c.id)
-        if limit is not None:
-            statement = statement.limit(page_limit(limit))
-        return [rows.to_subscription(body) for body in await self._reader.values(statement)]
-
-    async def subscription(self, subscription_id: str, project: str | None = None) -> Subscription | None:
-        body = await self._reader.value(
-            select(subscriptions.c.body).where(
-                subscriptions.c.id == subscription_id, *in_scope(subscriptions.c.project, project)
-            )
-        )
-        return None if body is None else rows.to_subscription(body)
-
-    async def put_subscription(self, subscription: Subscription) -> None:
-        row = (subscription.id, subscription.project, subscription.created_us, rows.encode(subscription))
-        await self._writer.write([Insert(table=subscriptions, rows=[row], conflict=Conflict.REPLACE)])
-
-    async def delete_subscription(self, subscription_id: str) -> None:
-        """Remove it with all that was ever to be sent for it. What a failure leaves of that, ``purge`` removes."""
-        result = await self._writer.write(
-            [Execute(statement=delete(subscriptions).where(subscriptions.c.id == subscription_id))]
-        )
-        if not result[0].count:
-            raise NotFoundError(f"there is no subscription {subscription_id}")
-        with suppress(UnavailableError):  # It is gone, whatever becomes of these.
-            await self.delete_rows_of(subscription_id)
-
-    async def delete_rows_of(self, subscription_id: str) -> int:
-        """Remove the notifications and deliveries of a subscription that is gone; returns how many."""
-        total = 0
-        for table in (deliveries, notifications):
-            key = tuple(table.primary_key.columns)
-            some = select(*key).where(table.c.subscription == subscription_id).limit(DELETE_BATCH)
-            count = DELETE_BATCH
-            while count >= DELETE_BATCH:
-                statement = delete(table).where(tuple_(*key).in_(some))
-                count = (await self._writer.write([Execute(statement=statement)]))[0].count
-                total += count
-        return total
-
     async def deliveries(
         self,
         subscription_id: str,

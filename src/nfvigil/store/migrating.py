@@ -47,8 +47,8 @@ def _revision(connection: Connection) -> str | None:
     return str(found)
 
 
-def run_revisions(connection: Connection) -> None:
-    """Run all that are missing, inside the transaction that the connection is in."""
+def run_revisions(connection: Connection, last: str = REVISIONS[-1]) -> None:
+    """Run all that are missing up to ``last``, inside the transaction that the connection is in."""
     # Imported here, as a start without anything to upgrade need not wait for it.
     from alembic import command
     from alembic.config import Config
@@ -58,4 +58,4 @@ def run_revisions(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(files("nfvigil.store") / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, REVISIONS[-1])
+    command.upgrade(config, last)

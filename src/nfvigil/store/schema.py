@@ -27,7 +27,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS: tuple[str, ...] = ("0001", "0002")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0010")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(
@@ -178,6 +178,7 @@ subscriptions = Table(
     _text("project"),
     _big("created_us"),
     _body(),
+    Column("secrets", LargeBinary, nullable=True),  # Sealed, or empty; null: an older version's, still in the body.
 )
 Index("subscriptions_by_project", subscriptions.c.project, subscriptions.c.id)
 

@@ -2,7 +2,7 @@
 
 hot_path        events, changes, results: through the group-commit writer, durable when they return
 start_up        what a process reads when it starts, and claims
-alarm_records, event_records, action_records, delivery_records, admin_records, vim_records
+alarm_records, event_records, delivery_records, subscription_records, admin_records, vim_records, sealed_records
                 questions (over connections of their own) and the writes of the doors
 upkeep          purge, check, backup
 """
@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from nfvigil.errors import SettingsError, StoreUnavailableError
+from nfvigil.sealing.keys import Keys
 from nfvigil.store.address import Address, parse
 from nfvigil.store.admin_records import AdminRecords
 from nfvigil.store.alarm_records import AlarmRecords
@@ -32,6 +33,7 @@ from nfvigil.store.profiles import Profiles
 from nfvigil.store.reading import CANNOT_READ, Reader
 from nfvigil.store.schema import REVISIONS
 from nfvigil.store.start_up import StartUp
+from nfvigil.store.subscription_records import SubscriptionRecords
 from nfvigil.store.upkeep import Upkeep
 from nfvigil.store.vim_records import VimRecords
 from nfvigil.store.writer_postgres import PostgresWriter
@@ -40,7 +42,9 @@ from nfvigil.store.writer_sqlite import SqliteWriter, connect
 LEASE_SECONDS = 30.0
 
 
-class Store(HotPath, StartUp, AlarmRecords, EventRecords, AdminRecords, VimRecords, Profiles, Upkeep):
+class Store(
+    HotPath, StartUp, AlarmRecords, EventRecords, SubscriptionRecords, AdminRecords, VimRecords, Profiles, Upkeep
+):
     """Made by ``open_store``."""
 
     _stack: AsyncExitStack
@@ -60,15 +64,17 @@ async def open_store(
     beside: bool = False,
     alone: bool = False,
     lease_seconds: float = LEASE_SECONDS,
+    keys: Keys | None = None,
     lock_wait_seconds: float = WAIT_SECONDS,
 ) -> Store:
     """Open a database; an older schema is upgraded, a newer one refused.
 
     With ``read_only`` it may be in use by another process, and every write is refused. With ``beside`` it may be in
     use too, and small writes of what that process does not keep in memory (tokens) are taken. ``node`` is our
-    name in leases and must stay the same over restarts. ``alone`` refuses to share a PostgreSQL database with another
-    process that asked for the same; an SQLite file is never shared. Raises SettingsError where the address, the
-    schema or another process is in the way, StoreUnavailableError where the database does not answer.
+    name in leases and must stay the same over restarts. What endpoints keep secret is encrypted with ``keys``.
+    ``alone`` refuses to share a PostgreSQL database with another process that asked for the same; an SQLite file is
+    never shared. Raises SettingsError where the address, the schema or another process is in the way,
+    StoreUnavailableError where the database does not answer.
     """
     address = parse(url)
     async with AsyncExitStack() as stack:
@@ -94,9 +100,11 @@ async def open_store(
             clock=clock,
             node=node,
             lease_seconds=lease_seconds,
+            keys=keys,
         )
         if not read_only and not beside:
             await store.renew_leases(lease_seconds)
+            await store.seal_old_subscriptions()
         store._stack = stack.pop_all()
         return store
 
@@ -129,7 +137,7 @@ async def _make_ready(
         raise
     stack.callback(lock.release)
     try:
-        # Made here with WAL on, and for our eyes only: it holds the secrets of the endpoints.
+        # Made here with WAL on, and for our eyes only: it holds what projects own and say.
         os.close(os.open(address.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = await asyncio.to_thread(connect, address.path, 5.0)
         connection.close()

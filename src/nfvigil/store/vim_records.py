@@ -54,11 +54,6 @@ class VimRecords(Access):
         complaint = f"the VIM {record.name} was changed meanwhile: read it again"
         await self._writer.write([Execute(statement=statement.values(**values), must_hit=True, complaint=complaint)])
 
-    async def reseal_vim(self, name: str, *, before: bytes, after: bytes) -> bool:
-        """The same options, sealed anew; False where they are not any more what they were."""
-        statement = update(vims).where(vims.c.name == name, vims.c.options == before).values(options=after)
-        return bool((await self._writer.write([Execute(statement=statement)]))[0].count)
-
     async def remove_vim(self, name: str) -> None:
         result = await self._writer.write([Execute(statement=delete(vims).where(vims.c.name == name))])
         if not result[0].count:
