@@ -17,7 +17,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("inspector", "controller", "brakes", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
     ("settings", "desk", "recovery_desk", "situation", "accounts"),
-    ("retention", "lookout", "gauges", "policy_start", "health_report", "listening"),
+    ("retention", "lookout", "gauges", "policy_start", "health_report", "listening", "control_places"),
     ("recovery_parts", "running"),
     ("app",),
     ("verify",),

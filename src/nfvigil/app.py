@@ -14,6 +14,7 @@ import uvloop
 from nfvigil import __version__
 from nfvigil.accounts.accounts import Accounts
 from nfvigil.accounts.vault import Vault, keys_of
+from nfvigil.control_places import control_places
 from nfvigil.controller.plugins import Drivers, action_plugins, open_vim
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
@@ -39,6 +40,7 @@ from nfvigil.northbound.event_doors import event_paths
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
+from nfvigil.notifier.control_plane import ControlPlane
 from nfvigil.notifier.dispatch import Dispatcher
 from nfvigil.notifier.dispatch import Limits as DeliveryLimits
 from nfvigil.notifier.heartbeat import Heartbeats
@@ -94,7 +96,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         policy = await policy_in_force(store, settings)
         left = await _what_was_left(store, settings)
         _check_suffixes(settings, left.state)
-        tellers = await _tellers(store, settings, metrics, left.state)
+        control = ControlPlane(places=lambda: control_places(settings, accounts.open_vims(), fences))
+        tellers = await _tellers(store, settings, metrics, left.state, control)
         stack.push_async_callback(tellers.poster.close)
         pipeline = Pipeline(
             keeper=store,
@@ -128,6 +131,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         accounts = _accounts(store, keys, settings, vims, controller, inventory, pipeline)
         stack.push_async_callback(accounts.close)
         await accounts.start()
+        await control.refresh()
         pipeline.map.names.begin(left.state.mistakable)
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
         for subscription in await store.subscriptions():
@@ -173,6 +177,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             inventory=inventory,
             outages=recovery.watch,
             look_out=recovery.look_out,
+            control=control,
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             app=app,
             undecided=left.undecided,
@@ -225,7 +230,7 @@ class _Tellers(NamedTuple):
     dispatcher: Dispatcher
 
 
-async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: State) -> _Tellers:
+async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: State, control: ControlPlane) -> _Tellers:
     subscriptions = await store.subscriptions()
     seqs = await store.last_seqs()
     matcher = Matcher(subscriptions)
@@ -236,6 +241,7 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
         allow_loopback=settings.dev or settings.notifier.allow_loopback,
         allow=settings.notifier.allow_networks,
         deny=settings.notifier.deny_networks,
+        is_control=control.covers,
     )
     poster = HttpPoster(resolver=Resolver(safety=safety))
     dispatcher = Dispatcher(
@@ -338,6 +344,7 @@ def _topology(settings: Settings) -> Topology | None:
 
 async def _serve(settings: Settings) -> None:
     with bound(settings) as listener:
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         async with open_service(settings) as service:
             if not settings.dev and not await service.store.tokens():
                 raise SettingsError(

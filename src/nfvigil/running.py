@@ -19,6 +19,7 @@ from nfvigil.model.action import Action, ActionState, is_state
 from nfvigil.model.alarm import AlarmState
 from nfvigil.model.event import Event
 from nfvigil.model.notification import Delivery, Notification
+from nfvigil.notifier.control_plane import ControlPlane
 from nfvigil.notifier.dispatch import Dispatcher
 from nfvigil.notifier.heartbeat import Heartbeats
 from nfvigil.pipeline import Pipeline
@@ -55,6 +56,7 @@ class Service:
         inventory: Inventory,
         outages: OutageWatch,
         look_out: LookOut,
+        control: ControlPlane,
         retention: Retention,
         app: Any,
         undecided: list[Event],
@@ -68,6 +70,7 @@ class Service:
         self.inventory = inventory
         self.outages = outages
         self.look_out = look_out
+        self.control = control
         self.retention = retention
         self.app = app
         self.undecided = undecided
@@ -91,6 +94,7 @@ class Service:
             rest.append(group.create_task(self.heartbeats.run(), name="heartbeats"))
             rest.append(group.create_task(_keep_leases(self.store), name="leases"))
             rest.append(group.create_task(self.retention.run(), name="retention"))
+            rest.append(group.create_task(self.control.run(), name="control plane"))
             await serve(self.app)
             for task in rest:
                 task.cancel()

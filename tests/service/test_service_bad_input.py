@@ -164,6 +164,18 @@ def test_every_wrong_field_is_refused_by_its_name(doors: Service) -> None:
     assert count > 150
 
 
+def test_no_webhook_is_sent_to_our_own_door(doors: Service) -> None:
+    """Though loopback is allowed here: it would be an administrator's request that a stranger chose."""
+    wish = {"endpoints": [{"url": f"http://127.0.0.1:{doors.port}/v1/alarms/x/clear"}]}
+
+    answer = ask(doors, "/v1/subscriptions", json.dumps(wish).encode())
+
+    check_problem(answer, "our own door")
+    assert answer.json()["errors"] == [
+        {"field": "endpoints[0].url", "reason": "127.0.0.1 is refused: a service that NFVigil itself works with"}
+    ]
+
+
 def test_good_events_beside_bad_ones_are_kept(doors: Service, consumer: Consumer) -> None:
     subscription = doors.api.subscribe(consumer.url("admin"))
     bad = [event for _, event in bad_events()]

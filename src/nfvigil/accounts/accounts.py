@@ -160,6 +160,9 @@ class Accounts:
         """Why an account is not watched although it should be, by its name."""
         return {name: held.error for name, held in self._held.items() if held.error}
 
+    def open_vims(self) -> list[Vim]:
+        return [held.vim for held in self._held.values() if held.vim is not None]
+
     def was_added(self, name: str) -> bool:
         """At run time, as against those that the settings have."""
         return name in self._held and self._held[name].account.source is Source.API

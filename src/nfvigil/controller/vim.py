@@ -72,6 +72,14 @@ class Describing(Protocol):
         """From memory, at once."""
 
 
+@runtime_checkable
+class Reaching(Protocol):
+    """A driver that can tell which services it talks to: nobody's webhook may go there."""
+
+    def places(self) -> Sequence[str]:
+        """URLs without credentials, from memory; those that it knows by now."""
+
+
 NOTHING_TO_CHECK = CheckItem(what="driver", ok=True, detail="this driver has nothing to check")
 
 
@@ -81,6 +89,10 @@ async def checked(vim: Vim) -> Sequence[CheckItem]:
 
 def described(vim: Vim) -> Mapping[str, Any]:
     return vim.describe() if isinstance(vim, Describing) else {}
+
+
+def places_of(vim: Vim) -> Sequence[str]:
+    return vim.places() if isinstance(vim, Reaching) else ()
 
 
 ActionPlugin = Callable[[Vim, Action], Awaitable[Outcome]]

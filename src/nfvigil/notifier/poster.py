@@ -321,7 +321,7 @@ class HttpPoster:
             self._sweep = loop.call_later(self._idle_seconds / 2, self._drop_idle)
 
     async def _connect(self, target: Target) -> _Connection:
-        addresses = await self._resolver.resolve(target.host)
+        addresses = await self._resolver.resolve(target.host, target.port)
         tls: dict[str, object] = {}
         if target.is_tls:
             if self._tls is None:

@@ -51,8 +51,8 @@ class Resolver:
         self._asking: dict[str, asyncio.Future[Sequence[str]]] = {}
         self._executor: ThreadPoolExecutor | None = None
 
-    async def resolve(self, host: str) -> list[str]:
-        """Addresses of the host that may be connected to, at least one.
+    async def resolve(self, host: str, port: int = 0) -> list[str]:
+        """Addresses of the host that may be connected to at this port, at least one.
 
         Raises RefusedError where it leads to forbidden ones only, UnavailableError where it leads nowhere.
         """
@@ -60,7 +60,7 @@ class Resolver:
             addresses: Sequence[str] = (host,)
         else:
             addresses = await self._addresses(host)
-        reasons = [self._safety.refusal(address) for address in addresses]
+        reasons = [self._safety.refusal(address, port) for address in addresses]
         allowed = [address for address, reason in zip(addresses, reasons, strict=True) if not reason]
         if not allowed:
             raise RefusedError(f"{host} leads to an address that is refused: {reasons[0]}")

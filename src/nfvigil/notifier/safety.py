@@ -7,13 +7,15 @@ VNF managers live on private networks, so those are allowed unless the operator 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from nfvigil.errors import FieldError, RefusedError, SettingsError
 
 URL_LENGTH_MAX = 2048
+CONTROL = "a service that NFVigil itself works with"
+_PORTS = {"http": 80, "https": 443}
 
 _NEVER: tuple[tuple[IPv4Network | IPv6Network, str], ...] = tuple(
     (ip_network(text), why)
@@ -30,21 +32,34 @@ _NEVER: tuple[tuple[IPv4Network | IPv6Network, str], ...] = tuple(
         ("240.0.0.0/4", "reserved"),
     )
 )
-_NAT64 = ip_network("64:ff9b::/96")
-_SIX_TO_FOUR = ip_network("2002::/16")
+_WRAPPINGS = tuple(
+    (ip_network(text), shift)
+    for text, shift in (
+        ("::ffff:0:0/96", 0),  # mapped
+        ("::ffff:0:0:0/96", 0),  # translated (SIIT)
+        ("::/96", 0),  # compatible, long out of use
+        ("64:ff9b::/96", 0),  # NAT64
+        ("64:ff9b:1::/48", 0),  # NAT64 of one's own, as it is mostly used
+        ("2002::/16", 80),  # 6to4
+    )
+)
+"""IPv6 addresses that only wrap an IPv4 one, and by how many bits it lies above the lowest."""
+_TEREDO = ip_network("2001::/32")
+_ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def _innermost(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that an IPv6 one only wraps: otherwise ``::ffff:169.254.169.254`` would pass."""
-    if isinstance(address, IPv4Address):
+    if isinstance(address, IPv4Address) or address.is_loopback or address.is_unspecified:
         return address
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
     number = int(address)
-    if address in _NAT64:
+    for network, shift in _WRAPPINGS:
+        if address in network:
+            return IPv4Address((number >> shift) & 0xFFFFFFFF)
+    if address in _TEREDO:
+        return IPv4Address(~number & 0xFFFFFFFF)  # the client's, every bit turned over
+    if (number >> 32) & 0xFFFFFFFF in _ISATAP:
         return IPv4Address(number & 0xFFFFFFFF)
-    if address in _SIX_TO_FOUR:
-        return IPv4Address((number >> 80) & 0xFFFFFFFF)
     return address
 
 
@@ -56,17 +71,26 @@ def _literal(host: str) -> IPv4Address | IPv6Address | None:
 
 
 class Safety:
-    """The rules: link-local and metadata never; loopback only if allowed; then the operator's own networks.
+    """The rules: link-local, metadata and what we work with ourselves (``is_control``: host or address, port) never;
+    loopback only if allowed; then the operator's own networks.
 
-    ``deny`` is for the control plane. Where ``allow`` is not empty, nothing outside of it is connected to.
+    Where ``allow`` is not empty, nothing outside of it is connected to.
     """
 
-    def __init__(self, *, allow_loopback: bool = False, allow: Sequence[str] = (), deny: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        allow_loopback: bool = False,
+        allow: Sequence[str] = (),
+        deny: Sequence[str] = (),
+        is_control: Callable[[str, int], bool] = lambda host, port: False,
+    ) -> None:
         self._allow_loopback = allow_loopback
+        self._is_control = is_control
         self._allow = _networks("allow", allow)
         self._deny = _networks("deny", deny)
 
-    def refusal(self, host: str) -> str:
+    def refusal(self, host: str, port: int = 0) -> str:
         """Why this address must not be connected to; "" if it may."""
         literal = _literal(host)
         if literal is None:
@@ -77,6 +101,8 @@ class Safety:
                 return why
         if address.is_loopback and not self._allow_loopback:
             return "loopback"
+        if self._is_control(str(address), port):
+            return CONTROL
         if any(address in network for network in self._deny):
             return "denied by the operator"
         if self._allow and not any(address in network for network in self._allow):
@@ -112,9 +138,11 @@ class Safety:
         if not host:
             return [*faults, "has no host"]
         if _literal(host) is not None:
-            reason = self.refusal(host)
+            reason = self.refusal(host, port or _PORTS.get(parts.scheme, 0))
             if reason:
                 faults.append(f"{host} is refused: {reason}")
+        elif self._is_control(host, port or _PORTS.get(parts.scheme, 0)):
+            faults.append(f"{host} is refused: {CONTROL}")
         elif not self._allow_loopback and (host == "localhost" or host.endswith(".localhost")):
             faults.append(f"{host} is refused: loopback")
         else:

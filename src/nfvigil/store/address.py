@@ -37,6 +37,11 @@ class Address:
         """As libpq and asyncpg spell it."""
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
+    @property
+    def place(self) -> str:
+        """Where the server is."""
+        return f"postgresql://{self.url.host or 'localhost'}:{self.url.port or 5432}"
+
     def __str__(self) -> str:
         return self.url.render_as_string(hide_password=True)
 

@@ -102,6 +102,12 @@ class Fences:
                 raise self._refused(host, [FieldError(one.field, one.reason, entry.line) for one in found]) from error
         return self._open[key]
 
+    def places(self) -> list[str]:
+        """The addresses of the switches, as far as the file or a host that was asked for names them."""
+        found = [entry.options.get("address") for entry in self._entries]
+        found += [switch[1] for switch in self._switches]
+        return [one for one in found if isinstance(one, str) and "{" not in one]
+
     async def close(self) -> None:
         fences = list(self._open.values())
         self._open.clear()

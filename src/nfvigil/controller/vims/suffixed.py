@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from nfvigil.controller.vim import Vim, checked, described
+from nfvigil.controller.vim import Vim, checked, described, places_of
 from nfvigil.errors import NotFoundError
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
@@ -131,6 +131,9 @@ class SuffixedVim:
 
     def describe(self) -> Mapping[str, Any]:
         return described(self.inner)
+
+    def places(self) -> Sequence[str]:
+        return places_of(self.inner)
 
     async def close(self) -> None:
         await self.inner.close()

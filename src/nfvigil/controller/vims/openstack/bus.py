@@ -141,6 +141,9 @@ class Bus:
                 return ""
         return "; ".join(reasons)
 
+    def places(self) -> Sequence[str]:
+        return [str(address.url.with_user(None).with_path("")) for address in self._options.addresses]
+
     async def close(self) -> None:
         """Let go of the connection; ``listen`` ends."""
         self._closing.set()

@@ -30,6 +30,9 @@ class Hints(Protocol):
     async def check(self) -> str:
         """ "" where it can be reached, otherwise why not."""
 
+    def places(self) -> Sequence[str]:
+        """The addresses that it connects to, as URLs without credentials."""
+
     async def close(self) -> None:
         """Let go of connections."""
 
@@ -43,6 +46,9 @@ class NoHints:
 
     async def check(self) -> str:
         return "no bus is configured"
+
+    def places(self) -> Sequence[str]:
+        return ()
 
     async def close(self) -> None:
         pass

@@ -56,6 +56,14 @@ class Session:
         self._cacert_file: Path | None = None
         self._tls: ssl.SSLContext | bool = True
 
+    def places(self) -> Sequence[str]:
+        """Where Keystone and the services of the catalogue are, as far as they are known."""
+        given = self._options.auth.get("auth_url")
+        at = [given.reveal()] if given is not None else []
+        if self._keystone is not None and (url := getattr(self._keystone.auth, "auth_url", None)):
+            at.append(str(url))
+        return [*at, *(self._login.endpoints.values() if self._login is not None else ())]
+
     def tls(self) -> ssl.SSLContext | bool:
         """How the services' certificates are checked; known after the first login."""
         return self._tls

@@ -107,6 +107,10 @@ class OpenStackVim:
     async def check(self) -> Sequence[CheckItem]:
         return await check(self)
 
+    def places(self) -> Sequence[str]:
+        found = list(self._session.places()) if self._session is not None else []
+        return [*found, *self.hints.places()]
+
     async def close(self) -> None:
         await self._watch.close()
         await self.hints.close()
