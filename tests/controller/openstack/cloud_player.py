@@ -91,6 +91,8 @@ class CloudPlayer:
         self.groups: list[dict[str, Any]] = []
         self.flavors = [{"id": "f1", "vcpus": 2, "ram": 2048}]
         self.servers: dict[str, dict[str, Any]] = {}
+        self.ids: set[str] = set()
+        """Those that the present call asks for."""
         self.ports: dict[str, dict[str, Any]] = {}
         self.networks: dict[str, dict[str, Any]] = {"n1": {"id": "n1", "name": "net", "project_id": PROJECT}}
         self.volumes: dict[str, dict[str, Any]] = {}
@@ -186,6 +188,7 @@ class CloudPlayer:
         parts = urlsplit(url)
         service, _, path = parts.path.removeprefix("/").partition("/")
         query = parse_qsl(parts.query, keep_blank_values=True)
+        self.ids = {value for name, value in query if name == "id"}
         value = None if body is None else msgspec.json.decode(body)
         path = "/" + re.sub(r"^v(2\.1|2\.0|3/p0)/?", "", path)
         call = f"{method} {path}"
@@ -403,7 +406,11 @@ class CloudPlayer:
         things = {"ports": self.ports, "networks": self.networks}[kind]
         if not name:
             of = query.get("device_id")
-            listed = [self._seen(each) for each in things.values() if of is None or each["device_id"] == of]
+            listed = [
+                self._seen(each)
+                for each in things.values()
+                if (of is None or each["device_id"] == of) and (not self.ids or each["id"] in self.ids)
+            ]
             return self._page(kind, sorted(listed, key=lambda each: str(each["id"])), query)
         if name not in things:
             kind = kind.removesuffix("s").capitalize()

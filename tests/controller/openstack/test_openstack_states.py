@@ -110,10 +110,32 @@ async def test_what_does_not_apply_or_was_not_recorded_is_refused() -> None:
 
 async def test_a_write_that_did_not_take_is_tried_again() -> None:
     cloud = CloudPlayer()
-    cloud.faults["PUT /ports"] = [lambda: cloud.answer({})]
+    cloud.faults["PUT /ports"] = [lambda: cloud.answer({"port": cloud.ports["p-s1"]})]
 
     with pytest.raises(VimUnavailableError, match="is still unset"):
         await cloud.vim().perform(new_action(ActionKind.PORT_DATA_PLANE_DOWN, "port/p-s1"))
+
+
+async def test_fifty_servers_and_their_ports_are_looked_at_together_and_each_is_written_to() -> None:
+    cloud = CloudPlayer()
+    for number in range(10, 60):
+        cloud.add_server(f"s{number}", host="host-1")
+    vim = cloud.vim()
+    await vim.snapshot()
+    cloud.requests.clear()
+    names = range(10, 60)
+
+    outcomes = await asyncio.gather(
+        *(vim.perform(new_action(ActionKind.SERVER_ERROR, f"server/s{number}")) for number in names),
+        *(vim.perform(new_action(ActionKind.PORT_DATA_PLANE_DOWN, f"port/p-s{number}")) for number in names),
+    )
+
+    assert all(outcome.changed for outcome in outcomes)
+    assert {cloud.servers[f"s{number}"]["status"] for number in names} == {"ERROR"}
+    assert {cloud.ports[f"p-s{number}"]["data_plane_status"] for number in names} == {"DOWN"}
+    writes = [method for method, _, _ in cloud.requests if method != "GET"]
+    assert len(writes) == 100
+    assert len(cloud.requests) - len(writes) < 10
 
 
 async def test_a_neutron_that_cannot_unset_a_data_plane_status_is_told_active() -> None:

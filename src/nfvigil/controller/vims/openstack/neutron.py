@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nfvigil.controller.vims.openstack import wire
 from nfvigil.controller.vims.openstack.client import Client, decoded
+from nfvigil.controller.vims.openstack.gathering import Gathering
 from nfvigil.controller.vims.openstack.paging import marker_of
 from nfvigil.controller.vims.openstack.wire import Page
 from nfvigil.errors import ForbiddenError
@@ -30,6 +32,7 @@ class Neutron:
     def __init__(self, *, client: Client) -> None:
         self.name = client.name
         self._client = client
+        self._ports = Gathering(one=self._port, many=self._some_ports)
 
     async def port_page(self, limit: int, marker: str | None) -> Page[wire.WirePort]:
         answer = await self._client.call("network", "GET", "/v2.0/ports", query=_query(PORT_FIELDS, limit, marker))
@@ -49,6 +52,14 @@ class Neutron:
         return Page(page.networks, marker_of(page.networks_links, "networks"))
 
     async def port(self, port_id: str) -> wire.WirePort:
+        return await self._ports.read(port_id)
+
+    async def _some_ports(self, ids: Sequence[str]) -> dict[str, wire.WirePort]:
+        query = [*(("fields", field) for field in PORT_FIELDS), *(("id", port_id) for port_id in ids)]
+        answer = await self._client.call("network", "GET", "/v2.0/ports", query=query)
+        return {port.id: port for port in decoded(answer, wire.PortPage, f"Neutron of {self.name}").ports}
+
+    async def _port(self, port_id: str) -> wire.WirePort:
         query = [("fields", field) for field in PORT_FIELDS]
         answer = await self._client.call("network", "GET", f"/v2.0/ports/{port_id}", query=query)
         return decoded(answer, wire.OnePort, f"Neutron of {self.name}").port
@@ -58,8 +69,10 @@ class Neutron:
         answer = await self._client.call("network", "GET", f"/v2.0/networks/{network_id}", query=query)
         return decoded(answer, wire.OneNetwork, f"Neutron of {self.name}").network
 
-    async def set_port(self, port_id: str, fields: dict[str, Any]) -> None:
-        await self._client.call("network", "PUT", f"/v2.0/ports/{port_id}", body={"port": fields})
+    async def set_port(self, port_id: str, fields: dict[str, Any]) -> wire.WirePort:
+        """The port as Neutron has it now."""
+        answer = await self._client.call("network", "PUT", f"/v2.0/ports/{port_id}", body={"port": fields})
+        return decoded(answer, wire.OnePort, f"Neutron of {self.name}").port
 
     async def extensions(self) -> set[str]:
         answer = await self._client.call("network", "GET", "/v2.0/extensions", query=[("fields", "alias")])

@@ -115,6 +115,11 @@ class Nova:
 
     # One thing
 
+    async def servers_on(self, host: str, limit: int) -> dict[str, wire.WireServer]:
+        """Those on one host, by id; the first ``limit`` of them."""
+        page = await self.server_page(limit, None, [("host", host)])
+        return {server.id: server for server in page.items}
+
     async def server(self, server_id: str) -> tuple[wire.WireServer, int | None]:
         """And Nova's clock."""
         answer = await self.call("GET", f"/servers/{server_id}", at_most=microversions.GROUP_IN_SERVER)

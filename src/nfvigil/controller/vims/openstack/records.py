@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +11,14 @@ import msgspec
 
 from nfvigil.controller.vims.openstack import microversions, wire
 from nfvigil.controller.vims.openstack.cinder import Cinder
+from nfvigil.controller.vims.openstack.gathering import Gathering
 from nfvigil.controller.vims.openstack.known import Known
 from nfvigil.controller.vims.openstack.neutron import Neutron
 from nfvigil.controller.vims.openstack.nova import Nova
 from nfvigil.controller.vims.openstack.options import Options
 from nfvigil.controller.vims.openstack.paging import read_pages
 from nfvigil.controller.vims.openstack.reading import (
+    UNKNOWN,
     facts_of,
     host_of,
     network_of,
@@ -34,6 +37,9 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+TOGETHER_LEAST = 3
+"""So many servers of one host are listed rather than asked for one by one."""
+
 ON_THE_WAY = frozenset({"BUILD", "REBUILD", "MIGRATING", "RESIZE", "REVERT_RESIZE"})
 """The states of a server that comes, or moves."""
 
@@ -44,17 +50,18 @@ class Records:
     def __init__(
         self, *, name: str, options: Options, nova: Nova, neutron: Neutron, cinder: Cinder, known: Known
     ) -> None:
-        self._name = name
+        self.name = name
         self._options = options
         self._nova = nova
         self._neutron = neutron
         self._cinder = cinder
         self._known = known
+        self._servers = Gathering(one=self._one_server, many=self._servers_by_host)
 
     async def read(self, key: str) -> CloudRecord:
         kind, name = split_key(key)
         if kind != Kind.HOST and not is_id(name):
-            raise NotFoundError(f"{key} is unknown in {self._name}")
+            raise NotFoundError(f"{key} is unknown in {self.name}")
         try:
             match kind:
                 case Kind.HOST:
@@ -62,13 +69,13 @@ class Records:
                 case Kind.SERVER:
                     return await self._server(name)
                 case Kind.PORT:
-                    return port_of(await self._neutron.port(name), vim=self._name, pool=self._known.pool)
+                    return port_of(await self._neutron.port(name), vim=self.name, pool=self._known.pool)
                 case Kind.NETWORK:
-                    return network_of(await self._neutron.network(name), vim=self._name, pool=self._known.pool)
+                    return network_of(await self._neutron.network(name), vim=self.name, pool=self._known.pool)
                 case Kind.VOLUME:
-                    return volume_of(await self._cinder.volume(name), vim=self._name, pool=self._known.pool)
+                    return volume_of(await self._cinder.volume(name), vim=self.name, pool=self._known.pool)
                 case _:
-                    raise RefusedError(f"{self._name} has hosts, servers, ports, networks and volumes, not {key}")
+                    raise RefusedError(f"{self.name} has hosts, servers, ports, networks and volumes, not {key}")
         except NotFoundError:
             await self.check_sight(kind)
             raise
@@ -77,7 +84,7 @@ class Records:
         """The same for the map: a server that Nova has deleted, and still shows for a moment, is gone."""
         record = await self.read(key)
         if isinstance(record, Server) and record.status == "DELETED":
-            raise NotFoundError(f"Nova of {self._name} says that {key} is deleted")
+            raise NotFoundError(f"Nova of {self.name} says that {key} is deleted")
         return record
 
     async def ports_with(self, record: CloudRecord) -> list[CloudRecord]:
@@ -88,7 +95,7 @@ class Records:
         ports = await self._neutron.ports_of(record.id)
         # Before that, its ports may still be made, or bound to where it goes.
         places[record.id] = "" if record.status in ON_THE_WAY else record.host
-        return [port_of(port, vim=self._name, pool=self._known.pool) for port in ports]
+        return [port_of(port, vim=self.name, pool=self._known.pool) for port in ports]
 
     async def host_name(self, name: str) -> str:
         """The name of its compute service, by any of its names. NotFoundError where Nova knows none of it."""
@@ -113,7 +120,7 @@ class Records:
         return host_of(
             service,
             self._known.facts[name],
-            vim=self._name,
+            vim=self.name,
             now_us=date_us,
             heartbeats=self._known.heartbeats,
             heartbeat_seconds=self._options.heartbeat_seconds,
@@ -143,13 +150,25 @@ class Records:
         return shown
 
     async def _server(self, server_id: str) -> CloudRecord:
-        wire_server, _ = await self._nova.server(server_id)
+        wire_server = await self._servers.read(server_id)
         flavors = self._known.flavors
         dialect = await self._nova.dialect()
         flavor = wire_server.flavor
         if not dialect.has(microversions.EMBEDDED_FLAVOR) and flavor is not None and flavor.id not in flavors:
             flavors.update({each.id: each for each in await self._all(self._nova.flavor_page, "flavors")})
-        return server_of(wire_server, vim=self._name, pool=self._known.pool, groups=self._known.groups, flavors=flavors)
+        return server_of(wire_server, vim=self.name, pool=self._known.pool, groups=self._known.groups, flavors=flavors)
+
+    async def _one_server(self, server_id: str) -> wire.WireServer:
+        return (await self._nova.server(server_id))[0]
+
+    async def _servers_by_host(self, ids: Sequence[str]) -> dict[str, wire.WireServer]:
+        """Nova lists servers by their host, not by their ids: worth it where several are known to be on one."""
+        found: dict[str, wire.WireServer] = {}
+        for host, number in Counter(self._known.places.get(id, "") for id in ids).items():
+            if host and number >= TOGETHER_LEAST:
+                found |= await self._nova.servers_on(host, self._options.page_size)
+        # Of a cell that does not answer a list says less than a look at the server itself.
+        return {id: server for id, server in found.items() if server.status != UNKNOWN}
 
     async def _all(self, ask: Any, what: str) -> list[Any]:
         limit = self._options.page_size
@@ -158,7 +177,7 @@ class Records:
             id_of=lambda item: str(item.id),
             convert=lambda item: item,
             limit=limit,
-            what=f"{what} of {self._name}",
+            what=f"{what} of {self.name}",
         )
 
     async def check_sight(self, kind: str) -> None:
@@ -169,4 +188,4 @@ class Records:
             if kind in (Kind.SERVER, Kind.VOLUME) or not await self._neutron.sees_all():
                 await self._nova.sees_all()
         except RefusedError as error:
-            raise VimUnavailableError(f"{self._name} hides what is not ours: {error}") from error
+            raise VimUnavailableError(f"{self.name} hides what is not ours: {error}") from error

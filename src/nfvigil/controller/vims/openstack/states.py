@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from nfvigil.controller.vims.openstack.cinder import Cinder
 from nfvigil.controller.vims.openstack.known import Known
 from nfvigil.controller.vims.openstack.neutron import Neutron
 from nfvigil.controller.vims.openstack.nova import Nova
 from nfvigil.controller.vims.openstack.options import Options
-from nfvigil.controller.vims.openstack.reading import is_reporting, stamp_of
+from nfvigil.controller.vims.openstack.reading import is_reporting, port_of, stamp_of
 from nfvigil.controller.vims.openstack.records import Records
 from nfvigil.errors import NfvigilError, NotFoundError, NotYetError, RefusedError, VimUnavailableError
 from nfvigil.model.action import Action, ActionKind, Outcome
@@ -56,8 +57,8 @@ class States:
             return Outcome(changed=False, text=f"a server that is {now} is not touched", was=now)
         if now == wanted:
             return Outcome(changed=False, text=f"{action.target} is {now} already", was=now)
-        await self._write(action, record, wanted)
-        said = await self._read_back(action, wanted)
+        answered = await self._write(action, record, wanted)
+        said = await self._read_back(action, wanted, answered)
         return Outcome(changed=True, text=f"{action.target}: {now or 'unset'} -> {wanted}; {said}", was=now)
 
     async def restore(self, action: Action) -> Outcome:
@@ -78,8 +79,8 @@ class States:
             return await self._restore_server(action, record, before)
         if action.kind == ActionKind.PORT_DATA_PLANE_DOWN and not before:
             return await self._unset_data_plane(action, record.id)
-        await self._write(action, record, before)
-        said = await self._read_back(action, before)
+        answered = await self._write(action, record, before)
+        said = await self._read_back(action, before, answered)
         return Outcome(changed=True, text=f"{action.target}: {now} -> {before or 'unset'}; {said}")
 
     async def _state(self, action: Action) -> tuple[CloudRecord, str]:
@@ -89,7 +90,8 @@ class States:
             raise RefusedError(f"{action.kind} does not apply to {action.target}")
         return record, now
 
-    async def _write(self, action: Action, record: CloudRecord, value: str) -> None:
+    async def _write(self, action: Action, record: CloudRecord, value: str) -> CloudRecord | None:
+        """What the cloud answered that it has now, where it does."""
         match action.kind:
             case ActionKind.FORCE_DOWN:
                 await self._force_down(record.id, value == "True")
@@ -98,13 +100,17 @@ class States:
             case ActionKind.SERVER_ERROR:
                 await self._nova.act(record.id, {"os-resetState": {"state": "error"}})
             case ActionKind.PORT_DATA_PLANE_DOWN:
-                await self._neutron.set_port(record.id, {"data_plane_status": value or None})
+                return await self._set_port(record.id, {"data_plane_status": value or None})
             case ActionKind.PORT_ADMIN_DOWN:
-                await self._neutron.set_port(record.id, {"admin_state_up": value == "True"})
+                return await self._set_port(record.id, {"admin_state_up": value == "True"})
             case ActionKind.VOLUME_ERROR:
                 await self._cinder.reset_status(record.id, value)
             case _:
                 raise RefusedError(f"nobody here knows how to do {action.kind}")
+        return None
+
+    async def _set_port(self, port: str, fields: dict[str, Any]) -> CloudRecord:
+        return port_of(await self._neutron.set_port(port, fields), vim=self._records.name, pool=self._known.pool)
 
     async def _force_down(self, host: str, forced_down: bool) -> None:
         service, date_us = await self._nova.service(host)
@@ -161,9 +167,11 @@ class States:
         why = "" if self._can_unset else "; this Neutron cannot unset it"
         return Outcome(changed=True, text=f"{action.target}: DOWN -> {value or 'unset'}; {said}{why}")
 
-    async def _read_back(self, action: Action, wanted: str) -> str:
-        """What the cloud says of it afterwards, in a few words."""
-        record = await self._records.read(action.target)
+    async def _read_back(self, action: Action, wanted: str, answered: CloudRecord | None = None) -> str:
+        """What the cloud says of it afterwards, in a few words. An answer that says otherwise is looked into."""
+        record = answered
+        if record is None or state_now(action.kind, record) != wanted:
+            record = await self._records.read(action.target)
         now = state_now(action.kind, record)
         if now != wanted:
             raise VimUnavailableError(f"{action.target} was set to {wanted or 'unset'}, and is still {now or 'unset'}")
