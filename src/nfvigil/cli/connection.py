@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import typer
 
 from nfvigil.cli.options import SHORT, Service
+from nfvigil.client.address import place, resource_place
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from nfvigil.model.ids import stable_id
 
@@ -19,17 +19,15 @@ FULL = len(stable_id())
 LOOKED_AT_MAX = 20_000
 
 
-def place(*parts: str) -> str:
-    """A path of an address from its parts, each of which may hold anything."""
-    return "/" + "/".join(quote(part, safe="") for part in parts)
+__all__ = ["connect", "full_id", "place", "resource_path", "short"]
 
 
 def connect(context: typer.Context) -> Client:
-    from nfvigil.cli.client import Client  # who only asks for help does not wait for it
+    from nfvigil.cli.client import client_of  # who only asks for help does not wait for it
 
     service = context.find_object(Service)
     assert service is not None  # the root command puts it there
-    return Client(url=service.url, token=service.token(), timeout_seconds=service.timeout_seconds)
+    return client_of(url=service.url, access=service.access(), timeout_seconds=service.timeout_seconds)
 
 
 def full_id(client: Client, path: str, given: str, **parameters: Any) -> str:
@@ -52,7 +50,4 @@ def short(identifier: str | None) -> str:
 
 def resource_path(key: str, under: str = "resources") -> str:
     """``host/compute-1`` -> ``/v1/resources/host/compute-1``."""
-    kind, slash, name = key.partition("/")
-    if not slash or not kind or not name:
-        raise RefusedError("the resource is wrong", [FieldError("resource", "must be kind/id, such as host/compute-1")])
-    return place("v1", under, kind, name)
+    return resource_place(key, under)

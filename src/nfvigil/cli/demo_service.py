@@ -10,7 +10,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from nfvigil.cli.client import Client
+from nfvigil.client.client import Client
+from nfvigil.client.retrying import NONE
 from nfvigil.errors import NfvigilError, RefusedError, UnavailableError
 
 PORT = 12345
@@ -101,7 +102,7 @@ class ChildService:
         raise UnavailableError(f"the service was not ready within {READY_SECONDS:g} s")
 
     def client(self) -> Client:
-        return Client(url=self.url)
+        return Client(self.url, retries=NONE)
 
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -6,12 +6,15 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nfvigil.cli.output import Form
 from nfvigil.errors import RefusedError
+
+if TYPE_CHECKING:
+    from nfvigil.client.access import Access
 
 URL = "http://127.0.0.1:12345"
 SHORT = 8
@@ -49,14 +52,21 @@ class Service:
     token_file: Path | None
     timeout_seconds: float
 
+    def access(self) -> Access:
+        """By the file if one is named, else by the environment."""
+        from nfvigil.client.access import Token, TokenFile  # who only asks for help does not wait for it
+
+        return (
+            Token(os.environ.get("NFVIGIL_TOKEN", "").strip())
+            if self.token_file is None
+            else TokenFile(self.token_file)
+        )
+
     def token(self) -> str:
-        """From the file if one is named, else from the environment."""
-        if self.token_file is None:
-            return os.environ.get("NFVIGIL_TOKEN", "").strip()
-        try:
-            return self.token_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise RefusedError(f"the token file {self.token_file} cannot be read: {error}") from error
+        """The token itself, for who hands it on; "" if there is none."""
+        from nfvigil.client.access import TOKEN_HEADER
+
+        return self.access().headers(b"").get(TOKEN_HEADER, "")
 
 
 def read_file(path: Path) -> str:
