@@ -13,8 +13,8 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("model", "yaml_nodes", "sealing", "client"),
-    ("inspector", "controller", "brakes", "notifier", "store", "maintenance", "vnf", "cluster"),
+    ("model", "yaml_nodes", "sealing"),
+    ("client", "inspector", "controller", "brakes", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
     ("settings", "desk", "recovery_desk", "situation", "accounts"),
     ("retention", "lookout", "gauges", "policy_start", "health_report", "listening", "control_places"),
@@ -29,7 +29,7 @@ The desk answers what is asked for beside events: it needs the pipeline, and nor
 So does the recovery desk, for what is done in the cloud. The situation is what the brakes look at: the inspector's
 state and the map, which they do not know themselves; the look-out tells them what was decided.
 Accounts of clouds come and go the same way.
-The client knows errors only: it speaks to the service over HTTP, and whoever is above may use it.
+The client knows words and errors only: it speaks to the service over HTTP, and whoever is above may use it.
 Whoever keeps a secret may seal it, the store as well as what stands above it: sealing knows errors only.
 Retention forgets with its help, by the settings.
 The verification runs a whole service of its own beside a cloud.

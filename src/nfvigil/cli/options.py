@@ -56,11 +56,9 @@ class Service:
         """By the file if one is named, else by the environment."""
         from nfvigil.client.access import Token, TokenFile  # who only asks for help does not wait for it
 
-        return (
-            Token(os.environ.get("NFVIGIL_TOKEN", "").strip())
-            if self.token_file is None
-            else TokenFile(self.token_file)
-        )
+        if self.token_file is not None:
+            return TokenFile(self.token_file)
+        return Token(os.environ.get("NFVIGIL_TOKEN", "").strip())
 
     def token(self) -> str:
         """The token itself, for who hands it on; "" if there is none."""

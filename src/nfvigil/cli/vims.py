@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +11,10 @@ import typer
 from nfvigil.cli.connection import connect, place
 from nfvigil.cli.failures import Code
 from nfvigil.cli.moments import local
-from nfvigil.cli.options import FormOption
+from nfvigil.cli.options import FormOption, read_file
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, fields, printable, say, table
-from nfvigil.cli.vim_options import Given, options_of
+from nfvigil.client.vim_options import Given, options_of
 from nfvigil.errors import FieldError, RefusedError
 
 app = typer.Typer(no_args_is_help=True, help="Say which clouds are watched, and see how it stands with them.")
@@ -83,6 +84,10 @@ HostSuffix = Annotated[
 ]
 
 
+def _ask(what: str) -> str | None:
+    return str(typer.prompt(what, hide_input=True)) if sys.stdin.isatty() else None
+
+
 def path_of(name: str, *more: str) -> str:
     return place("v1", "vims", name, *more)
 
@@ -140,7 +145,11 @@ def add(
         option=option or (),
         option_file=option_file or (),
     )
-    body: dict[str, Any] = {"name": name, "driver": driver, "options": options_of(given, is_new=True)}
+    body: dict[str, Any] = {
+        "name": name,
+        "driver": driver,
+        "options": options_of(given, is_new=True, read=read_file, ask=_ask),
+    }
     if interval is not None:
         body["interval_seconds"] = interval
     if host_suffix is not None:
@@ -263,7 +272,7 @@ def change(
         option_file=option_file or (),
         unset=unset or (),
     )
-    options = options_of(given, is_new=False)
+    options = options_of(given, is_new=False, read=read_file, ask=_ask)
     body: dict[str, Any] = {"options": options} if options else {}
     if interval is not None:
         body["interval_seconds"] = interval

@@ -57,7 +57,7 @@ def events(lines: Iterable[bytes], last_id: str = "") -> Iterator[ServerEvent]:
     for line in lines:
         text = line.decode("utf-8", "replace").rstrip("\r\n")
         if not text:
-            if data or retry is not None:
+            if size:
                 yield ServerEvent(id=last_id, kind=kind or "message", text="\n".join(data), retry_seconds=retry)
             kind, data, retry, size = "", [], None, 0
             continue
@@ -129,9 +129,8 @@ class Stream:
         if answer.status == 204:
             return answer
         if answer.status != 200:
-            raise error_of(
-                self.service.url, answer.status, answer.headers.get("Retry-After", ""), answer.read(LINE_MAX_BYTES)
-            )
+            after = answer.headers.get("Retry-After", "")
+            raise error_of(self.service.url, answer.status, after, answer.read(LINE_MAX_BYTES))
         if answer.headers.get_content_type() != "text/event-stream":
             raise BadAnswerError(f"{self.service.url}{self.path} did not answer with a stream: is that NFVigil?")
         self._is_renewed = False
@@ -141,10 +140,10 @@ class Stream:
         for event in events(_lines(answer), self.last_id):
             if event.retry_seconds is not None:
                 self._pause = min(event.retry_seconds, PAUSE_MAX_SECONDS)
+            self.last_id = event.id
+            self._failures = 0
             if not event.text:
                 continue
-            self._failures = 0
-            self.last_id = event.id
             yield StreamEvent(id=event.id, kind=event.kind, data=_data(event.text))
 
     def _wait(self, error: Exception) -> float:

@@ -1,17 +1,13 @@
-"""The options of a VIM driver from the command line, and never a secret from its arguments: others can read those."""
+"""The options of a VIM driver from a command line, and never a secret from its arguments: others can read those."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from nfvigil.cli.options import read_file
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.secret_fields import hidden, is_secret
 
@@ -37,8 +33,13 @@ class Given:
     unset: Sequence[str] = ()
 
 
-def options_of(given: Given, *, is_new: bool) -> dict[str, Any]:
-    """As the API takes them. What is to be taken out is null."""
+def options_of(
+    given: Given, *, is_new: bool, read: Callable[[Path], str], ask: Callable[[str], str | None]
+) -> dict[str, Any]:
+    """As the API takes them. What is to be taken out is null.
+
+    ``read`` gives the text of a file, ``ask`` the secret that a person is asked for; None where there is nobody to ask.
+    """
     found: dict[str, Any] = {}
     simple = {
         "cloud": given.os_cloud,
@@ -61,21 +62,24 @@ def options_of(given: Given, *, is_new: bool) -> dict[str, Any]:
         if value is not None:
             _put(found, name, value)
     if given.cacert is not None:
-        found["cacert_content"] = read_file(given.cacert)
+        found["cacert_content"] = read(given.cacert)
     if given.bus_file is not None:
-        found["bus"] = _first_line(given.bus_file)
+        found["bus"] = _first_line(given.bus_file, read)
     for text in given.option:
         name, value = _pair(text, "option")
         _put(found, name, _value(name, value))
     for text in given.option_file:
         name, value = _pair(text, "option-file")
-        _put(found, name, _first_line(Path(value)))
+        _put(found, name, _first_line(Path(value), read))
     for name in given.unset:
         _put(found, name, None)
     if given.password_file is not None:
-        _put(found, "auth.password", _first_line(given.password_file))
+        _put(found, "auth.password", _first_line(given.password_file, read))
     elif is_new and given.username is not None:
-        _put(found, "auth.password", _prompted(given.username))
+        password = ask(f"Password of {given.username}")
+        if password is None:
+            raise _wrong("password-file", "is needed where nobody can be asked: a file, or - for standard input")
+        _put(found, "auth.password", password)
     return found
 
 
@@ -112,20 +116,14 @@ def _value(name: str, text: str) -> Any:
     return value
 
 
-def _first_line(path: Path) -> str:
+def _first_line(path: Path, read: Callable[[Path], str]) -> str:
     """An editor puts an end of line behind a password."""
-    lines = read_file(path).splitlines()
+    lines = read(path).splitlines()
     if not lines or not lines[0]:
         raise RefusedError(f"{path} is empty")
     if len(lines) > 1 and any(line.strip() for line in lines[1:]):
         raise RefusedError(f"{path} has more than one line: a secret is one")
     return lines[0]
-
-
-def _prompted(username: str) -> str:
-    if not sys.stdin.isatty():
-        raise _wrong("password-file", "is needed where nobody can be asked: a file, or - for standard input")
-    return str(typer.prompt(f"Password of {username}", hide_input=True))
 
 
 def _wrong(option: str, reason: str) -> RefusedError:
