@@ -16,8 +16,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     say has the value that stands here. Words of closed sets are plain text, so that a new word breaks nobody.
     """
 
-    raw: Mapping[str, Any] = {}
-    etag: str = ""
+    # Under these names no service says anything: they are filled by who reads the answer.
+    raw: Mapping[str, Any] = msgspec.field(default_factory=dict, name="*raw")
+    etag: str = msgspec.field(default="", name="*etag")
     """For ``if_match``; "" where the service gave none."""
 
     def dict(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -106,16 +107,19 @@ class Client:
     @classmethod
     def of_cloud(cls, cloud: str | None = None, *, url: str | None = None, **more: Any) -> Self:
         """As an entry of ``clouds.yaml`` logs in, or as the environment does (``OS_...``)."""
-        from openstack.config import OpenStackConfig  # who has a token does not wait for it
-        from openstack.exceptions import ConfigException
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about parts of openstacksdk that nobody here asked for
+            from openstack.config import OpenStackConfig  # who has a token does not wait for it
+            from openstack.exceptions import ConfigException
 
-        try:
-            region = OpenStackConfig().get_one(cloud)
-        except ConfigException as error:
-            raise RefusedError(f"clouds.yaml is of no help: {error}") from error
+            try:
+                region = OpenStackConfig().get_one(cloud)
+            except ConfigException as error:
+                raise RefusedError(f"clouds.yaml is of no help: {error}") from error
+            session = region.get_session()
         override = region.config.get(f"{SERVICE_TYPE.replace('-', '_')}_endpoint_override")
         more = {"interface": region.get_interface() or "public", "region": region.region_name or None, **more}
-        return cls.of_session(region.get_session(), url=url or override, **more)
+        return cls.of_session(session, url=url or override, **more)
 
     @property
     def url(self) -> str:
