@@ -66,10 +66,13 @@ class Nfv(command.Command):
 
     code = 0
 
+    _client: Client | None = None
+
     @property
     def nfv(self) -> Client:
-        found: Client = self.app.client_manager.nfv  # type: ignore[attr-defined]  # put there by the plugin's loader
-        return found
+        self._client = self.app.client_manager.nfv  # type: ignore[attr-defined]  # put there by the plugin's loader
+        assert self._client is not None
+        return self._client
 
     def say(self, text: str) -> None:
         """Beside the output proper."""
@@ -80,6 +83,9 @@ class Nfv(command.Command):
             return super().run(parsed_args) or self.code
         except NfvigilError as error:
             raise exceptions.CommandError(message_of(error)) from error
+        finally:
+            if self._client is not None:
+                self._client.close()  # the next command opens it again
 
     def paged(self, args: argparse.Namespace, page: Callable[[int, str | None], Page[Any]]) -> list[Any]:
         """What ``--limit``, ``--marker`` and ``--all`` ask for. Whoever named no limit hears that there is more."""
