@@ -33,8 +33,10 @@ Written by `tools/cli_reference.py` from the code; change it there.
 `nfvigil` starts the service, and speaks to one that runs. A token is never given as an argument, as everybody on a
 machine can read those: put it into the variable `NFVIGIL_TOKEN`, or the name of its file into `--token-file`.
 
-Commands that print take `--format table`, `json` or `yaml`. The table is for people and may change; the others are
-what the [API](api.md) answers. What went wrong is said on standard error, field by field.
+Commands that print take `--format table`, `json`, `yaml` or `csv`. The table is for people and may change. JSON and
+YAML are what the [API](api.md) answers; CSV is the same with a line for each thing of a list, or for each field of one
+thing, and a text that a spreadsheet would take for a formula has a `'` before it. What went wrong is said on standard
+error, field by field.
 
 `nfvigil --install-completion` lets your shell complete commands and options.
 

@@ -13,7 +13,7 @@ from nfvigil.cli.connection import connect, full_id, place, short
 from nfvigil.cli.explanation import SHOWN_MAX, draw_explanation, resource_of
 from nfvigil.cli.moments import age, local, moment
 from nfvigil.cli.options import FormOption, LimitOption, SinceOption, UntilOption
-from nfvigil.cli.output import Form, emit
+from nfvigil.cli.output import Form, as_csv, emit
 from nfvigil.cli.terminal import Column, fields, printable, say, table
 
 if TYPE_CHECKING:
@@ -211,15 +211,17 @@ def watch(
 ) -> None:
     """Every alarm that is raised, changed or cleared from now on, a line each, until Ctrl-C.
 
-    With -f json each line is a JSON object.
+    With -f json each line is a JSON object, with -f csv one of a table.
     """
     end = None if lasting is None else time.monotonic() + lasting
+    is_first = True
     with connect(context) as client:
         cursor = _last(client)
         while True:
             cursor, changed = _changes(client, cursor)
             for alarm in changed:
-                _draw_change(alarm, form)
+                _draw_change(alarm, form, is_first)
+                is_first = False
             if len(changed) == PAGE:
                 continue
             if end is not None and time.monotonic() >= end:
@@ -240,11 +242,13 @@ def _last(client: Client) -> str:
     return cursor
 
 
-def _draw_change(alarm: dict[str, Any], form: Form) -> None:
+def _draw_change(alarm: dict[str, Any], form: Form, is_first: bool) -> None:
     if form is Form.JSON:
         print(json.dumps(alarm), flush=True)
     elif form is Form.YAML:
         emit([alarm], form, lambda _: None)
+    elif form is Form.CSV:
+        print(as_csv([alarm], with_titles=is_first), flush=True)
     else:
         when = alarm["cleared_time"] or alarm["changed_time"] or alarm["raised_time"]
         words = (local(when), short(alarm["id"]), alarm["state"], alarm["perceived_severity"], alarm["fault_type"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from nfvigil.cli.terminal import complain, printable
+from nfvigil.client.waiting import StillWaitingError
 from nfvigil.errors import (
     ForbiddenError,
     NfvigilError,
@@ -27,6 +28,8 @@ class Code(IntEnum):
 
 
 def code_of(error: NfvigilError) -> Code:
+    if isinstance(error, StillWaitingError):
+        return Code.REFUSED
     if isinstance(error, UnavailableError):
         return Code.AWAY
     if isinstance(error, NotFoundError):

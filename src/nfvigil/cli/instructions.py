@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,12 +18,11 @@ from nfvigil.errors import FieldError, RefusedError
 
 if TYPE_CHECKING:
     from nfvigil.cli.client import Client
+    from nfvigil.client.shapes import Instruction
 
 app = typer.Typer(no_args_is_help=True, help="See what was asked for, and how it goes.")
 
 INSTRUCTIONS = "/v1/instructions"
-OVER = ("done", "skipped", "failed")
-LOOK_SECONDS = 0.5
 KEY_MAX = 255
 SWITCHES = ("confirm", "override_brakes")
 NUMBERS = ("seconds",)
@@ -123,16 +121,15 @@ def ask(
 ) -> None:
     """Have it done, and say how it stands or, where that was waited for, how it ended."""
     kind = "host" if action is Deed.FENCE else "server"
-    body = {"action": action.value, "target": target if "/" in target else f"{kind}/{target}", "params": params}
+    wanted = target if "/" in target else f"{kind}/{target}"
     if key is not None and not (0 < len(key) <= KEY_MAX and key.isascii() and key.isprintable()):
         raise RefusedError("the key is wrong", [FieldError("key", f"must be 1 to {KEY_MAX} visible ASCII characters")])
     with connect(context) as client:
-        headers = None if key is None else {"Idempotency-Key": key}
-        found = client.post(INSTRUCTIONS, body, {"dry_run": True if dry_run else None}, headers)
+        found = client.instructions.ask(action.value, wanted, params, dry_run=dry_run, key=key)
         if wait and not dry_run:
             found = wait_for(client, found, wait_max)
-    emit(found, form, (lambda one: say(f"would be planned: {_line(one)}")) if dry_run else _draw_taken)
-    if wait and not dry_run and found["state"] not in ("done", "skipped"):
+    emit(found.dict(), form, (lambda one: say(f"would be planned: {_line(one)}")) if dry_run else _draw_taken)
+    if wait and not dry_run and not found.is_well:
         raise typer.Exit(Code.REFUSED)
 
 
@@ -160,24 +157,24 @@ def _value(name: str, text: str) -> Any:
     return text
 
 
-def wait_for(client: Client, instruction: dict[str, Any], most_seconds: float) -> dict[str, Any]:
+def wait_for(client: Client, instruction: Instruction, most_seconds: float) -> Instruction:
     """Ask how it goes until it is over, and say on stderr what it waits for."""
-    until = time.monotonic() + most_seconds
+    from nfvigil.client.waiting import StillWaitingError
+
     said = ""
-    while instruction["state"] not in OVER:
-        stands = f"{instruction['state']}{': ' if instruction['text'] else ''}{instruction['text']}"
+
+    def tell(one: Instruction) -> None:
+        nonlocal said
+        stands = f"{one.state}{': ' if one.text else ''}{one.text}"
         if stands != said:
-            complain(printable(f"{instruction['action']} {instruction['target']}: {stands}"))
+            complain(printable(f"{one.action} {one.target}: {stands}"))
             said = stands
-        left = until - time.monotonic()
-        if left <= 0:
-            complain(
-                f"it is not over after {most_seconds:g} s, and goes on: nfvigil instruction show {instruction['id']}"
-            )
-            break
-        time.sleep(min(LOOK_SECONDS, left))
-        instruction = client.get(place("v1", "instructions", instruction["id"]))
-    return instruction
+
+    try:
+        return client.instructions.wait(instruction, most_seconds=most_seconds, tell=tell)
+    except StillWaitingError:
+        complain(f"it is not over after {most_seconds:g} s, and goes on: nfvigil instruction show {instruction.id}")
+        return client.instructions.show(instruction.id)
 
 
 def _line(one: dict[str, Any]) -> str:

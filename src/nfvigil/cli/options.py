@@ -22,7 +22,7 @@ SHORT = 8
 
 EPILOG = "--url, --token-file and --timeout may stand anywhere on the line: 'nfvigil --help' says what they are."
 
-FormOption = Annotated[Form, typer.Option("--format", "-f", help="A table to read, or JSON or YAML for programs.")]
+FormOption = Annotated[Form, typer.Option("--format", "-f", help="A table to read; JSON, YAML or CSV for programs.")]
 LimitOption = Annotated[
     int | None, typer.Option("--limit", metavar="N", min=1, help="At most this many; all if left out.")
 ]

@@ -11,6 +11,8 @@ import typer
 from nfvigil.cli.alarms import ALARM_COLUMNS, Severity
 from nfvigil.cli.connection import connect, full_id, place, short
 from nfvigil.cli.explanation import DELIVERY_COLUMNS
+from nfvigil.cli.failures import Code
+from nfvigil.cli.instructions import WaitMaxOption, WaitOption
 from nfvigil.cli.moments import local
 from nfvigil.cli.options import FormOption, LimitOption, read_file
 from nfvigil.cli.output import Form, emit
@@ -215,11 +217,35 @@ def delete(context: typer.Context, subscription: SubscriptionId) -> None:
 
 
 @app.command("test")
-def send_test(context: typer.Context, subscription: SubscriptionId, form: FormOption = Form.TABLE) -> None:
-    """Send a test notification to its endpoints; 'deliveries' says what came of it."""
+def send_test(
+    context: typer.Context,
+    subscription: SubscriptionId,
+    wait: WaitOption = False,
+    wait_max: WaitMaxOption = 60,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Send a test notification to its endpoints; 'deliveries' says what came of it, or --wait does.
+
+    \b
+      nfvigil subscription test 3f2a91c0 --wait
+    """
     with connect(context) as client:
-        found = client.post(path_of(client, subscription, "test"))
-    emit(found, form, lambda sent: say(f"on its way: {sent['notification_id']}, sequence {sent['sequence']}"))
+        subscription_id = full_id(client, SUBSCRIPTIONS, subscription)
+        sent = client.subscriptions.test(subscription_id)
+        found = sent.dict()
+        if wait:
+            messages = client.subscriptions.wait_delivered(subscription_id, sent, most_seconds=wait_max)
+            found["deliveries"] = [one.dict() for one in messages]
+    emit(found, form, _draw_sent)
+    if any(one["state"] != "delivered" for one in found.get("deliveries", ())):
+        raise typer.Exit(Code.REFUSED)
+
+
+def _draw_sent(sent: dict[str, Any]) -> None:
+    if "deliveries" in sent:
+        table(sent["deliveries"], DELIVERY_COLUMNS, empty="there was nowhere to send it to")
+    else:
+        say(f"on its way: {sent['notification_id']}, sequence {sent['sequence']}")
 
 
 @app.command()

@@ -10,8 +10,9 @@ import typer
 
 from nfvigil.cli.connection import connect, place
 from nfvigil.cli.failures import Code
+from nfvigil.cli.instructions import WaitMaxOption, WaitOption
 from nfvigil.cli.moments import local
-from nfvigil.cli.options import FormOption, read_file
+from nfvigil.cli.options import FormOption, LimitOption, read_file
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, fields, printable, say, table
 from nfvigil.client.vim_options import Given, options_of
@@ -181,10 +182,10 @@ def _ago(seconds: float | None) -> str | None:
 
 
 @app.command("list")
-def list_vims(context: typer.Context, form: FormOption = Form.TABLE) -> None:
+def list_vims(context: typer.Context, limit: LimitOption = None, form: FormOption = Form.TABLE) -> None:
     """The clouds, those of the settings as well, and how it stands with each."""
     with connect(context) as client:
-        found = list(client.items(VIMS))
+        found = list(client.items(VIMS, limit=limit))
     emit(found, form, lambda items: table(items, VIM_COLUMNS, empty="no VIMs"))
 
 
@@ -310,11 +311,24 @@ def _tell(found: dict[str, Any], form: Form) -> None:
 
 
 @app.command()
-def refresh(context: typer.Context, name: VimName, form: FormOption = Form.TABLE) -> None:
-    """List it again now, rather than when it is time."""
+def refresh(
+    context: typer.Context,
+    name: VimName,
+    wait: WaitOption = False,
+    wait_max: WaitMaxOption = 300,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """List it again now, rather than when it is time.
+
+    \b
+      nfvigil vim refresh lab --wait
+    """
     with connect(context) as client:
-        found = client.post(path_of(name, "refresh"))
-    emit(found, form, lambda one: say(printable(f"is listed again: {one['name']}")))
+        found = client.vims.refresh(name)
+        if wait:
+            found = client.vims.wait_listed(found, most_seconds=wait_max)
+    said = "was listed again" if wait else "is listed again"
+    emit(found.dict(), form, lambda one: say(printable(f"{said}: {one['name']}")))
 
 
 @app.command()
