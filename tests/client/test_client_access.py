@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +144,13 @@ def test_the_package_has_what_it_names() -> None:
         assert getattr(nfvigil.client, name) is not None
     with pytest.raises(AttributeError, match="nothing_such"):
         nfvigil.client.nothing_such  # noqa: B018
+
+
+def test_who_asks_a_command_line_for_help_does_not_wait_for_the_client() -> None:
+    """Of both: ``nfvigil --help``, and ``openstack --help``, which imports the plugin at every start."""
+    script = "import sys, nfvigil.cli.main, nfvigil.openstack_plugin.plugin; print({*sys.modules} & {*sys.argv[1:]})"
+    heavy = ["msgspec", "http.client", "ssl", "cliff", "osc_lib", "keystoneauth1", "yaml", "asyncio"]
+
+    done = subprocess.run([sys.executable, "-c", script, *heavy], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"
