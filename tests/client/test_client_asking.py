@@ -16,6 +16,7 @@ from nfvigil.client import (
     Retries,
     TokenFile,
     TooManyRequestsError,
+    TooOldError,
 )
 from nfvigil.client.address import query
 from nfvigil.client.problems import error_of
@@ -119,6 +120,7 @@ def test_what_is_safe_to_repeat(method: str, headers: dict[str, str], safe: bool
         (403, ForbiddenError),
         (404, NotFoundError),
         (409, ConflictError),
+        (410, TooOldError),
         (412, ChangedMeanwhileError),
         (429, TooManyRequestsError),
         (502, UnavailableError),

@@ -7,9 +7,9 @@ from itertools import islice
 import pytest
 from client_fake import Fake, Says
 
-from nfvigil.client import BadAnswerError, Client, TokenFile
+from nfvigil.client import BadAnswerError, Client, TokenFile, TooOldError
 from nfvigil.client.stream import ServerEvent, events
-from nfvigil.errors import ForbiddenError, UnavailableError
+from nfvigil.errors import ForbiddenError, UnavailableError, UnknownCallerError
 
 FIRST = b'id: 1\nevent: raised\ndata: {"id": "a-1", "fault_type": "compute.host.down"}\n\n'
 SECOND = b'id: 2\nevent: cleared\ndata: {"alarm": {"id": "a-1", "fault_type": "compute.host.down"}}\n\n'
@@ -93,6 +93,26 @@ def test_a_token_that_is_over_is_renewed_in_the_middle(fake: Fake, tmp_path) -> 
 
     assert next(found).id == "2"
     assert [one.headers["X-Auth-Token"] for one in fake.asked] == ["old", "old", "new"]
+
+
+def test_whoever_was_away_for_too_long_is_told_to_list_anew(fake: Fake, client: Client) -> None:
+    purged = b'event: resync\ndata: {"detail": "alarms were purged: list them anew"}\n\n'
+    fake.says(stream(FIRST, purged), Says({"detail": "too old"}, 410))
+
+    news = client.alarms.stream()
+
+    assert next(news).id == "1"
+    with pytest.raises(TooOldError, match="list them anew"):
+        next(news)
+    with pytest.raises(TooOldError, match="too old"):
+        next(client.alarms.stream(last_event_id="1"))
+
+
+def test_whoever_may_hear_no_more_asks_once_more_and_hears_why(fake: Fake, client: Client) -> None:
+    fake.says(stream(FIRST, b'event: end\ndata: {"detail": "no"}\n\n'), Says({"detail": "who are you?"}, 401))
+
+    with pytest.raises(UnknownCallerError, match="who are you"):
+        list(client.alarms.stream())
 
 
 def test_what_is_no_stream_is_found_out(fake: Fake, client: Client) -> None:

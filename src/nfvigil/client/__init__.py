@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nfvigil.client.access import Keystone, MonitorKey, Token, TokenFile, from_environment
     from nfvigil.client.client import SERVICE_TYPE, Client
-    from nfvigil.client.problems import BadAnswerError, ChangedMeanwhileError, NobodyThereError, TooManyRequestsError
+    from nfvigil.client.problems import (
+        BadAnswerError,
+        ChangedMeanwhileError,
+        NobodyThereError,
+        TooManyRequestsError,
+        TooOldError,
+    )
     from nfvigil.client.retrying import Retries
     from nfvigil.client.waiting import StillWaitingError
 
@@ -35,6 +41,7 @@ __all__ = [
     "Token",
     "TokenFile",
     "TooManyRequestsError",
+    "TooOldError",
     "from_environment",
 ]
 
@@ -50,6 +57,7 @@ _HOME = {
     "ChangedMeanwhileError": "problems",
     "NobodyThereError": "problems",
     "TooManyRequestsError": "problems",
+    "TooOldError": "problems",
     "Retries": "retrying",
     "StillWaitingError": "waiting",
 }

@@ -113,7 +113,7 @@ def keystone(ask: Callable[[], Any]) -> Any:
 class MonitorKey:
     """Signs what a monitor sends, by the Standard Webhooks specification, so that no token travels.
 
-    ``key`` is ``whsec_`` and base64, as the service gave it; ``name`` is the monitor's.
+    ``key`` is ``whsec_`` and base64, as the service gave it; ``name`` is the key's, so that no other one is tried.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class MonitorKey:
             "webhook-timestamp": moment,
             "webhook-signature": f"v1,{base64.b64encode(signed).decode()}",
         }
-        return found | ({"X-Monitor-Name": self._name} if self._name else {})
+        return found | ({"webhook-key": self._name} if self._name else {})
 
     def renew(self) -> bool:
         return False

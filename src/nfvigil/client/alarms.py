@@ -29,6 +29,11 @@ class AlarmFilters(TypedDict, total=False):
     acked: bool | None
     since: datetime | str | None
     until: datetime | str | None
+    event_since: datetime | str | None
+    event_until: datetime | str | None
+    changed_since: datetime | str | None
+    cleared_since: datetime | str | None
+    probable_cause: Sequence[str]
 
 
 class Alarms(Part):
@@ -47,7 +52,10 @@ class Alarms(Part):
         return self._page(Alarm, ALARMS, _parameters(filters), limit, marker)
 
     def changes(self, after: str = "0", *, limit: int | None = None, **filters: Unpack[AlarmFilters]) -> Page[Alarm]:
-        """What changed after a point, in order. ``next`` is always there: the point to go on from."""
+        """What changed after a point, in order. ``next`` is always there: the point to go on from.
+
+        TooOldError where what changed since is not known any more: list anew.
+        """
         parameters = {"state": "all", **_parameters(filters), "changed_after": after}
         return self._page(Alarm, ALARMS, parameters, limit, None)
 

@@ -16,6 +16,8 @@ from nfvigil.client.problems import BadAnswerError, NobodyThereError, error_of
 from nfvigil.client.retrying import Retries, may_repeat
 from nfvigil.errors import NfvigilError, RefusedError, UnavailableError, UnknownCallerError
 
+VERSION = {"NFVigil-API-Version": "1"}
+"""What we speak: a service that does not says so, rather than answering something else."""
 PAGE = 1000
 PAGES_MAX = 100_000
 ANSWER_MAX_BYTES = 256 << 20
@@ -176,7 +178,7 @@ class Connection:
         return UnavailableError(f"{self.url} does not answer: {reason}")
 
     def _try(self, method: str, target: str, data: bytes | None, more: Mapping[str, str]) -> Reply:
-        headers = {"Accept": "application/json", **more, **self.access.headers(data or b"")}
+        headers = {"Accept": "application/json", **VERSION, **more, **self.access.headers(data or b"")}
         if self.clock() - self._used > IDLE_SECONDS_MAX:
             self.close()
         is_used = self._open is not None

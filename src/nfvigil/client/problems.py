@@ -4,6 +4,7 @@ RefusedError                 do not ask again as it is; ``errors`` names every w
 ├── NotFoundError              404
 ├── ForbiddenError             403
 ├── UnknownCallerError         401
+├── TooOldError                410: what was kept to go on from is no good any more; list anew
 └── ConflictError              409
     └── ChangedMeanwhileError  412: read it again first
 UnavailableError             ask again after ``retry_after_seconds``
@@ -38,6 +39,10 @@ class ChangedMeanwhileError(ConflictError):
     """Somebody else changed it since it was read."""
 
 
+class TooOldError(RefusedError):
+    """What changed since then is not known any more: list everything anew, and go on from there."""
+
+
 class TooManyRequestsError(UnavailableError):
     """We ask more often than we may."""
 
@@ -51,6 +56,7 @@ _REFUSED: dict[int, type[RefusedError]] = {
     403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,
+    410: TooOldError,
     412: ChangedMeanwhileError,
 }
 _AWAY = frozenset({408, 425, 502, 503, 504})

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nfvigil.client.answers import read
-from nfvigil.client.connection import Connection
-from nfvigil.client.problems import BadAnswerError, error_of
+from nfvigil.client.connection import VERSION, Connection
+from nfvigil.client.problems import BadAnswerError, TooOldError, error_of
 from nfvigil.client.shapes import Alarm
 from nfvigil.errors import UnavailableError, UnknownCallerError
 
@@ -21,6 +21,8 @@ PAUSE_MAX_SECONDS = 30.0
 IDLE_SECONDS = 90.0
 """The service says at least that it is there; who hears nothing for so long connects again."""
 FAILURES_MAX = 10
+RESYNC, END = "resync", "end"
+"""Events of the service that are no news of an alarm: the place to go on from is lost; we may hear no more."""
 
 _BROKEN = (OSError, http.client.HTTPException)
 
@@ -121,7 +123,7 @@ class Stream:
             self.service.sleep(self._wait(error))
 
     def _open(self, connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache", **self.service.access.headers(b"")}
+        headers = {"Accept": "text/event-stream", **VERSION, **self.service.access.headers(b"")}
         if self.last_id:
             headers["Last-Event-ID"] = self.last_id
         connection.request("GET", self.service.target(self.path, self.parameters), headers=headers)
@@ -144,6 +146,10 @@ class Stream:
             self._failures = 0
             if not event.text:
                 continue
+            if event.kind == RESYNC:
+                raise TooOldError(_detail(event.text))
+            if event.kind == END:
+                return  # who comes again hears why
             yield StreamEvent(id=event.id, kind=event.kind, data=_data(event.text))
 
     def _wait(self, error: Exception) -> float:
@@ -158,6 +164,11 @@ def _lines(answer: http.client.HTTPResponse) -> Iterator[bytes]:
         if len(line) > LINE_MAX_BYTES:
             raise BadAnswerError(f"a line has more than {LINE_MAX_BYTES >> 20} MiB")
         yield line
+
+
+def _detail(text: str) -> str:
+    data = _data(text)
+    return str(data.get("detail", "")) if isinstance(data, dict) else text
 
 
 def _data(text: str) -> Any:

@@ -68,6 +68,11 @@ class Subscriptions(Part):
             )
         return found[0]
 
+    def change(self, subscription_id: str, change: Mapping[str, Any], *, if_match: Match = None) -> Subscription:
+        """What is left out stays as it is; an endpoint is kept by its ``id``, and its secrets with it."""
+        path = place("v1", "subscriptions", subscription_id)
+        return self._one(Subscription, "PATCH", path, body=dict(change), headers=matching(if_match))
+
     def delete(self, subscription_id: str, *, if_match: Match = None) -> None:
         """What was not delivered yet is dropped."""
         self._http.ask("DELETE", place("v1", "subscriptions", subscription_id), headers=matching(if_match))
