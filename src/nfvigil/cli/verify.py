@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from nfvigil.cli.failures import Code, first_of_ours
 from nfvigil.cli.options import Service
 from nfvigil.cli.terminal import complain, printable, say
+from nfvigil.cli.verify_options import (
+    AllowSharedHostOption,
+    BusOption,
+    CleanupOnlyOption,
+    CloudsFileOption,
+    DryRunOption,
+    FlavorOption,
+    Form,
+    FormOption,
+    HostOption,
+    ImageOption,
+    InjectOption,
+    KeepOption,
+    LimitOption,
+    ModeOption,
+    Monitor,
+    MonitorOption,
+    News,
+    OsCloudOption,
+    OutputOption,
+    RegionOption,
+    RestoreOption,
+    RoundsOption,
+    ServersOption,
+    WaitOption,
+)
 from nfvigil.errors import NfvigilError, RefusedError
 
 if TYPE_CHECKING:
@@ -25,101 +50,30 @@ INTERRUPTED = 130
 app = typer.Typer(no_args_is_help=True, help="Prove on a cloud that a fault is told in time and set right.")
 
 
-class Form(StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    JUNIT = "junit"
-
-
-class News(StrEnum):
-    RAISED = "raised"
-    CONFIRMED = "confirmed"
-    BOTH = "both"
-
-
-class Monitor(StrEnum):
-    SIMULATED = "simulated"
-
-
 @app.command("fault-management")
 def fault_management(
     context: typer.Context,
-    os_cloud: Annotated[
-        str,
-        typer.Option("--os-cloud", envvar="OS_CLOUD", metavar="NAME", help="Entry of clouds.yaml, an administrator's."),
-    ],
-    clouds_file: Annotated[
-        Path | None, typer.Option("--clouds-file", metavar="FILE", help="clouds.yaml, if it is elsewhere than usual.")
-    ] = None,
-    region: Annotated[str, typer.Option("--region", metavar="NAME", help="If not the one of clouds.yaml.")] = "",
-    servers: Annotated[
-        str,
-        typer.Option("--servers", metavar="N,...", help="How many servers on the host, one run each, for the trend."),
-    ] = "1,10",
-    rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, max=100, help="Of each size.")] = 1,
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host",
-            metavar="NAME",
-            help="Which host fails.",
-            show_default="the largest that is up, enabled and without servers of others",
-        ),
-    ] = "",
-    allow_shared_host: Annotated[
-        bool, typer.Option("--allow-shared-host", help="Servers of others may be there: they suffer the fault too.")
-    ] = False,
-    flavor: Annotated[
-        str, typer.Option("--flavor", metavar="NAME", help="Name or id.", show_default="the smallest")
-    ] = "",
-    image: Annotated[
-        str, typer.Option("--image", metavar="NAME", help="Name or id.", show_default="the smallest public one")
-    ] = "",
-    limit: Annotated[
-        float, typer.Option("--limit", metavar="SECONDS", min=0.0, help="From the event to the last owner's news.")
-    ] = 1.0,
-    mode: Annotated[
-        News,
-        typer.Option("--mode", help="raised: Doctor's shortcut; confirmed: conservative. The limit is for the first."),
-    ] = News.BOTH,
-    monitor: Annotated[
-        Monitor,
-        typer.Option("--monitor", help="simulated: this command sends Doctor's event compute.host.down itself."),
-    ] = Monitor.SIMULATED,
-    inject: Annotated[
-        str,
-        typer.Option(
-            "--inject",
-            metavar="COMMAND",
-            help="Instead: makes {host} fail, and whatever monitor you have tells NFVigil. The time begins with it.",
-        ),
-    ] = "",
-    restore: Annotated[
-        str, typer.Option("--restore", metavar="COMMAND", help="Undoes --inject; run whatever happens.")
-    ] = "",
-    bus: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--bus",
-            envvar="NFVIGIL_VERIFY_BUS",
-            metavar="URL",
-            help="AMQP of the cloud's notifications, for our own NFVigil; better in the environment, for its password.",
-        ),
-    ] = None,
-    wait: Annotated[
-        float, typer.Option("--wait", metavar="SECONDS", min=1, max=3600, help="For each step: servers to boot, news.")
-    ] = 120.0,
-    form: Annotated[Form, typer.Option("--format", "-f", help="A table to read, JSON, or JUnit for CI.")] = Form.TABLE,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made, and on which host.")] = False,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave servers, network and project to look at; the host is brought back.")
-    ] = False,
-    cleanup_only: Annotated[
-        bool, typer.Option("--cleanup-only", help="Only remove what earlier runs have left, also what was kept.")
-    ] = False,
+    os_cloud: OsCloudOption,
+    clouds_file: CloudsFileOption = None,
+    region: RegionOption = "",
+    servers: ServersOption = "1,10",
+    rounds: RoundsOption = 1,
+    host: HostOption = "",
+    allow_shared_host: AllowSharedHostOption = False,
+    flavor: FlavorOption = "",
+    image: ImageOption = "",
+    limit: LimitOption = 1.0,
+    mode: ModeOption = News.BOTH,
+    monitor: MonitorOption = Monitor.SIMULATED,
+    inject: InjectOption = "",
+    restore: RestoreOption = "",
+    bus: BusOption = None,
+    wait: WaitOption = 120.0,
+    form: FormOption = Form.TABLE,
+    output: OutputOption = None,
+    dry_run: DryRunOption = False,
+    keep: KeepOption = False,
+    cleanup_only: CleanupOnlyOption = False,
 ) -> None:
     """Let a host fail for NFVigil, and see that owners know in time and the cloud follows.
 
