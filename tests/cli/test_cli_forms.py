@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from cli_service import FakeService, run
+from typer.testing import CliRunner
 
+from nfvigil.cli.main import app
 from nfvigil.cli.output import as_csv
 
 VIM = {"name": "lab", "driver": "simulated", "snapshot_time": None, "counts": {}}
@@ -91,3 +93,20 @@ def test_a_listing_is_waited_for(service: FakeService) -> None:
     result = run(service, "vim", "refresh", "lab", "--wait")
 
     assert (result.exit_code, result.stdout) == (0, "was listed again: lab\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("nfvigil sub", ["subscription"]),
+        ("nfvigil --url http://x alarm l", ["list"]),
+        ("nfvigil alarm list --sev", ["--severity"]),
+        ("nfvigil alarm list -f ", ["table", "json", "yaml", "csv"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_values(line: str, offered: list[str]) -> None:
+    words = {"_NFVIGIL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+
+    result = CliRunner().invoke(app, [], env=words, prog_name="nfvigil")
+
+    assert result.stdout.split() == offered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ class Says:
     headers: Mapping[str, str] = field(default_factory=dict)
     pieces: tuple[bytes, ...] | None = None
     hangs_up: bool = False
+    after: threading.Event | None = None
+    """Only when this is set."""
 
 
 @dataclass
@@ -43,7 +46,7 @@ class Fake:
 
 
 @contextmanager
-def fake_service() -> Iterator[Fake]:
+def fake_service(tls: ssl.SSLContext | None = None) -> Iterator[Fake]:
     fake = Fake()
 
     class Door(BaseHTTPRequestHandler):
@@ -53,6 +56,8 @@ def fake_service() -> Iterator[Fake]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             fake.asked.append(Asked(self.command, self.path, dict(self.headers), body))
             says = fake.answers.pop(0) if fake.answers else Says({"detail": "nothing more to say"}, 400)
+            if says.after is not None:
+                says.after.wait(10)
             if says.hangs_up:
                 self.close_connection = True
                 return
@@ -85,7 +90,9 @@ def fake_service() -> Iterator[Fake]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
     server.daemon_threads = True
-    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    fake.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
