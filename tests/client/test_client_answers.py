@@ -9,7 +9,7 @@ from client_fake import Fake, Says
 
 from nfvigil.client import BadAnswerError, Client, StillWaitingError
 from nfvigil.client.answers import read
-from nfvigil.client.shapes import Alarm, ResourceDetail, Subscription, Vim
+from nfvigil.client.shapes import Alarm, Brakes, ResourceDetail, Subscription, Vim
 from nfvigil.client.vim_options import Given, options_of
 from nfvigil.client.waiting import wait_until
 from nfvigil.errors import ConflictError, NotFoundError, RefusedError
@@ -36,6 +36,10 @@ def test_things_within_others_keep_what_they_are_made_of() -> None:
 
     assert detail.alarms[0].raw == {"id": "a-1", "more": 1}
     assert detail.name == "h"
+    off = {"vim": "", "by": "ann", "text": "a rehearsal"}
+    brakes = read(Brakes, {"automation": False, "automation_off": off})
+    assert brakes.automation_off is not None
+    assert brakes.automation_off.raw == off
 
 
 @pytest.mark.parametrize("value", [None, [], "x", {}, {"id": 5}])

@@ -14,6 +14,7 @@ from nfvigil.client import (
     Client,
     NobodyThereError,
     Retries,
+    Token,
     TokenFile,
     TooManyRequestsError,
     TooOldError,
@@ -217,6 +218,19 @@ def test_a_token_file_is_read_again_when_its_token_is_over(fake: Fake, tmp_path:
     assert [one.headers["X-Auth-Token"] for one in fake.asked] == ["old", "old", "new", "new"]
 
 
+def test_a_token_that_is_never_known_is_renewed_once(fake: Fake) -> None:
+    class Hopeful(Token):
+        def renew(self) -> bool:
+            return True
+
+    fake.says(*[Says({"detail": "who are you?"}, 401)] * 5)
+
+    with Client(fake.url, access=Hopeful("t")) as client, pytest.raises(UnknownCallerError):
+        client.alarms.show("a-1")
+
+    assert len(fake.asked) == 2
+
+
 def test_a_connection_that_was_closed_under_us_is_opened_again(fake: Fake, client: Client) -> None:
     fake.says(Says(ALARM), Says(hangs_up=True), Says(ALARM))
 
@@ -247,6 +261,7 @@ def test_an_address_may_name_the_version(fake: Fake) -> None:
 
     with Client(f"{fake.url}/v1/") as client:
         client.alarms.show("a/1")
+        assert client.url == fake.url
 
     assert fake.asked[0].path == "/v1/alarms/a%2F1"
 

@@ -111,8 +111,11 @@ def test_whoever_was_away_for_too_long_is_told_to_list_anew(fake: Fake, client: 
 def test_whoever_may_hear_no_more_asks_once_more_and_hears_why(fake: Fake, client: Client) -> None:
     fake.says(stream(FIRST, b'event: end\ndata: {"detail": "no"}\n\n'), Says({"detail": "who are you?"}, 401))
 
+    heard: list[str] = []
     with pytest.raises(UnknownCallerError, match="who are you"):
-        list(client.alarms.stream())
+        heard.extend(news.kind for news in client.alarms.stream())
+
+    assert heard == ["raised"]
 
 
 def test_what_is_no_stream_is_found_out(fake: Fake, client: Client) -> None:
