@@ -346,7 +346,8 @@ def test_every_command_that_the_product_promises_is_there() -> None:
         subscription create list show delete test replay pause resume deliveries; resource list show impact;
         policy list show lint apply rollback dry-run; profile show summary; db upgrade check backup purge
         rotate-key; vim add list show set check refresh remove;
-        token create list revoke; simulation show fail heal power; action list; capacity"""
+        token create list revoke; host list show power confirm-off fence; simulation show fail heal power;
+        action list; capacity"""
     wanted = set()
     for noun, *verbs in (part.split() for part in promised.split(";")):
         wanted |= {(noun, verb) for verb in verbs} or {(noun,)}

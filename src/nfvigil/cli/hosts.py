@@ -1,4 +1,4 @@
-"""``nfvigil host``: a host's power, and the proof that it is off."""
+"""``nfvigil host``: the hosts, a host's power, and the proof that it is off."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ from typing import Annotated, Any
 
 import typer
 
+from nfvigil.cli import resources
 from nfvigil.cli.brakes import ReasonOption
 from nfvigil.cli.connection import connect, place, resource_path
 from nfvigil.cli.instructions import Deed, DryRunOption, KeyOption, WaitMaxOption, WaitOption, ask
-from nfvigil.cli.options import FormOption
+from nfvigil.cli.options import FormOption, LimitOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import complain, printable, say
 from nfvigil.errors import RefusedError
 
-app = typer.Typer(no_args_is_help=True, help="Look at a host's power, switch it off, or say that it is off.")
+app = typer.Typer(no_args_is_help=True, help="See hosts and their power, switch one off, or say that it is off.")
 
 HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="Any of its names.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for the host's name.")]
+
+
+@app.command("list")
+def list_hosts(context: typer.Context, limit: LimitOption = None, form: FormOption = Form.TABLE) -> None:
+    """The hosts, as 'resource list host'; for administrators."""
+    resources.list_resources(context, resources.Kind.HOST, limit=limit, form=form)
+
+
+@app.command()
+def show(context: typer.Context, host: HostArgument, form: FormOption = Form.TABLE) -> None:
+    """One host: who is on it, who owns that, and the alarms that stand on it."""
+    resources.show(context, f"host/{host.removeprefix('host/')}", form)
 
 
 @app.command()
