@@ -22,6 +22,7 @@ import structlog
 from nfvigil.errors import OverloadedError, UnavailableError
 from nfvigil.inspector import internal
 from nfvigil.inspector.decide import decide
+from nfvigil.inspector.happenings import happenings_of
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import RESTORING, State
@@ -30,6 +31,7 @@ from nfvigil.model.alarm import Alarm, AlarmState, HistoryEntry
 from nfvigil.model.change import Change
 from nfvigil.model.event import Event, Status
 from nfvigil.model.fault import Fault
+from nfvigil.model.happening import Happening
 from nfvigil.model.ids import EventIds
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.resource import Host, Kind, MapChange, Snapshot, key_of
@@ -66,6 +68,10 @@ class Writer(Protocol):
 
     def compose(
         self, news: Sequence[tuple[News, Alarm]], event_id: int, now_us: int
+    ) -> tuple[list[Notification], list[Delivery]]: ...
+
+    def compose_happening(
+        self, happening: Happening, event_id: int, now_us: int
     ) -> tuple[list[Notification], list[Delivery]]: ...
 
     def compose_single(
@@ -293,6 +299,10 @@ class Pipeline:
                 notifications.extend(some)
                 deliveries.extend(their)
         for decision in decisions:
+            for happening in happenings_of(decision, self.map):
+                some, their = self._writer.compose_happening(happening, decision.event.id, now_us)
+                notifications.extend(some)
+                deliveries.extend(their)
             verdict = decision.verdict
             for _, alarm in verdict.alarms:
                 alarms[alarm.id] = alarm

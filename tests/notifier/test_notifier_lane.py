@@ -32,6 +32,7 @@ def lane(last_seq: int = 0, queue_max: int = 100) -> Lane:
         endpoint=ONE.endpoints[0],
         channel=CHANNELS["doctor"],
         target=target_of(ONE.endpoints[0].url, {}),
+        poster=MemoryPoster(),
         queue_max=queue_max,
         last=(last_seq, PART_MAX),
     )

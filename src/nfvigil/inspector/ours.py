@@ -118,6 +118,10 @@ def maintenance(turn: Turn, key: str) -> None:
     """A host goes into maintenance, or comes out: then what was suppressed is looked at again."""
     name = f"{MAINTENANCE}{key}"
     if not turn.event.is_clear:
+        if name in turn.state.memory:
+            # Told once: what we publish may come back to us by somebody's alarm, and must not go round.
+            turn.say(Reason.ALREADY_KNOWN, resource=key, text="it is in maintenance already")
+            return
         if turn.map.get(key) is None and len(turn.state.in_maintenance) >= MAINTENANCE_MAX:
             turn.say(Reason.UNKNOWN_RESOURCE, resource=key, text="not in the resource map, like too many before it")
             return

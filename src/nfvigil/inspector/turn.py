@@ -157,7 +157,7 @@ class Turn:
             alarm = self.state.alarms[alarm_id]
             is_set = [mark.event_id == event_id or self._is_set(mark) for mark in alarm.marks]
             if all(is_set) and not any(mark.target in failed for mark in alarm.marks):
-                self.put_alarm(msgspec.structs.replace(alarm, vim_state=VimState.CONSISTENT))
+                self.put_alarm(msgspec.structs.replace(alarm, vim_state=VimState.CONSISTENT, changed_us=self.now))
                 self.tell(self.state.alarms[alarm_id])
 
     def _is_set(self, mark: Mark) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,8 @@ class Notification(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     event_id: int = 0
     """The event that caused it, the first of several that were decided together; 0 for a heartbeat, test or summary."""
     alarms: tuple[Alarm, ...] = ()
+    event: dict[str, Any] | None = None
+    """What it is about where that is no alarm: ``event_type`` and ``payload``."""
 
 
 class DeliveryState(StrEnum):

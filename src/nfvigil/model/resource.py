@@ -34,6 +34,14 @@ class Kind(StrEnum):
 
 _VIRTUAL = {Kind.SERVER, Kind.PORT, Kind.VOLUME, Kind.NETWORK, Kind.GROUP}
 
+INFRASTRUCTURE = tuple(kind for kind in Kind if kind not in _VIRTUAL)
+"""What the operator has, as against what a project has: hosts and devices, zones, clouds."""
+
+
+def is_infrastructure(kind: str) -> bool:
+    """Whether a resource of this kind is the operator's. Monitors may name kinds that we do not know: those are too."""
+    return kind not in _VIRTUAL
+
 
 class ResourceState(StrEnum):
     """Doctor's VirtualResourceState."""

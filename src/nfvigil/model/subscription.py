@@ -21,6 +21,15 @@ class Mode(StrEnum):
     BOTH = "both"
 
 
+class Occasion(StrEnum):
+    """What became of an alarm, as O-RAN's subscriptions tell it apart: an acknowledgement is no ordinary change."""
+
+    NEW = "NEW"
+    CHANGE = "CHANGE"
+    CLEAR = "CLEAR"
+    ACKNOWLEDGE = "ACKNOWLEDGE"
+
+
 class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Doctor's SubscribeFilter: an empty list matches all; lists are OR inside and AND between."""
 
@@ -31,6 +40,16 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """Globs: ``compute.host.*``."""
     min_severity: Severity = Severity.CLEARED
     """This one or worse."""
+    physical: bool | None = None
+    """True: only what is the operator's (hosts, devices, zones, clouds); False: only what is a project's."""
+    vims: tuple[str, ...] = ()
+    """Only alarms of these clouds."""
+    occasions: tuple[Occasion, ...] | None = None
+    """Of the news that the mode takes, only these; None for all of it, () for none."""
+    events: tuple[str, ...] = ()
+    """Types of events to hear of beside alarms, as they happen: ``maintenance.host``."""
+    only_last_clear: bool = False
+    """A clear is told only when no other alarm keeps the resource down: for those who take it for "well again"."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -26,6 +26,8 @@ class News(StrEnum):
     """The open alarms that a subscription covers, as of now."""
     HEARTBEAT = "heartbeat"
     TEST = "test"
+    EVENT = "event"
+    """Something happened that is no alarm: a host goes into maintenance. For those only who ask for its type."""
 
 
 class Reason(StrEnum):

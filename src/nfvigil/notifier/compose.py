@@ -6,12 +6,14 @@ was told of: who heard of an alarm hears how it ends, even if its filter would n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from nfvigil.model.alarm import Alarm, VimState
+from nfvigil.model.happening import Happening
 from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import Delivery, Notification
-from nfvigil.model.subscription import Mode, Subscription
+from nfvigil.model.subscription import Mode, Occasion, Subscription
 from nfvigil.model.verdict import News
 from nfvigil.notifier.channel import Channel
 from nfvigil.notifier.matcher import Matcher
@@ -34,6 +36,21 @@ _FOLLOWS: dict[Mode, frozenset[News]] = {
 """What those who were told of an alarm hear whatever their filter says: creation is filtered, never resolution."""
 
 
+_OCCASIONS = {News.RAISED: Occasion.NEW, News.SUMMARY: Occasion.NEW, News.CLEARED: Occasion.CLEAR}
+
+
+def occasion_of(news: News, alarm: Alarm) -> Occasion:
+    """An acknowledgement moves both times of an alarm; whatever changes it later moves one."""
+    if news is News.CHANGED and alarm.acked_us is not None and alarm.acked_us == alarm.changed_us:
+        return Occasion.ACKNOWLEDGE
+    return _OCCASIONS.get(news, Occasion.CHANGE)
+
+
+def _asks_for(subscription: Subscription, news: News, alarm: Alarm) -> bool:
+    occasions = subscription.filter.occasions
+    return occasions is None or occasion_of(news, alarm) in occasions
+
+
 def _takes(subscription: Subscription, news: News, alarm: Alarm) -> bool:
     if subscription.mode is Mode.CONFIRMED and news is not News.CONFIRMED and alarm.vim_state is VimState.PENDING:
         return False  # It has not heard of the alarm yet, so there is nothing to follow up.
@@ -46,8 +63,17 @@ class Composer:
     The numbers only move forward: if the rows cannot be written, the very same rows are to be written later.
     """
 
-    def __init__(self, *, matcher: Matcher, seqs: dict[str, int], channels: Mapping[str, Channel]) -> None:
+    def __init__(
+        self,
+        *,
+        matcher: Matcher,
+        seqs: dict[str, int],
+        channels: Mapping[str, Channel],
+        is_kept_down: Callable[[Alarm], bool] = lambda _alarm: False,
+    ) -> None:
+        """``is_kept_down`` says whether another alarm than this one keeps its resource from working."""
         self._matcher = matcher
+        self._is_kept_down = is_kept_down
         self._seqs = seqs
         self._per_alarm = frozenset(name for name, channel in channels.items() if channel.per_alarm)
         self._told: dict[str, tuple[str, ...]] = {}
@@ -94,6 +120,17 @@ class Composer:
                 self._write(subscription, kind, alarms, event_id, now_us, notifications, deliveries)
         return notifications, deliveries
 
+    def compose_happening(
+        self, happening: Happening, event_id: int, now_us: int
+    ) -> tuple[list[Notification], list[Delivery]]:
+        """Something happened that is no alarm: for those who asked for its type."""
+        notifications: list[Notification] = []
+        deliveries: list[Delivery] = []
+        told = {"event_type": happening.type, "payload": happening.payload}
+        for subscription in self._matcher.match_event(happening.type, happening.project, happening.vim):
+            self._write(subscription, News.EVENT, (), event_id, now_us, notifications, deliveries, told)
+        return notifications, deliveries
+
     def compose_single(
         self, subscription: Subscription, news: News, alarms: Sequence[Alarm], now_us: int
     ) -> tuple[list[Notification], list[Delivery]]:
@@ -110,7 +147,16 @@ class Composer:
 
     def _hearers(self, news: News, alarm: Alarm) -> list[Subscription]:
         if news is News.ACTION:
-            return list(self._matcher.match_resource(alarm))
+            return [s for s in self._matcher.match_resource(alarm) if _asks_for(s, news, alarm)]
+        return [
+            s for s in self._followers(news, alarm) if _asks_for(s, news, alarm) and not self._is_early(s, news, alarm)
+        ]
+
+    def _is_early(self, subscription: Subscription, news: News, alarm: Alarm) -> bool:
+        """A clear that would be taken for "well again" too soon."""
+        return news is News.CLEARED and subscription.filter.only_last_clear and self._is_kept_down(alarm)
+
+    def _followers(self, news: News, alarm: Alarm) -> list[Subscription]:
         hearers = [s for s in self._matcher.match(alarm) if _takes(s, news, alarm)]
         told = self._told.get(alarm.id, ())
         if told and news is not News.RAISED:
@@ -140,6 +186,7 @@ class Composer:
         now_us: int,
         notifications: list[Notification],
         deliveries: list[Delivery],
+        event: dict[str, Any] | None = None,
     ) -> None:
         for start in range(0, max(1, len(alarms)), ALARMS_MAX):
             portion = tuple(alarms[start : start + ALARMS_MAX])
@@ -153,6 +200,7 @@ class Composer:
                 created_us=now_us,
                 event_id=event_id,
                 alarms=portion,
+                event=event,
             )
             notifications.append(notification)
             for endpoint in subscription.endpoints:

@@ -63,7 +63,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dispatcher:
-    """``observe`` is called with each delivery after a try: delivered, dead or to be tried again (for metrics)."""
+    """``poster`` is for webhooks; ``posters`` are for endpoints whose URL has another scheme, by that scheme.
+
+    ``observe`` is called with each delivery after a try: delivered, dead or to be tried again (for metrics).
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Dispatcher:
         channels: Mapping[str, Channel],
         outbox: Outbox,
         poster: Poster,
+        posters: Mapping[str, Poster] | None = None,
         clock: Callable[[], int],
         source: str,
         agent: str = "nfvigil",
@@ -82,6 +86,7 @@ class Dispatcher:
         self._channels = channels
         self._outbox = outbox
         self._poster = poster
+        self._posters = posters or {}
         self._clock = clock
         self._source = source
         self._agent = agent
@@ -235,7 +240,8 @@ class Dispatcher:
                     saver.cancel()
         finally:
             self._group = None
-            await self._poster.close()
+            for poster in (self._poster, *self._posters.values()):
+                await poster.close()
 
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Let what is under way end, write down the results, and end ``run``. What is left is in the rows."""
@@ -265,8 +271,10 @@ class Dispatcher:
         if channel is None:
             _log.error("no such channel: its messages wait", endpoint=endpoint.id, format=endpoint.format)
         target = Target("", 0, False, b"")
+        scheme, _, place = endpoint.url.partition("://")
+        poster = self._posters.get(scheme)
         try:
-            target = target_of(endpoint.url, headers)
+            target = Target(place, 0, False, b"") if poster is not None else target_of(endpoint.url, headers)
         except (RefusedError, ValueError) as error:
             # A row that an older version let in must not keep the process from starting.
             _log.error("endpoint cannot be used: its messages wait", endpoint=endpoint.id, reason=str(error))
@@ -279,6 +287,7 @@ class Dispatcher:
             endpoint=endpoint,
             channel=channel,
             target=target,
+            poster=poster or self._poster,
             queue_max=self._limits.queue_max,
             last=last,
         )
@@ -419,7 +428,7 @@ class Dispatcher:
             )
             return self._bury(lane, notification, tried, epoch)
         try:
-            answer = await self._poster.post(lane.target, headers, body, self._limits.timeout_seconds)
+            answer = await lane.poster.post(lane.target, headers, body, self._limits.timeout_seconds)
         except RefusedError as failure:
             error, was_refused = str(failure), True
         except NfvigilError as failure:

@@ -15,7 +15,7 @@ import msgspec
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.subscription import Endpoint, Subscription
 from nfvigil.notifier.channel import Channel, StampingChannel
-from nfvigil.notifier.poster import Target
+from nfvigil.notifier.poster import Poster, Target
 
 PART_MAX = 1 << 30
 
@@ -49,6 +49,7 @@ class Lane:
     channel: Channel | None
     """None where the format's plugin is not installed any more: nothing is sent, and nothing lost."""
     target: Target
+    poster: Poster
     queue_max: int
     last: Key
     """The highest key that was offered or read."""

@@ -4,7 +4,7 @@ Most subscriptions name their resources (one per server, as with Aodh) and are f
 kept by what they ask for: any number that ask for the same is looked at once.
 
     project -> bucket -> by resource id -> the few that name it, looked at one by one
-                      -> by shape       -> remembered per (fault type, kind, state, severity) of an alarm
+                      -> by shape       -> remembered per (fault type, kind, state, severity, cloud) of an alarm
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import lru_cache
 import msgspec
 
 from nfvigil.model.alarm import Alarm, Audience, VimState
-from nfvigil.model.resource import split_key
+from nfvigil.model.resource import is_infrastructure, split_key
 from nfvigil.model.subscription import Filter, Mode, Subscription
 
 _ADMIN = ""
@@ -50,6 +50,14 @@ def _fits(wanted: Filter, kind: str, alarm: Alarm) -> bool:
         and (not wanted.resource_types or kind in wanted.resource_types)
         and (not wanted.resource_states or alarm.resource_state in wanted.resource_states)
         and (not wanted.fault_types or _one_fits(wanted.fault_types, alarm.fault_type))
+        and _is_of_place(wanted, kind, alarm)
+    )
+
+
+def _is_of_place(wanted: Filter, kind: str, alarm: Alarm) -> bool:
+    """By where it is: never changes in an alarm's life, and is asked of a deed's end as well."""
+    return (wanted.physical is None or is_infrastructure(kind) is wanted.physical) and (
+        not wanted.vims or alarm.vim in wanted.vims
     )
 
 
@@ -58,6 +66,7 @@ def _fits_for_good(wanted: Filter, kind: str, name: str, alarm: Alarm) -> bool:
     return (
         (not wanted.resource_types or kind in wanted.resource_types)
         and (not wanted.fault_types or _one_fits(wanted.fault_types, alarm.fault_type))
+        and _is_of_place(wanted, kind, alarm)
         and _names(wanted, name, alarm)
     )
 
@@ -81,6 +90,11 @@ def _shape(wanted: Filter) -> Filter:
         resource_types=tuple(sorted(set(wanted.resource_types))),
         resource_states=tuple(sorted(set(wanted.resource_states))),
         fault_types=tuple(sorted(set(wanted.fault_types))),
+        vims=tuple(sorted(set(wanted.vims))),
+        # These say what is told of an alarm, not which alarms: they split no shape.
+        occasions=None,
+        events=(),
+        only_last_clear=False,
     )
 
 
@@ -90,8 +104,8 @@ class _Bucket:
     def __init__(self) -> None:
         self.by_resource: dict[str, dict[str, Subscription]] = {}
         self.by_shape: dict[Filter, dict[str, Subscription]] = {}
-        self._sights: dict[tuple[str, str, str, str], list[dict[str, Subscription]]] = {}
-        self._samples: dict[tuple[str, str, str, str], Alarm] = {}
+        self._sights: dict[tuple[str, str, str, str, str], list[dict[str, Subscription]]] = {}
+        self._samples: dict[tuple[str, str, str, str, str], Alarm] = {}
 
     def put(self, subscription: Subscription) -> None:
         wanted = subscription.filter
@@ -138,7 +152,7 @@ class _Bucket:
             yield from members.values()
 
     def _shapes_for(self, kind: str, alarm: Alarm) -> list[dict[str, Subscription]]:
-        sight = (alarm.fault_type, kind, alarm.resource_state.value, alarm.severity.value)
+        sight = (alarm.fault_type, kind, alarm.resource_state.value, alarm.severity.value, alarm.vim)
         shapes = self._sights.get(sight)
         if shapes is None:
             if len(self._sights) >= _SIGHTS_MAX:
@@ -160,6 +174,7 @@ class Matcher:
     def __init__(self, subscriptions: Iterable[Subscription] = ()) -> None:
         self._all: dict[str, Subscription] = {}
         self._buckets: dict[str, _Bucket] = {}
+        self._by_event: dict[str, dict[str, Subscription]] = {}
         for subscription in subscriptions:
             self.put(subscription)
 
@@ -171,6 +186,8 @@ class Matcher:
         self.remove(subscription.id)
         self._all[subscription.id] = subscription
         self._buckets.setdefault(subscription.project, _Bucket()).put(subscription)
+        for event_type in subscription.filter.events:
+            self._by_event.setdefault(event_type, {})[subscription.id] = subscription
 
     def remove(self, subscription_id: str) -> None:
         """Take it out; nothing happens if it is not in."""
@@ -181,9 +198,26 @@ class Matcher:
         bucket.remove(known)
         if bucket.is_empty:
             del self._buckets[known.project]
+        for event_type in known.filter.events:
+            self._by_event.get(event_type, {}).pop(subscription_id, None)
 
     def get(self, subscription_id: str) -> Subscription | None:
         return self._all.get(subscription_id)
+
+    def owned_by(self, owner: str) -> list[Subscription]:
+        """Those that one API made, or the settings: it looks at all of them."""
+        return [subscription for subscription in self._all.values() if subscription.owner == owner]
+
+    def match_event(self, event_type: str, project: str, vim: str) -> Sequence[Subscription]:
+        """Those that ask for events of this type and may hear of it: the project's ("" is the operator's) and the
+        administrator's.
+        """
+        return [
+            subscription
+            for subscription in self._by_event.get(event_type, {}).values()
+            if subscription.project in (_ADMIN, project)
+            and (not subscription.filter.vims or vim in subscription.filter.vims)
+        ]
 
     def match(self, alarm: Alarm) -> Sequence[Subscription]:
         """Those whose filter the alarm passes as it is now, each once.
@@ -214,6 +248,7 @@ class Matcher:
             for subscription in self._all_of(project)
             if _may_hear(subscription, alarm)
             and (not subscription.filter.resource_types or kind in subscription.filter.resource_types)
+            and _is_of_place(subscription.filter, kind, alarm)
             and _names(subscription.filter, name, alarm)
         ]
 

@@ -46,9 +46,11 @@ class Target(NamedTuple):
         return self.host, self.port, self.is_tls
 
 
-def target_of(url: str, headers: Mapping[str, str]) -> Target:
+def target_of(url: str, headers: Mapping[str, str], method: str = "POST") -> Target:
     """Take a checked URL apart. ``headers`` go with every request."""
     parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise RefusedError(f"nothing here sends to {parts.scheme}:// URLs")
     is_tls = parts.scheme == "https"
     host = parts.hostname or ""
     if not host.isascii():
@@ -59,7 +61,7 @@ def target_of(url: str, headers: Mapping[str, str]) -> Target:
     shown = f"[{host}]" if ":" in host else host
     if port != (443 if is_tls else 80):
         shown = f"{shown}:{port}"
-    start = f"POST {path}{query} HTTP/1.1\r\nHost: {shown}\r\nAccept: */*\r\n"
+    start = f"{method} {path}{query} HTTP/1.1\r\nHost: {shown}\r\nAccept: */*\r\n"
     return Target(host, port, is_tls, start.encode("ascii") + encode_headers(headers))
 
 
