@@ -14,6 +14,7 @@ import uvloop
 from nfvigil import __version__
 from nfvigil.accounts.accounts import Accounts
 from nfvigil.accounts.vault import Vault, keys_of
+from nfvigil.bus_parts import is_kept_down, keep_in_line, open_buses
 from nfvigil.control_places import control_places
 from nfvigil.controller.plugins import Drivers, action_plugins, open_vim
 from nfvigil.controller.runner import Controller
@@ -231,11 +232,18 @@ class _Tellers(NamedTuple):
 
 
 async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: State, control: ControlPlane) -> _Tellers:
+    posters = open_buses(settings.buses)
+    await keep_in_line(settings.buses, store, clock)
     subscriptions = await store.subscriptions()
     seqs = await store.last_seqs()
     matcher = Matcher(subscriptions)
     channels = load_channels()
-    composer = Composer(matcher=matcher, seqs=seqs, channels=channels)
+    composer = Composer(
+        matcher=matcher,
+        seqs=seqs,
+        channels=channels,
+        is_kept_down=lambda alarm: is_kept_down(alarm, state.alarms, state.alarms_on),
+    )
     composer.remember(state.alarms.values())
     safety = Safety(
         allow_loopback=settings.dev or settings.notifier.allow_loopback,
@@ -248,6 +256,7 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
         channels=channels,
         outbox=store,
         poster=poster,
+        posters=posters,
         clock=clock,
         source=settings.source,
         agent=f"nfvigil/{__version__}",

@@ -10,9 +10,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
+from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -24,6 +26,17 @@ from nfvigil.model.vim_account import SUFFIX
 PREFIX = "NFVIGIL_"
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
 Ratio = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+
+
+_BUS_NAME = r"^[0-9A-Za-z_.:-]{1,200}$"
+
+
+class BusEvent(StrEnum):
+    """What can be published to a cloud's own bus."""
+
+    SERVER = "compute.instance.update"
+    PORT = "port.update.end"
+    MAINTENANCE = "maintenance.host"
 
 
 class Section(BaseModel):
@@ -176,6 +189,48 @@ class SecretsSettings(Section):
         return self
 
 
+class BusSettings(Section):
+    """A cloud's own RabbitMQ that hears of our alarms as of Nova's notifications: see the how-to on publishing."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+    url: SecretStr = SecretStr("")
+    """As OpenStack's ``transport_url``: ``rabbit://user:password@host:5672/``."""
+    url_file: Path | None = None
+    """A file with the URL in it, instead: it holds a password."""
+    cacert: str = ""
+    """For ``amqps://``: a file of certificates to trust beside the system's."""
+    exchange: Annotated[str, Field(pattern=_BUS_NAME)] = "nova"
+    topic: Annotated[str, Field(pattern=_BUS_NAME)] = "notifications"
+    publisher_id: Annotated[str, Field(pattern=_BUS_NAME)] = "compute.nfvigil"
+    """Ceilometer takes what is before the dot for the service and what is behind it for the host."""
+    vims: tuple[str, ...] = ()
+    """Only what is in these clouds; all if left out."""
+    events: tuple[BusEvent, ...] = tuple(BusEvent)
+    project: str = ""
+    """Whose event alarms hear of ``maintenance.host``: the id of the administrator's project."""
+
+    @model_validator(mode="after")
+    def _has_one_url(self) -> Self:
+        if bool(self.url.get_secret_value().strip()) is (self.url_file is not None):
+            raise ValueError("give url or url_file, and not both")
+        return self
+
+
+class O2imsSettings(Section):
+    """How we are an O-Cloud to an SMO (O-RAN O2 IMS)."""
+
+    global_cloud_id: UUID | None = None
+    """The ``globalCloudID`` that the SMO gave this cloud; left out, one that follows from ``source``."""
+    api_root: str = ""
+    """The beginning of links in notifications, such as ``https://nfvigil.example.net``; left out, the address that a
+    subscription was made at."""
+    filter_means: Literal["not_reported", "reported"] = "not_reported"
+    """What a subscription's ``filter`` names: the news that is not reported (as the API's text has it), or the only
+    one that is (as some user guides have it)."""
+    check_callback: bool = True
+    """Whether a callback must answer a GET with 204 before a subscription is made."""
+
+
 class Settings(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 12345
@@ -192,6 +247,8 @@ class Settings(Section):
     source: str = "nfvigil"
     """Who notifications come from (CloudEvents ``source``)."""
     vims: tuple[VimSettings, ...] = ()
+    buses: tuple[BusSettings, ...] = ()
+    o2ims: O2imsSettings = O2imsSettings()
     inventory: InventorySettings = InventorySettings()
     intake: IntakeSettings = IntakeSettings()
     notifier: NotifierSettings = NotifierSettings()
@@ -212,6 +269,9 @@ class Settings(Section):
         names = [vim.name for vim in self.vims]
         if len(set(names)) < len(names):
             raise ValueError("vims: two have the same name")
+        buses = [bus.name for bus in self.buses]
+        if len(set(buses)) < len(buses):
+            raise ValueError("buses: two have the same name")
         return self
 
 

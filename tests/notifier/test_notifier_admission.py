@@ -105,7 +105,7 @@ def _endpoint(**given: str) -> Endpoint:
         (
             subscription(endpoints=(_endpoint(format="pigeon"),)),
             "endpoints[0].format",
-            "'pigeon' is not known; known are aodh, cloudevents, doctor, signed",
+            "'pigeon' is not known; known are " + ", ".join(sorted(CHANNELS)),
         ),
         (subscription(endpoints=(_endpoint(format="signed"),)), "endpoints[0].secret", "needs a secret"),
         (subscription(endpoints=(_endpoint(format="signed", secret="whsec_*"),)), "endpoints[0].secret", "base64"),

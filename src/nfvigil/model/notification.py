@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.alarm import Alarm
+from nfvigil.model.subscription import Occasion
 from nfvigil.model.verdict import News
 
 
@@ -55,3 +56,13 @@ class Delivery(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     status: int = 0
     """The endpoint's last HTTP status, 0 for none."""
     error: str = ""
+
+
+_OCCASIONS = {News.RAISED: Occasion.NEW, News.SUMMARY: Occasion.NEW, News.CLEARED: Occasion.CLEAR}
+
+
+def occasion_of(news: News, alarm: Alarm) -> Occasion:
+    """An acknowledgement moves both times of an alarm; whatever changes it later moves one."""
+    if news is News.CHANGED and alarm.acked_us is not None and alarm.acked_us == alarm.changed_us:
+        return Occasion.ACKNOWLEDGE
+    return _OCCASIONS.get(news, Occasion.CHANGE)

@@ -12,8 +12,8 @@ from typing import Any
 from nfvigil.model.alarm import Alarm, VimState
 from nfvigil.model.happening import Happening
 from nfvigil.model.ids import stable_id
-from nfvigil.model.notification import Delivery, Notification
-from nfvigil.model.subscription import Mode, Occasion, Subscription
+from nfvigil.model.notification import Delivery, Notification, occasion_of
+from nfvigil.model.subscription import Mode, Subscription
 from nfvigil.model.verdict import News
 from nfvigil.notifier.channel import Channel
 from nfvigil.notifier.matcher import Matcher
@@ -34,16 +34,6 @@ _FOLLOWS: dict[Mode, frozenset[News]] = {
     Mode.BOTH: frozenset({News.CHANGED, News.CONFIRMED, News.CLEARED}),
 }
 """What those who were told of an alarm hear whatever their filter says: creation is filtered, never resolution."""
-
-
-_OCCASIONS = {News.RAISED: Occasion.NEW, News.SUMMARY: Occasion.NEW, News.CLEARED: Occasion.CLEAR}
-
-
-def occasion_of(news: News, alarm: Alarm) -> Occasion:
-    """An acknowledgement moves both times of an alarm; whatever changes it later moves one."""
-    if news is News.CHANGED and alarm.acked_us is not None and alarm.acked_us == alarm.changed_us:
-        return Occasion.ACKNOWLEDGE
-    return _OCCASIONS.get(news, Occasion.CHANGE)
 
 
 def _asks_for(subscription: Subscription, news: News, alarm: Alarm) -> bool:

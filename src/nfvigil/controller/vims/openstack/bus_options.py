@@ -87,7 +87,7 @@ def checked_bus(*, vim: str, node: str, options: Mapping[str, Any]) -> BusOption
             errors.append(FieldError(option, str(error)))
     if "urls" not in options:
         errors.append(FieldError("urls", "is needed: where RabbitMQ is"))
-    addresses, wrong = _addresses(good.pop("urls", ()))
+    addresses, wrong = addresses_of(good.pop("urls", ()))
     errors += wrong
     if "cacert" in good and any(address.url.scheme != "amqps" for address in addresses):
         errors.append(FieldError("cacert", "is for amqps:// only, and not every URL begins so"))
@@ -104,7 +104,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[^0-9A-Za-z_:-]", "_", name)
 
 
-def _addresses(urls: str | Sequence[str]) -> tuple[tuple[Address, ...], list[FieldError]]:
+def addresses_of(urls: str | Sequence[str]) -> tuple[tuple[Address, ...], list[FieldError]]:
+    """The hosts that URLs name, and what is wrong with which, never showing it."""
     found: list[Address] = []
     errors: list[FieldError] = []
     for number, url in enumerate([urls] if isinstance(urls, str) else urls):

@@ -1,0 +1,1 @@
+"""Endpoints on a cloud's own RabbitMQ, as against webhooks."""
