@@ -16,7 +16,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("model", "yaml_nodes", "sealing"),
     ("client", "inspector", "controller", "brakes", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
-    ("settings", "desk", "recovery_desk", "situation", "accounts"),
+    ("settings", "desk", "recovery_desk", "o2ims_desk", "situation", "accounts"),
     ("retention", "lookout", "gauges", "policy_start", "health_report", "listening", "control_places"),
     ("recovery_parts", "bus_parts", "running"),
     ("app",),

@@ -50,6 +50,7 @@ from nfvigil.notifier.poster import HttpPoster
 from nfvigil.notifier.resolver import Resolver
 from nfvigil.notifier.retry import Retry
 from nfvigil.notifier.safety import Safety
+from nfvigil.o2ims_desk import O2ims
 from nfvigil.pipeline import Pipeline
 from nfvigil.policy_start import policy_in_force
 from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
@@ -167,6 +168,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             read_event=intake.read,
             extra_routes=routes(intake=intake, guard=guard, formats=load_formats(), count=metrics.event),
             extra_paths=event_paths(),
+            o2ims=_o2ims(settings, store, pipeline, tellers, desk),
         )
         yield Service(
             settings=settings,
@@ -267,6 +269,20 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
     for subscription in subscriptions:
         dispatcher.put_subscription(subscription, seqs.get(subscription.id, 0))
     return _Tellers(matcher, channels, composer, safety, poster, dispatcher)
+
+
+def _o2ims(settings: Settings, store: Store, pipeline: Pipeline, tellers: _Tellers, desk: Desk) -> O2ims:
+    return O2ims(
+        settings=settings.o2ims,
+        retention=settings.retention,
+        source=settings.source,
+        policy=lambda: pipeline.policy,
+        matcher=tellers.matcher,
+        subscribe=desk.subscribe,
+        check_url=tellers.safety.check_url,
+        poster=tellers.poster,
+        shelf=store,
+    )
 
 
 def _controller(

@@ -14,6 +14,7 @@ from nfvigil.inspector.replay import Base, fold
 from nfvigil.model.change import Change
 from nfvigil.model.ids import event_id_at
 from nfvigil.model.times import SECOND
+from nfvigil.o2ims_desk import alarm_days
 from nfvigil.settings import RetentionSettings
 from nfvigil.store import Store
 from nfvigil.store.upkeep import Purged
@@ -21,8 +22,8 @@ from nfvigil.store.upkeep import Purged
 _log = structlog.get_logger(__name__)
 
 
-async def purge(store: Store, before_us: int) -> Purged:
-    """Remove what was over before ``before_us``; returns how many rows of what.
+async def purge(store: Store, before_us: int, alarms_before_us: int | None = None) -> Purged:
+    """Remove what was over before ``before_us``; returns how many rows of what. Cleared alarms may have another time.
 
     The state at that time is worked out from the decisions and kept, then they go: in this order, so that a crash
     in between leaves some of both and the next purge goes on.
@@ -39,7 +40,7 @@ async def purge(store: Store, before_us: int) -> Purged:
         last = event_id
     if last > kept.last:
         await store.commit(Change(memory={BASE: msgspec.to_builtins(Base.of(state, last))}))
-    return await store.purge(before_us)
+    return await store.purge(before_us, alarms_before_us)
 
 
 class _Event(msgspec.Struct):
@@ -58,11 +59,15 @@ class Retention:
         self._settings = settings
         self._clock = clock
 
+    def _before(self, days: float) -> int:
+        return self._clock() - int(days * 86400) * SECOND
+
     async def run(self) -> None:
         while True:
             await asyncio.sleep(self._settings.interval_seconds)
             try:
-                removed = await purge(self._store, self._clock() - int(self._settings.days * 86400) * SECOND)
+                alarms = await alarm_days(self._store, self._settings)
+                removed = await purge(self._store, self._before(self._settings.days), self._before(alarms))
                 _log.info("purged", **msgspec.structs.asdict(removed))
             except UnavailableError as error:
                 _log.warning("purge put off", reason=str(error))

@@ -170,7 +170,8 @@ class InstructionSettings(Section):
 
 class RetentionSettings(Section):
     days: Annotated[float, Field(gt=0, le=3660)] = 30
-    """How long what is over is kept: cleared alarms, delivered notifications, finished actions, decided events."""
+    """How long what is over is kept: cleared alarms (unless the O2 interface has set a ``retentionPeriod`` for them),
+    delivered notifications, finished actions, decided events."""
     interval_seconds: Seconds = 3600
 
 

@@ -22,6 +22,7 @@ from nfvigil.northbound import (
     faults,
     health,
     instructions,
+    o2ims,
     policies,
     problems,
     recovery,
@@ -35,6 +36,7 @@ from nfvigil.northbound import (
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
 from nfvigil.northbound.metrics import Metrics
+from nfvigil.northbound.o2ims.desk import O2imsDesk
 from nfvigil.northbound.openapi import description_route
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
@@ -62,6 +64,7 @@ ROUTERS = (
     policies.administer,
     simulation.administer,
     vim_routes.administer,
+    *o2ims.ROUTERS,
     health.public,
     health.scrape,
 )
@@ -84,6 +87,7 @@ def create_api(
     extra_routes: Sequence[BaseRoute] = (),
     extra_paths: Mapping[str, Any] | None = None,
     new_id: Callable[[], str] = new_id,
+    o2ims: O2imsDesk | None = None,
 ) -> FastAPI:
     """``extra_routes`` are plain routes, such as the event doors; they come first, as they are the hot path.
 
@@ -108,6 +112,7 @@ def create_api(
         metrics=metrics,
         read_event=read_event,
         new_id=new_id,
+        o2ims=o2ims,
     )
     problems.install(app)
     app.router.routes.extend(extra_routes)

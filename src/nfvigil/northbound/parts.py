@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -18,6 +18,9 @@ from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
 from nfvigil.northbound.vim_desk import VimDesk
+
+if TYPE_CHECKING:
+    from nfvigil.northbound.o2ims.desk import O2imsDesk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Parts:
     read_event: Callable[[bytes], Event]
     """One event in our own form, not kept; RefusedError says what is wrong with it."""
     new_id: Callable[[], str]
+    o2ims: O2imsDesk | None = None
 
 
 def parts_of(request: Request) -> Parts:

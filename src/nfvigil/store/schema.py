@@ -27,7 +27,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(
@@ -270,6 +270,14 @@ vims = Table(
     _big("changed_us"),
     _body(),
     Column("options", LargeBinary, nullable=False),  # Sealed: the secrets are in them.
+)
+
+configuration = Table(
+    "configuration",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _big("changed_us"),
+    _body(),
 )
 
 cursors = Table("cursors", metadata, Column("name", Text, primary_key=True), _big("value"))

@@ -2,7 +2,8 @@
 
 hot_path        events, changes, results: through the group-commit writer, durable when they return
 start_up        what a process reads when it starts, and claims
-alarm_records, event_records, delivery_records, subscription_records, admin_records, vim_records, sealed_records
+alarm_records, event_records, delivery_records, subscription_records, admin_records, vim_records, sealed_records,
+configuration_records
                 questions (over connections of their own) and the writes of the doors
 upkeep          purge, check, backup
 """
@@ -24,6 +25,7 @@ from nfvigil.sealing.keys import Keys
 from nfvigil.store.address import Address, parse
 from nfvigil.store.admin_records import AdminRecords
 from nfvigil.store.alarm_records import AlarmRecords
+from nfvigil.store.configuration_records import ConfigurationRecords
 from nfvigil.store.event_records import EventRecords
 from nfvigil.store.file_lock import WAIT_SECONDS, FileLock, InUseError
 from nfvigil.store.hot_path import HotPath
@@ -43,7 +45,16 @@ LEASE_SECONDS = 30.0
 
 
 class Store(
-    HotPath, StartUp, AlarmRecords, EventRecords, SubscriptionRecords, AdminRecords, VimRecords, Profiles, Upkeep
+    HotPath,
+    StartUp,
+    AlarmRecords,
+    EventRecords,
+    SubscriptionRecords,
+    AdminRecords,
+    VimRecords,
+    ConfigurationRecords,
+    Profiles,
+    Upkeep,
 ):
     """Made by ``open_store``."""
 

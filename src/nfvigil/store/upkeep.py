@@ -51,15 +51,15 @@ class Purged(msgspec.Struct, kw_only=True):
 
 
 class Upkeep(DeliveryRecords):
-    async def purge(self, before_us: int) -> Purged:
-        """Remove what is over and older than ``before_us``.
+    async def purge(self, before_us: int, alarms_before_us: int | None = None) -> Purged:
+        """Remove what is over and older than ``before_us``; cleared alarms by a time of their own, if there is one.
 
         What stays: open alarms and standing faults with the events, decisions and actions that led to them,
         events that are not decided, pending deliveries, unfinished actions, and each subscription's last
         notification (which says how far its sequence has come).
         """
         purged = Purged()
-        purged.alarms = await self._purge_alarms(before_us)
+        purged.alarms = await self._purge_alarms(before_us if alarms_before_us is None else alarms_before_us)
         purged.faults = await self._remove(faults, (faults.c.raised_us, faults.c.id), faults.c.cleared_us < before_us)
         await self._purge_sent(before_us, purged)
         before_id = event_id_at(before_us)
