@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from jsonschema import Draft202012Validator
+from northbound_o2ims import make_o2ims
 from northbound_recovery import FakeRecovery
 from northbound_vims import FakeVims
 
@@ -38,7 +40,7 @@ from nfvigil.model.event import Event
 from nfvigil.model.fault import Assertion, Fault
 from nfvigil.model.identity import Role
 from nfvigil.model.notification import Delivery, Notification
-from nfvigil.model.resource import Host, Record, Server
+from nfvigil.model.resource import Host, Record, Server, split_key
 from nfvigil.model.severity import Severity
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision, News, Reason, Step, Verdict
@@ -191,6 +193,7 @@ class FakeStore:
             and (query.of_project is None or one.project == query.of_project)
             and (not query.open_only or one.is_open)
             and (not query.states or one.state in query.states)
+            and (not query.resource_kinds or split_key(one.resource)[0] in query.resource_kinds)
         ]
         ids = [one.id for one in found]
         start = ids.index(query.marker) + 1 if query.marker in ids else 0
@@ -485,7 +488,9 @@ async def call(app: Any, method: str, address: str, body: bytes, headers: Mappin
     sent: list[Any] = []
 
     async def receive() -> Any:
-        chunk = chunks.pop(0) if chunks else b""
+        if not chunks:
+            await asyncio.Event().wait()  # the caller stays on the line
+        chunk = chunks.pop(0)
         return {"type": "http.request", "body": chunk, "more_body": bool(chunks)}
 
     async def send(message: Any) -> None:
@@ -540,6 +545,7 @@ def _shared_app() -> Any:
         clock=lambda: NOW,
         metrics=Metrics(),
         read_event=read_event,
+        o2ims=make_o2ims(FakeDesk(store)),
     )
 
 
@@ -565,6 +571,7 @@ def make_world(*, dev: bool = False, **more: Any) -> World:
         "clock": lambda: now[0],
         "metrics": metrics,
         "read_event": read_event,
+        "o2ims": make_o2ims(desk),
     }
     if more:
         app = create_api(**parts, **more)

@@ -53,6 +53,7 @@ def address(world: World) -> Iterator[str]:
         clock=parts.clock,
         metrics=parts.metrics,
         read_event=parts.read_event,
+        o2ims=parts.o2ims,
     )
     with served(app) as url:
         yield url
@@ -68,6 +69,10 @@ SEMANTIC = {
     "/v1/vims": "which drivers there are, and what they want to know, is theirs; a name is taken once",
     "/v1/vims/check": "the same",
     "/v1/vims/{name}": "options have a depth, and stars that stand for nothing are refused",
+    "/o2ims-infrastructureMonitoring/v1/alarms": "a filter has a grammar, and names fields that there are",
+    "/o2ims-infrastructureMonitoring/v1/alarms/{alarmEventRecordId}": "something must be changed",
+    "/o2ims-infrastructureMonitoring/v1/alarmSubscriptions": "the same, and where nothing may be sent to",
+    "/o2ims-infrastructureMonitoring/v1/alarmServiceConfiguration": "the same",
     "/v1/policies": "a policy is YAML in a text",
     "/v1/policies/dry-run": "so is the policy here, and an event may be of any form",
 }

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from fastapi import Query as QueryParameters
 from fastapi import Request, Response
 
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.northbound.etags import require_match, tagged_answer
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, for_readers, problems
 from nfvigil.northbound.o2ims.desk import ServiceConfiguration, check_reader, o2ims_of
-from nfvigil.northbound.o2ims.selection import read_selection
-from nfvigil.northbound.o2ims.shapes import ConfigurationBody, ConfigurationPatch, ConfigurationShape, Selecting
+from nfvigil.northbound.o2ims.shapes import ConfigurationBody, ConfigurationPatch, ConfigurationShape
 from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.notifier.o2ims import PREFIX
@@ -31,18 +29,10 @@ def view(configuration: ServiceConfiguration) -> dict[str, Any]:
 
 
 @read.get(PATH, response_model=ConfigurationShape, responses=ETAG | NOT_MODIFIED)
-async def o2_configuration(
-    parts: Have, caller: Caller, request: Request, parameters: Annotated[Selecting, QueryParameters()]
-) -> Response:
+async def o2_configuration(parts: Have, caller: Caller, request: Request) -> Response:
     """The configuration, with its ETag."""
     check_reader(caller)
-    wanted = read_selection(
-        filter=parameters.filter,
-        fields=parameters.fields,
-        exclude_fields=parameters.exclude_fields,
-        names=tuple(ConfigurationShape.model_fields),
-    )
-    return tagged_answer(request, wanted.shown(view(await o2ims_of(parts).configuration())))
+    return tagged_answer(request, view(await o2ims_of(parts).configuration()))
 
 
 async def _configure(parts: Parts, caller: Caller, request: Request, days: int, extensions: dict[str, Any]) -> Response:

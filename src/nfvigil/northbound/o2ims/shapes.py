@@ -25,7 +25,7 @@ Words = Annotated[dict[str, Any], Field(max_length=100)]
 class Record(Shape):
     """O-RAN's AlarmEventRecord. Which fields are there, `fields` and `exclude_fields` decide."""
 
-    alarmEventRecordId: Uuid = ""
+    alarmEventRecordId: str = ""
     alarmDefinitionID: Uuid = ""
     probableCauseID: Uuid = ""
     resourceTypeID: Uuid = ""
@@ -62,8 +62,8 @@ class SubscriptionBody(Body):
 class SubscriptionShape(Shape):
     """O-RAN's AlarmSubscriptionInfo."""
 
-    alarmSubscriptionId: Uuid
-    callback: str
+    alarmSubscriptionId: Uuid = ""
+    callback: str = ""
     consumerSubscriptionId: Uuid = ""
     filter: Occasion = Occasion.NEW
 
@@ -122,10 +122,6 @@ class CauseShape(Shape):
     probableCauseId: Uuid
     name: str
     description: str
-
-
-class NoParameters(Query):
-    """An operation that has none."""
 
 
 class Selecting(Query):

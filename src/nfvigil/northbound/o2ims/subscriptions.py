@@ -92,7 +92,7 @@ async def o2_subscription(parts: Have, caller: Caller, alarmSubscriptionId: Subs
     return answer(view(_find(o2ims_of(parts), alarmSubscriptionId)))
 
 
-@administer.delete(f"{ROOT}/{{alarmSubscriptionId}}", status_code=200, responses=problems(404))
+@administer.delete(f"{ROOT}/{{alarmSubscriptionId}}", status_code=200, response_class=Response, responses=problems(404))
 async def o2_unsubscribe(parts: Have, caller: Caller, alarmSubscriptionId: SubscriptionId) -> Response:
     """Hear no more. The answer is 200, as O-RAN has it, and empty."""
     found = _find(o2ims_of(parts), alarmSubscriptionId)
