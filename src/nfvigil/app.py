@@ -14,7 +14,7 @@ import uvloop
 from nfvigil import __version__
 from nfvigil.accounts.accounts import Accounts
 from nfvigil.accounts.vault import Vault, keys_of
-from nfvigil.bus_parts import is_kept_down, keep_in_line, open_buses
+from nfvigil.bus_parts import bus_places, is_kept_down, keep_in_line, open_buses
 from nfvigil.control_places import control_places
 from nfvigil.controller.plugins import Drivers, action_plugins, open_vim
 from nfvigil.controller.runner import Controller
@@ -98,7 +98,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         policy = await policy_in_force(store, settings)
         left = await _what_was_left(store, settings)
         _check_suffixes(settings, left.state)
-        control = ControlPlane(places=lambda: control_places(settings, accounts.open_vims(), fences))
+        of_buses = bus_places(settings.buses)
+        control = ControlPlane(places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses])
         tellers = await _tellers(store, settings, metrics, left.state, control)
         stack.push_async_callback(tellers.poster.close)
         pipeline = Pipeline(
@@ -274,7 +275,7 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
 def _o2ims(settings: Settings, store: Store, pipeline: Pipeline, tellers: _Tellers, desk: Desk) -> O2ims:
     return O2ims(
         settings=settings.o2ims,
-        retention=settings.retention,
+        retention_days=settings.retention.days,
         source=settings.source,
         policy=lambda: pipeline.policy,
         matcher=tellers.matcher,

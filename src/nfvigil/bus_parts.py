@@ -56,6 +56,11 @@ def open_buses(buses: Sequence[BusSettings]) -> dict[str, Poster]:
     return {SCHEME: BusPoster(publishers)}
 
 
+def bus_places(buses: Sequence[BusSettings]) -> list[str]:
+    """Where they are: no webhook goes there."""
+    return [str(address) for number, bus in enumerate(buses) for address in _addresses(bus, f"buses.{number}")]
+
+
 def _addresses(bus: BusSettings, place: str) -> tuple[Address, ...]:
     url, field = bus.url.get_secret_value().strip(), f"{place}.url"
     if bus.url_file is not None:

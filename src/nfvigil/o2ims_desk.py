@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import ceil
 from typing import Any, Protocol
+from uuid import UUID
 
 from nfvigil.errors import ConflictError, FieldError, RefusedError, UnavailableError
 from nfvigil.inspector.own_faults import OWN_FAULTS
@@ -17,7 +18,6 @@ from nfvigil.northbound.o2ims.subscriptions import OWNER
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.notifier.o2ims import cloud_id
 from nfvigil.notifier.poster import Poster, target_of
-from nfvigil.settings import O2imsSettings, RetentionSettings
 
 CONFIGURATION = "o2ims.alarmServiceConfiguration"
 CALLBACK_SECONDS = 5.0
@@ -31,10 +31,23 @@ class Shelf(Protocol):
     async def put_configuration(self, name: str, value: dict[str, Any]) -> None: ...
 
 
-async def alarm_days(shelf: Shelf, settings: RetentionSettings) -> float:
-    """For how many days cleared alarms are kept: as was configured, else as the settings say."""
+class Wishes(Protocol):
+    """What the settings say of us as an O-Cloud."""
+
+    @property
+    def global_cloud_id(self) -> UUID | None: ...
+    @property
+    def api_root(self) -> str: ...
+    @property
+    def filter_means(self) -> str: ...
+    @property
+    def check_callback(self) -> bool: ...
+
+
+async def alarm_days(shelf: Shelf, days: float) -> float:
+    """For how many days cleared alarms are kept: as was configured, else ``days``, the settings' for everything."""
     kept = await shelf.configuration(CONFIGURATION)
-    return float(kept["retention_days"]) if kept else settings.days
+    return float(kept["retention_days"]) if kept else days
 
 
 class O2ims:
@@ -43,8 +56,8 @@ class O2ims:
     def __init__(
         self,
         *,
-        settings: O2imsSettings,
-        retention: RetentionSettings,
+        settings: Wishes,
+        retention_days: float,
         source: str,
         policy: Callable[[], CompiledPolicy],
         matcher: Matcher,
@@ -54,7 +67,7 @@ class O2ims:
         shelf: Shelf,
     ) -> None:
         self._settings = settings
-        self._retention = retention
+        self._retention_days = retention_days
         self._source = source
         self._policy = policy
         self._matcher = matcher
@@ -121,7 +134,7 @@ class O2ims:
 
     async def configuration(self) -> ServiceConfiguration:
         kept = await self._shelf.configuration(CONFIGURATION) or {}
-        days = await alarm_days(self._shelf, self._retention)
+        days = await alarm_days(self._shelf, self._retention_days)
         return ServiceConfiguration(retention_days=max(1, ceil(days)), extensions=kept.get("extensions", {}))
 
     async def configure(self, configuration: ServiceConfiguration) -> None:

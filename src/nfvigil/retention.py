@@ -66,7 +66,7 @@ class Retention:
         while True:
             await asyncio.sleep(self._settings.interval_seconds)
             try:
-                alarms = await alarm_days(self._store, self._settings)
+                alarms = await alarm_days(self._store, self._settings.days)
                 removed = await purge(self._store, self._before(self._settings.days), self._before(alarms))
                 _log.info("purged", **msgspec.structs.asdict(removed))
             except UnavailableError as error:

@@ -48,7 +48,7 @@ def first_cells(text: str) -> list[str]:
     return [code for row in rows for code in re.findall(r"`([^`]+)`", row)]
 
 
-@pytest.mark.parametrize("name", ["doctor", "aodh", "cloudevents"])
+@pytest.mark.parametrize("name", ["doctor", "aodh", "cloudevents", "alertmanager", "o2ims", "oslo"])
 def test_the_example_of_a_format_is_what_it_sends(name: str) -> None:
     shown = re.search(r"```json\n(.*?)```", section(text_of("notifications.md"), f"### {name}"), re.DOTALL)
 

@@ -11,7 +11,7 @@ from nfvigil.model.subscription import Subscription
 from nfvigil.notifier.memory import MemoryPoster
 from nfvigil.notifier.poster import Answer
 from nfvigil.o2ims_desk import O2ims
-from nfvigil.settings import O2imsSettings, RetentionSettings
+from nfvigil.settings import O2imsSettings
 
 POLICY = """
 policy: test
@@ -49,7 +49,7 @@ def make_o2ims(desk: Any, *, answers: int = 204, days: float = 30, **settings: A
     policy = CompiledPolicy(read_policy(POLICY))
     return O2ims(
         settings=O2imsSettings(**settings),
-        retention=RetentionSettings(days=days),
+        retention_days=days,
         source="nfvigil",
         policy=lambda: policy,
         matcher=matcher,

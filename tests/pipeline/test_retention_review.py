@@ -24,7 +24,10 @@ async def test_a_purge_that_fails_is_tried_again() -> None:
             again.set()
         return {"base": {"faults": "no list"}}
 
-    store = SimpleNamespace(memory=memory)
+    async def configuration(_: str) -> None:
+        return None
+
+    store = SimpleNamespace(memory=memory, configuration=configuration)
     retention = Retention(store=store, settings=RetentionSettings(interval_seconds=0.01), clock=lambda: 1)  # type: ignore[arg-type]  # a stand-in
     running = asyncio.create_task(retention.run())
     try:
