@@ -14,7 +14,8 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin
+from uuid import UUID
 
 import msgspec
 from pydantic import BaseModel, SecretStr
@@ -51,7 +52,7 @@ days = 90
 `NFVIGIL_URL`, `NFVIGIL_TOKEN` and `NFVIGIL_TOKEN_FILE` are for the [command line](cli.md), not for the service.
 """
 
-TITLES = {"": "The service", "vims": "A cloud: `[[vims]]`"}
+TITLES = {"": "The service", "vims": "A cloud: `[[vims]]`", "buses": "A cloud's own bus: `[[buses]]`"}
 
 TEXTS = {
     "host": "Address to listen on.",
@@ -63,6 +64,10 @@ TEXTS = {
     "vims.name": "How it is called in alarms, actions and `/readyz`.",
     "vims.driver": "An installed VIM driver: `simulated`, `dry-run`, or a [plugin](../recipes/add-a-vim-driver.md).",
     "vims.options": "What the driver wants to know; see below.",
+    "buses.name": "How it is called in subscriptions and errors.",
+    "buses.exchange": "Where Nova sends its notifications to.",
+    "buses.topic": "The routing key is this and `.info`.",
+    "buses.events": "What is published.",
     "intake.future_seconds": "A time further ahead of our clock than this is not believed.",
     "intake.stale_seconds": "A time longer ago than this is not believed.",
     "intake.repeat_window_seconds": "How long an event is remembered, to know its repeats.",
@@ -165,11 +170,14 @@ def _type(info: FieldInfo) -> str:
 
 
 def _name_of(annotation: Any) -> str:
-    names = {str: "text", bool: "true or false", int: "whole number", float: "number", Path: "path", SecretStr: "text"}
+    names = {str: "text", bool: "true or false", int: "whole number", float: "number", Path: "path"}
+    names |= {SecretStr: "text", UUID: "UUID"}
     if annotation in names:
         return names[annotation]
     arguments = [one for one in getattr(annotation, "__args__", ()) if one is not type(None)]
-    if str(annotation).startswith("list"):
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{one}`" for one in arguments)
+    if str(annotation).startswith(("list", "tuple")):
         return "list of texts"
     if str(annotation).startswith("dict"):
         return "table"
