@@ -236,8 +236,9 @@ class _Tellers(NamedTuple):
 
 async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: State, control: ControlPlane) -> _Tellers:
     posters = open_buses(settings.buses)
-    await keep_in_line(settings.buses, store, clock)
     subscriptions = await store.subscriptions()
+    if await keep_in_line(settings.buses, subscriptions, store, clock):
+        subscriptions = await store.subscriptions()
     seqs = await store.last_seqs()
     matcher = Matcher(subscriptions)
     channels = load_channels()

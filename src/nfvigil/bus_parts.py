@@ -18,7 +18,7 @@ from nfvigil.errors import FieldError, NotFoundError, SettingsError
 from nfvigil.inspector.internal import MAINTENANCE
 from nfvigil.model.alarm import Alarm
 from nfvigil.model.ids import stable_id
-from nfvigil.model.resource import Kind, ResourceState
+from nfvigil.model.resource import BROKEN, Kind
 from nfvigil.model.subscription import Endpoint, Filter, Mode, Occasion, Subscription
 from nfvigil.notifier.bus.poster import SCHEME, BusPoster, url_of
 from nfvigil.notifier.bus.publisher import Publisher
@@ -27,7 +27,6 @@ from nfvigil.settings import BusEvent, BusSettings
 
 OWNER = "settings"
 PRIORITY = "info"
-BROKEN = (ResourceState.DOWN, ResourceState.ERROR)
 
 _KINDS = {BusEvent.SERVER: Kind.SERVER, BusEvent.PORT: Kind.PORT}
 _log = structlog.get_logger(__name__)
@@ -36,7 +35,6 @@ _log = structlog.get_logger(__name__)
 class Shelf(Protocol):
     """The store's side of subscriptions."""
 
-    async def subscriptions(self, project: str | None = None) -> Sequence[Subscription]: ...
     async def put_subscription(self, subscription: Subscription) -> None: ...
     async def delete_subscription(self, subscription_id: str) -> None: ...
 
@@ -76,11 +74,17 @@ def _addresses(bus: BusSettings, place: str) -> tuple[Address, ...]:
     return addresses
 
 
-async def keep_in_line(buses: Sequence[BusSettings], store: Shelf, clock: Callable[[], int]) -> None:
-    """Make, change and remove the settings' subscriptions, before anything is read of them. A pause stays."""
-    known = {one.extra["bus"]: one for one in await store.subscriptions(None) if one.owner == OWNER}
+async def keep_in_line(
+    buses: Sequence[BusSettings], subscriptions: Sequence[Subscription], store: Shelf, clock: Callable[[], int]
+) -> bool:
+    """Make, change and remove the settings' subscriptions among those that there are; whether there was anything to do.
+    A pause stays.
+    """
+    known = {one.extra["bus"]: one for one in subscriptions if one.owner == OWNER}
     names = {bus.name for bus in buses}
-    for name in known.keys() - names:
+    gone = known.keys() - names
+    is_changed = bool(gone)
+    for name in gone:
         _log.info("not in the settings any more: its subscription goes", bus=name)
         with suppress(NotFoundError):
             await store.delete_subscription(known[name].id)
@@ -91,7 +95,9 @@ async def keep_in_line(buses: Sequence[BusSettings], store: Shelf, clock: Callab
         if before is not None:
             subscription = msgspec.structs.replace(subscription, paused=before.paused)
         if subscription != before:
+            is_changed = True
             await store.put_subscription(subscription)
+    return is_changed
 
 
 def subscription_of(bus: BusSettings, created_us: int) -> Subscription:
@@ -105,7 +111,7 @@ def subscription_of(bus: BusSettings, created_us: int) -> Subscription:
             resource_types=kinds,
             resource_states=BROKEN,
             vims=bus.vims,
-            occasions=(Occasion.NEW, Occasion.CLEAR) if kinds else (),
+            occasions=(Occasion.NEW, Occasion.CHANGE, Occasion.CLEAR) if kinds else (),
             events=(MAINTENANCE,) if BusEvent.MAINTENANCE in bus.events else (),
             only_last_clear=True,
         ),

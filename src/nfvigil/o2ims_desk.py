@@ -104,15 +104,19 @@ class O2ims:
     async def subscribe(self, subscription: Subscription) -> None:
         callback = subscription.endpoints[0].url
         self._check(callback)
+        self._refuse_twin(subscription)
+        if self._settings.check_callback:
+            await self._reach(callback)
         async with self._subscribing:
-            if any(_same(subscription, other) for other in self.subscriptions()):
-                raise ConflictError(
-                    "there is a subscription with this callback and filter already",
-                    [FieldError("callback", "is used already")],
-                )
-            if self._settings.check_callback:
-                await self._reach(callback)
+            self._refuse_twin(subscription)
             await self._subscribe(subscription)
+
+    def _refuse_twin(self, subscription: Subscription) -> None:
+        if any(_same(subscription, other) for other in self.subscriptions()):
+            raise ConflictError(
+                "there is a subscription with this callback and filter already",
+                [FieldError("callback", "is used already")],
+            )
 
     def _check(self, callback: str) -> None:
         try:

@@ -171,3 +171,26 @@ def test_a_bus_of_the_settings_is_a_subscription_that_stays_in_line_with_them(tm
     tell(tmp_path, story(False), buses=[bus])
     assert seen[2].id != seen[0].id, "its numbers begin anew, so its messages must be others"
     assert not seen[2].paused
+
+
+def test_a_hosts_maintenance_is_written_for_the_bus_once_each_way(tmp_path: Path) -> None:
+    async def story(call: Client) -> None:
+        [bus] = (await call("GET", "/v1/subscriptions")).json["items"]
+
+        async def told() -> list[Any]:
+            path = f"/v1/subscriptions/{bus['id']}/deliveries"
+            return list((await call("GET", path)).json["items"])
+
+        for state in ("IN_MAINTENANCE", "IN_MAINTENANCE", "MAINTENANCE_COMPLETE", "MAINTENANCE_COMPLETE"):
+            body = {"reason_data": {"event": {"traits": [["state", 1, state], ["host", 1, "compute-1-1"]]}}}
+            assert (await call("POST", "/maintenance", body)).status == 200
+
+        async def both() -> bool:
+            return len(await told()) >= 2
+
+        await until(both, "in and out")
+        await kill(call, "compute-1-1")  # behind the four, so they are decided by then
+        assert len([one for one in await told() if one["sequence"] <= 2]) == 2
+        assert {one["state"] for one in await told()} == {"pending"}
+
+    tell(tmp_path, story, buses=[{"name": "east", "url": "rabbit://u:p@127.0.0.1:1/", "events": ["maintenance.host"]}])

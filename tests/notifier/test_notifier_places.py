@@ -133,6 +133,9 @@ def test_who_takes_a_clear_for_well_again_hears_the_last_one_only() -> None:
     source.compose([(News.RAISED, first), (News.RAISED, second)], 7, NOW)
 
     open_["v2"] = second
+    milder = replace(first, resource_state=ResourceState.NORMAL, changed_us=NOW + 1)
+    told = source.compose([(News.CHANGED, milder)], 8, NOW)[0]
+    assert [notification.subscription for notification in told] == ["s2"], "that would be well again, too"
     told = source.compose([(News.CLEARED, cleared(first))], 8, NOW)[0]
     assert [notification.subscription for notification in told] == ["s2"]
 
@@ -218,7 +221,9 @@ def test_a_bus_hears_what_its_settings_name(
     assert (one.owner, one.endpoints[0].url) == ("settings", "bus://east")
 
 
-def test_a_bus_is_not_told_of_what_breaks_nothing_nor_of_changes() -> None:
-    assert heard(bus(), (News.RAISED, replace(VM, resource_state=ResourceState.NORMAL))) == []
+def test_a_bus_is_told_what_breaks_and_not_who_looks_after_it() -> None:
+    well = replace(VM, resource_state=ResourceState.NORMAL, changed_us=NOW + 1)
+    assert heard(bus(), (News.RAISED, well)) == []
+    assert heard(bus(), (News.CHANGED, replace(well, resource_state=ResourceState.DOWN))) == [News.CHANGED]
     assert heard(bus(), (News.CHANGED, ACKED)) == []
     assert heard(bus(vims=("west",)), (News.RAISED, VM)) == []

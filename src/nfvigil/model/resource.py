@@ -52,6 +52,10 @@ class ResourceState(StrEnum):
     ERROR = "error"
 
 
+BROKEN = (ResourceState.DOWN, ResourceState.ERROR)
+"""The states in which a resource does not do what it is for."""
+
+
 def key_of(kind: Kind | str, name: str) -> str:
     return f"{kind}/{name}"
 

@@ -49,7 +49,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     events: tuple[str, ...] = ()
     """Types of events to hear of beside alarms, as they happen: ``maintenance.host``."""
     only_last_clear: bool = False
-    """A clear is told only when no other alarm keeps the resource down: for those who take it for "well again"."""
+    """What would be taken for "well again" is told only when no other alarm keeps the resource down."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

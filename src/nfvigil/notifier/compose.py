@@ -13,6 +13,7 @@ from nfvigil.model.alarm import Alarm, VimState
 from nfvigil.model.happening import Happening
 from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import Delivery, Notification, occasion_of
+from nfvigil.model.resource import BROKEN
 from nfvigil.model.subscription import Mode, Subscription
 from nfvigil.model.verdict import News
 from nfvigil.notifier.channel import Channel
@@ -143,8 +144,9 @@ class Composer:
         ]
 
     def _is_early(self, subscription: Subscription, news: News, alarm: Alarm) -> bool:
-        """A clear that would be taken for "well again" too soon."""
-        return news is News.CLEARED and subscription.filter.only_last_clear and self._is_kept_down(alarm)
+        """What would be taken for "well again" too soon."""
+        is_well = news is News.CLEARED or alarm.resource_state not in BROKEN
+        return is_well and subscription.filter.only_last_clear and self._is_kept_down(alarm)
 
     def _followers(self, news: News, alarm: Alarm) -> list[Subscription]:
         hearers = [s for s in self._matcher.match(alarm) if _takes(s, news, alarm)]

@@ -14,7 +14,7 @@ import msgspec
 from nfvigil.model.alarm import Alarm
 from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import Notification
-from nfvigil.model.resource import Kind, ResourceState, split_key
+from nfvigil.model.resource import BROKEN, Kind, split_key
 from nfvigil.model.subscription import Endpoint, Subscription
 from nfvigil.model.times import SECOND
 from nfvigil.notifier.channel import Message
@@ -31,8 +31,6 @@ EVENT_TYPES: dict[str, str] = {
     Kind.HOST: "nfvigil.host.update",
 }
 """By what the alarm is on; others are ``nfvigil.<kind>.update``, as no service of the cloud speaks of them."""
-
-_BROKEN = (ResourceState.DOWN, ResourceState.ERROR)
 
 
 def _timestamp(us: int) -> str:
@@ -79,7 +77,7 @@ def _update(alarm: Alarm) -> tuple[str, dict[str, Any], str]:
     """Event type, payload and project. The host is not in it: Aodh hands traits on to the project."""
     kind, name = split_key(alarm.resource)
     event_type = EVENT_TYPES.get(kind, f"nfvigil.{kind}.update")
-    is_broken = alarm.is_open and alarm.resource_state in _BROKEN
+    is_broken = alarm.is_open and alarm.resource_state in BROKEN
     about = {
         "nfvigil_alarm_id": alarm.id,
         "nfvigil_fault_type": alarm.fault_type,
