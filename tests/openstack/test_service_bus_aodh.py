@@ -112,6 +112,7 @@ def test_an_event_alarm_of_aodhs_fires_when_a_host_dies(
             lab_with_aodh, openstack_tenant, "compute.instance.update", webhooks.url("down"), state="error", **ours
         )
     ]
+    wait_aodh_knows()
     try:
         service.down(doomed_host, "ping-1", "bmc-1")
 
