@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nfvigil.errors import UnavailableError
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.model.subscription import Subscription
@@ -44,6 +45,12 @@ class Known:
         return [one for one in self._store.subscribed.values() if one.owner == owner]
 
 
+def _answer(status: int) -> Answer:
+    if not status:
+        raise UnavailableError("nobody is there")
+    return Answer(status)
+
+
 def make_o2ims(desk: Any, *, answers: int = 204, days: float = 30, **settings: Any) -> O2ims:
     matcher: Any = Known(desk.store)
     policy = CompiledPolicy(read_policy(POLICY))
@@ -55,6 +62,6 @@ def make_o2ims(desk: Any, *, answers: int = 204, days: float = 30, **settings: A
         matcher=matcher,
         subscribe=desk.subscribe,
         check_url=desk.check_endpoint,
-        poster=MemoryPoster(lambda _posted: Answer(answers)),
+        poster=MemoryPoster(lambda _posted: _answer(answers)),
         shelf=Shelf(),
     )

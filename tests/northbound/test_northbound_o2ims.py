@@ -344,6 +344,10 @@ async def test_a_callback_that_does_not_answer_as_it_must_is_refused() -> None:
     assert answer.problem["errors"] == [{"field": "callback", "reason": "it answered a GET with 200, not with 204"}]
     assert not [one for one in world.store.subscribed.values() if one.owner == "o2ims"]
 
+    world.call.parts = replace(parts, o2ims=make_o2ims(world.desk, answers=0))
+    nobody = await world.call("POST", SUBSCRIPTIONS, {"callback": CALLBACK})
+    assert nobody.problem["errors"] == [{"field": "callback", "reason": "nobody is there"}]
+
     world.call.parts = replace(parts, o2ims=make_o2ims(world.desk, answers=200, check_callback=False))
     assert (await world.call("POST", SUBSCRIPTIONS, {"callback": CALLBACK})).status == 201
 
