@@ -18,11 +18,14 @@ from northbound_fakes import NOW, Answer, World, make_world
 from northbound_o2ims import make_o2ims
 from referencing import Registry, Resource
 
+from nfvigil.errors import ForbiddenError
 from nfvigil.model.alarm import Alarm, AlarmState
+from nfvigil.model.identity import Identity, Role
 from nfvigil.model.ids import stable_id
 from nfvigil.model.severity import Severity
 from nfvigil.model.subscription import Occasion
 from nfvigil.northbound.o2ims.configuration import merged
+from nfvigil.northbound.o2ims.desk import check_reader
 from nfvigil.northbound.o2ims.selection import read_selection
 from nfvigil.notifier.channels.o2ims import O2imsChannel
 from nfvigil.notifier.o2ims import resource_type_id
@@ -148,6 +151,14 @@ async def test_no_project_gets_in(world: World, person: str) -> None:
         answer = await world.call(method, path, body, by=person)
         assert answer.status == 403, (method, path)
         common(answer.problem, "ProblemDetails")
+
+
+def test_whoever_sees_every_project_may_read() -> None:
+    check_reader(Identity("auditor", None, Role.READER, sees_all=True))
+    check_reader(Identity("admin", None, Role.ADMIN))
+    for stranger in (Identity("member", "A", Role.MEMBER), Identity("nobody", None, Role.READER)):
+        with pytest.raises(ForbiddenError):
+            check_reader(stranger)
 
 
 async def test_many_alarms_come_in_one_answer(world: World) -> None:
