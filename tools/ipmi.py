@@ -10,10 +10,7 @@ root) and unpacks them under .cache/ipmi. Nothing of the system is touched, and 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pwd
-import re
 import shutil
 import socket
 import subprocess
@@ -25,14 +22,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-CACHE = Path(__file__).resolve().parent.parent / ".cache" / "ipmi"
+from debian_packages import Packages, PackagesUnavailableError
+
 PROGRAMS = ("ipmitool", "ipmi_sim")
-PACKAGES = ("ipmitool", "openipmi")
+PACKAGES = Packages(folder="ipmi", names=("ipmitool", "openipmi"), own=r"(ipmitool|openipmi)$")
 USER = "fence"
 PASSWORD = "Tr0ub4dor&3;x"
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
-APT_SECONDS = 600
 
 LAN = """\
 name "bmc"
@@ -165,96 +162,11 @@ def find_programs() -> dict[str, str]:
     installed = {name: shutil.which(name) for name in PROGRAMS}
     if wanted and all(installed.values()):
         return {name: str(path) for name, path in installed.items()}
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "fetch.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not all((CACHE / "root" / "usr" / "bin" / name).exists() for name in PROGRAMS):
-            _fetch()
-        return {name: str(_starter(name)) for name in PROGRAMS}
-
-
-def _starter(name: str) -> Path:
-    """A script that starts the program with the libraries that came along."""
-    root = CACHE / "root"
-    libraries = ":".join(sorted({str(path.parent) for path in root.glob("usr/lib/**/*.so.*")}))
-    script = f"#!/bin/sh\nLD_LIBRARY_PATH='{libraries}' exec '{root}/usr/bin/{name}' \"$@\"\n"
-    path = CACHE / "bin" / name
-    path.parent.mkdir(exist_ok=True)
-    if not path.exists() or path.read_text() != script:
-        draft = path.with_suffix(".part")
-        draft.write_text(script)
-        draft.chmod(0o755)
-        draft.rename(path)
-    return path
-
-
-def _fetch() -> None:
-    missing = [name for name in ("apt-get", "dpkg") if shutil.which(name) is None]
-    if missing:
-        raise IpmiUnavailableError(f"{' and '.join(PROGRAMS)} are not installed, and there is no {', '.join(missing)}")
-    options = _apt_options()
     try:
-        names = _packages(options)
-        _apt(["download", *names], options, cwd=CACHE / "debs")
-    except IpmiUnavailableError:
-        # The lists are missing, or name packages that are no longer there.
-        _apt(["update"], options, cwd=CACHE)
-        names = _packages(options)
-        _apt(["download", *names], options, cwd=CACHE / "debs")
-    draft = CACHE / "root.part"
-    shutil.rmtree(draft, ignore_errors=True)
-    for package in sorted((CACHE / "debs").glob("*.deb")):
-        subprocess.run(["dpkg", "-x", str(package), str(draft)], check=True, timeout=APT_SECONDS)
-    shutil.rmtree(CACHE / "root", ignore_errors=True)
-    draft.rename(CACHE / "root")
-    for name in ("debs", "cache", "state"):
-        shutil.rmtree(CACHE / name, ignore_errors=True)
-
-
-def _apt_options() -> list[str]:
-    """State, cache and lists of our own; as if nothing were installed, so that everything that is needed is listed."""
-    for name in ("state/lists/partial", "cache/archives/partial", "debs"):
-        (CACHE / name).mkdir(parents=True, exist_ok=True)
-    for old in (CACHE / "debs").glob("*.deb"):
-        old.unlink()
-    (CACHE / "status").write_text("")
-    own = {
-        "Dir::State": CACHE / "state",
-        "Dir::State::status": CACHE / "status",
-        "Dir::Cache": CACHE / "cache",
-        "Debug::NoLocking": 1,
-        "APT::Sandbox::User": pwd.getpwuid(os.geteuid()).pw_name,
-        "Acquire::Retries": 3,
-    }
-    return [part for key, value in own.items() for part in ("-o", f"{key}={value}")]
-
-
-def _packages(options: list[str]) -> list[str]:
-    """The programs' packages and the libraries that are not here; none of the scripts' languages."""
-    arguments = ["install", "--print-uris", "-qq", "-y", "--no-install-recommends", *PACKAGES]
-    listed = _apt(arguments, options, cwd=CACHE)
-    names = {match[1] for match in re.finditer(r"^'\S+' ([^_\s]+)_\S+ \d+", listed, re.MULTILINE)}
-    stanzas = Path("/var/lib/dpkg/status").read_text(errors="replace").split("\n\n")
-    installed = {
-        stanza.split("\n", 1)[0].removeprefix("Package: ")
-        for stanza in stanzas
-        if "\nStatus: install ok installed" in stanza
-    }
-    lacking = {name for name in names - installed if re.match(r"lib(?!.*perl)", name)}
-    if not names.issuperset(PACKAGES):
-        raise IpmiUnavailableError(f"apt does not know {' and '.join(PACKAGES)}")
-    return sorted({*PACKAGES, *lacking})
-
-
-def _apt(arguments: list[str], options: list[str], cwd: Path) -> str:
-    command = ["apt-get", *options, *arguments]
-    done = subprocess.run(
-        command, cwd=cwd, check=False, capture_output=True, text=True, errors="replace", timeout=APT_SECONDS
-    )
-    if done.returncode != 0:
-        reason = (done.stderr or done.stdout).strip()[-2000:]
-        raise IpmiUnavailableError(f"ipmitool and ipmi_sim are not installed, and apt-get failed: {reason}")
-    return done.stdout
+        PACKAGES.fetch(lambda: all((PACKAGES.root / "usr" / "bin" / name).exists() for name in PROGRAMS))
+    except PackagesUnavailableError as error:
+        raise IpmiUnavailableError(f"{' and '.join(PROGRAMS)} are not installed, and {error}") from error
+    return {name: str(PACKAGES.starter(f"usr/bin/{name}")) for name in PROGRAMS}
 
 
 def main(arguments: list[str]) -> int:

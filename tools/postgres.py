@@ -16,7 +16,6 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
-import re
 import secrets
 import shutil
 import signal
@@ -31,11 +30,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-CACHE = Path(__file__).resolve().parent.parent / ".cache" / "postgresql"
+from debian_packages import Packages, PackagesUnavailableError
+
+# Its own packages come along in any case: those that are installed may be of another version. Without the compiler for
+# queries (libllvm, 100 MB) it does as well.
+PACKAGES = Packages(
+    folder="postgresql",
+    names=("postgresql",),
+    own=r"postgresql-(client-)?\d+$|libpq5",
+    libraries=r"lib(?!.*perl|llvm)",
+)
 ROLE = "nfvigil"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
-APT_SECONDS = 600
 
 
 class PostgresUnavailableError(Exception):
@@ -85,11 +92,21 @@ def _is_whole(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in ("postgres", "initdb"))
 
 
-def _unpacked(root: Path = CACHE / "root") -> Binaries | None:
+def _unpacked(root: Path = PACKAGES.root) -> Binaries | None:
     folder = next(iter(sorted(root.glob("usr/lib/postgresql/*/bin"), key=_version, reverse=True)), None)
     if folder is None or not _is_whole(folder):
         return None
     return Binaries(folder, tuple(sorted({path.parent for path in root.glob("usr/lib/*/*.so*")})))
+
+
+def _fetch() -> Binaries:
+    try:
+        PACKAGES.fetch(lambda: _unpacked() is not None)
+    except PackagesUnavailableError as error:
+        raise PostgresUnavailableError(f"PostgreSQL is not installed, and {error}") from error
+    found = _unpacked()
+    assert found is not None
+    return found
 
 
 def _readable(binaries: Binaries) -> Binaries:
@@ -102,96 +119,12 @@ def _readable(binaries: Binaries) -> Binaries:
             return binaries
     copy = Path(tempfile.gettempdir()) / "nfvigil-postgresql-program"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(CACHE / "root", copy, symlinks=True)
+    shutil.copytree(PACKAGES.root, copy, symlinks=True)
     os.chmod(copy, 0o755)
     found = _unpacked(copy)
     if found is None:
-        raise PostgresUnavailableError(f"the packages unpacked under {CACHE} lack postgres or initdb")
+        raise PostgresUnavailableError(f"the packages unpacked under {PACKAGES.cache} lack postgres or initdb")
     return found
-
-
-# --- Fetching it ----------------------------------------------------------------------------------------------------
-
-
-def _fetch() -> Binaries:
-    """Download and unpack the distribution's packages into ``CACHE``."""
-    missing = [name for name in ("apt-get", "apt-cache", "dpkg") if shutil.which(name) is None]
-    if missing:
-        raise PostgresUnavailableError(f"PostgreSQL is not installed, and there is no {', '.join(missing)} to get it")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with _locked(CACHE / "fetch.lock"):
-        if found := _unpacked():
-            return found
-        options = _apt_options()
-        try:
-            names = _packages(options)
-            _apt(["download", *names], options, cwd=CACHE / "debs")
-        except PostgresUnavailableError:
-            # The lists are missing, or name packages that are no longer there.
-            _apt(["update"], options, cwd=CACHE)
-            names = _packages(options)
-            _apt(["download", *names], options, cwd=CACHE / "debs")
-        draft = CACHE / "root.part"
-        shutil.rmtree(draft, ignore_errors=True)
-        for package in sorted((CACHE / "debs").glob("*.deb")):
-            subprocess.run(["dpkg", "-x", str(package), str(draft)], check=True, timeout=APT_SECONDS)
-        shutil.rmtree(CACHE / "root", ignore_errors=True)
-        draft.rename(CACHE / "root")
-        for name in ("debs", "cache", "state"):
-            shutil.rmtree(CACHE / name, ignore_errors=True)
-    found = _unpacked()
-    if found is None:
-        raise PostgresUnavailableError(f"the packages unpacked under {CACHE} lack postgres or initdb")
-    return found
-
-
-def _apt_options() -> list[str]:
-    """State, cache and lists of our own; as if nothing were installed, so that everything it needs is listed."""
-    for name in ("state/lists/partial", "cache/archives/partial", "debs"):
-        (CACHE / name).mkdir(parents=True, exist_ok=True)
-    for old in (CACHE / "debs").glob("*.deb"):
-        old.unlink()
-    (CACHE / "status").write_text("")
-    own = {
-        "Dir::State": CACHE / "state",
-        "Dir::State::status": CACHE / "status",
-        "Dir::Cache": CACHE / "cache",
-        "Debug::NoLocking": 1,
-        "APT::Sandbox::User": pwd.getpwuid(os.geteuid()).pw_name,
-        "Acquire::Retries": 3,
-    }
-    return [part for key, value in own.items() for part in ("-o", f"{key}={value}")]
-
-
-def _packages(options: list[str]) -> list[str]:
-    """The server and the libraries that are not here: what apt would install, less scripts and their languages."""
-    listed = _apt(["install", "--print-uris", "-qq", "-y", "--no-install-recommends", "postgresql"], options, cwd=CACHE)
-    names = [match[1] for match in re.finditer(r"^'\S+' ([^_\s]+)_\S+ \d+", listed, re.MULTILINE)]
-    stanzas = Path("/var/lib/dpkg/status").read_text(errors="replace").split("\n\n")
-    installed = {
-        stanza.split("\n", 1)[0].removeprefix("Package: ")
-        for stanza in stanzas
-        if "\nStatus: install ok installed" in stanza
-    }
-    # PostgreSQL's own packages come along in any case: those that are installed may be of another version. Without
-    # the compiler for queries (libllvm, 100 MB) it does as well.
-    own = {name for name in names if re.match(r"postgresql-(client-)?\d+$|libpq5", name)}
-    libraries = {name for name in names if re.match(r"lib(?!.*perl|llvm)", name)}
-    wanted = sorted(own | (libraries - installed))
-    if not any(re.match(r"postgresql-\d+$", name) for name in wanted):
-        raise PostgresUnavailableError("apt knows no package postgresql")
-    return wanted
-
-
-def _apt(arguments: list[str], options: list[str], cwd: Path) -> str:
-    command = ["apt-get", *options, *arguments]
-    done = subprocess.run(
-        command, cwd=cwd, check=False, capture_output=True, text=True, errors="replace", timeout=APT_SECONDS
-    )
-    if done.returncode != 0:
-        reason = (done.stderr or done.stdout).strip()[-2000:]
-        raise PostgresUnavailableError(f"PostgreSQL is not installed, and apt-get {arguments[0]} failed: {reason}")
-    return done.stdout
 
 
 # --- The server -----------------------------------------------------------------------------------------------------

@@ -68,13 +68,19 @@ class ReceiptState(StrEnum):
     ACCEPTED = "accepted"
     REPEAT = "repeat"
     REFUSED = "refused"
+    IGNORED = "ignored"
+    """Read, and no news of a fault: nothing was kept, and nothing was wrong with it."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer for one event: taken in under ``id``, known already as ``id``, or refused and why."""
+    """The answer for one event: taken in under ``id``, known already as ``id``, or refused or ignored and why."""
 
     state: ReceiptState
     id: int | None = None
     flags: tuple[Flag, ...] = ()
     errors: tuple[tuple[str, str], ...] = ()
     """(field, reason) pairs."""
+    number: int = 1
+    """For how many parts of the message this stands; more than one only where they are ignored."""
+    word: str = ""
+    """What it is counted as, where that is not its state."""

@@ -38,3 +38,18 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a message that cannot be read as an event at all: (path, reason) pairs."""
 
     errors: tuple[tuple[str, str], ...]
+
+
+class Ignored(msgspec.Struct, frozen=True, kw_only=True):
+    """Parts of a message that were read and are no news of a fault: a measurement, an acknowledgement.
+
+    ``word`` is what they are counted as; ``number`` of them are meant.
+    """
+
+    path: str
+    reason: str
+    number: int = 1
+    word: str = "ignored"
+
+
+Item = RawEvent | Refusal | Ignored

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from nfvigil.errors import FieldError, ForbiddenError, NfvigilError
 from nfvigil.model.event import Receipt, ReceiptState
 from nfvigil.model.identity import Identity
+from nfvigil.model.raw import Item
 from nfvigil.southbound.answers import (
     MediaTypeError,
     SlowBodyError,
@@ -38,7 +39,8 @@ Guard = Callable[[Request], Awaitable[Identity]]
 """Who is asking; raises UnknownCallerError or ForbiddenError."""
 
 Count = Callable[[str, str, int], None]
-"""Metrics: (door, outcome, how many). Outcomes: accepted, repeat, refused, and unavailable for a message."""
+"""Metrics: (door, outcome, how many). Outcomes: accepted, repeat, refused, ignored or a format's own word for that, and
+unavailable for a message."""
 
 Answer = Callable[[Sequence[Receipt]], Response]
 
@@ -95,7 +97,7 @@ class Door:
                 raise ForbiddenError("only monitors and administrators send events")
             check_media_type(request)
             body = await read_body(request, self._intake.limits)
-            receipts = await self._intake.take(self._form.decode(body), self._name)
+            return await self._serve(request, body)
         except NfvigilError as error:
             answer = problem_of(error)
             self._count(self._name, "unavailable" if answer.status_code >= 500 else "refused", 1)
@@ -103,15 +105,25 @@ class Door:
         except ClientDisconnect:
             # Nobody is there to hear it, but a handler has to return something.
             return problem(HTTPStatus.BAD_REQUEST, "the body was cut off")
+
+    async def _serve(self, request: Request, body: bytes) -> Response:
+        """The answer to what an admitted caller has sent."""
+        receipts = await self._intake.take(self._decode(request, body), self._name)
         self._tally(receipts)
         return self._answer(receipts)
 
+    def _decode(self, request: Request, body: bytes) -> Sequence[Item]:
+        return self._form.decode(body)
+
     def _tally(self, receipts: Sequence[Receipt]) -> None:
         if len(receipts) == 1:
-            self._count(self._name, receipts[0].state, 1)
+            self._count(self._name, receipts[0].word or receipts[0].state, receipts[0].number)
             return
-        for state, number in Counter([receipt.state for receipt in receipts]).items():
-            self._count(self._name, state, number)
+        totals: Counter[str] = Counter()
+        for receipt in receipts:
+            totals[receipt.word or receipt.state] += receipt.number
+        for outcome, number in totals.items():
+            self._count(self._name, outcome, number)
 
 
 def answer_each(receipts: Sequence[Receipt]) -> Response:

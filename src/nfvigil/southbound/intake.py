@@ -9,7 +9,7 @@ from datetime import tzinfo
 from nfvigil.errors import FieldError, RefusedError, UnavailableError
 from nfvigil.model.event import Event, Receipt, ReceiptState
 from nfvigil.model.ids import EventIds
-from nfvigil.model.raw import RawEvent, Refusal
+from nfvigil.model.raw import Ignored, Item, Refusal
 from nfvigil.model.times import SECOND
 from nfvigil.southbound.formats.nfvigil import NfvigilFormat
 from nfvigil.southbound.limits import Limits, TooLargeError
@@ -41,7 +41,7 @@ class Intake:
             recent=recent,
         )
 
-    async def take(self, raws: Sequence[RawEvent | Refusal], door: str) -> list[Receipt]:
+    async def take(self, raws: Sequence[Item], door: str) -> list[Receipt]:
         """A receipt for each, in order. When it returns, what was accepted is durable; when it raises
         UnavailableError, the sender must send all of it again (what was kept nevertheless is then a repeat).
         """
@@ -56,6 +56,10 @@ class Intake:
         for raw in raws:
             if isinstance(raw, Refusal):
                 receipts.append(Receipt(state=ReceiptState.REFUSED, errors=raw.errors))
+                continue
+            if isinstance(raw, Ignored):
+                why = ((raw.path, raw.reason),)
+                receipts.append(Receipt(state=ReceiptState.IGNORED, errors=why, number=raw.number, word=raw.word))
                 continue
             event = self._normalise(raw, now_us, door)
             if isinstance(event, list):
