@@ -197,5 +197,6 @@ def _ves(value: object) -> dict[str, Any]:
 def _happened(ves: Mapping[str, Any]) -> float | None:
     """When it happened by the clock of the host itself."""
     start = ves.get("startEpochMicrosec")
-    is_a_time = isinstance(start, int | float) and not isinstance(start, bool) and 0 < start < 1e17
-    return start / 1e6 if is_a_time else None
+    if isinstance(start, bool) or not isinstance(start, int | float):
+        return None
+    return start / 1e6 if 0 < start < 1e17 else None

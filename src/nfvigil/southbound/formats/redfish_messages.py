@@ -86,7 +86,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "VolumeFailure VolumeDegraded VolumeOffline VolumeOffine",  # the registry has both spellings
         "VolumeOK VolumeOfflineCleared",
     ),
-    _condition("battery", "", "BatteryFailure BatteryMissing", "BatteryOK"),
+    _condition("battery", "", "BatteryFailure BatteryMissing BatteryCharging", "BatteryOK"),
     _condition(
         "write-cache",
         "",
