@@ -31,6 +31,7 @@ from nfvigil.southbound.formats import Format
 from nfvigil.southbound.formats.aodh import AodhMaintenanceFormat
 from nfvigil.southbound.formats.doctor import DoctorFormat
 from nfvigil.southbound.formats.nfvigil import NfvigilFormat
+from nfvigil.southbound.formats.redfish import RedfishFormat
 from nfvigil.southbound.formats.vitrage import VitrageFormat
 from nfvigil.southbound.intake import Intake
 from nfvigil.southbound.limits import Limits, TooLargeError
@@ -55,9 +56,14 @@ def routes(
     """``formats`` are the installed ones by name; each has a door of its own at ``/v1/formats/{name}/events``."""
 
     def door(name: str, form: Format, answer: Answer) -> Door:
-        return Door(name=name, form=form, answer=answer, intake=intake, guard=guard, count=count)
+        kind = RedfishDoor if isinstance(form, RedfishFormat) else Door
+        return kind(name=name, form=form, answer=answer, intake=intake, guard=guard, count=count)
 
     plugins = {name: door(name, form, answer_each) for name, form in (formats or {}).items()}
+
+    async def by_host(request: Request) -> Response:
+        found = plugins.get(RedfishFormat.name)
+        return await found(request) if found else problem(HTTPStatus.NOT_FOUND, "the format redfish is not installed")
 
     async def by_format(request: Request) -> Response:
         found = plugins.get(request.path_params["name"])
@@ -73,6 +79,7 @@ def routes(
     return [
         Route("/v1/events", own.__call__, methods=["POST"], name="events"),
         Route("/v1/formats/{name}/events", by_format, methods=["POST"], name="events-by-format"),
+        Route("/v1/redfish/{host}/events", by_host, methods=["POST"], name="redfish-events-of-host"),
         Route("/events", doctor.__call__, methods=["PUT", "POST"], name="doctor-events"),
         Route("/v1/event", vitrage.__call__, methods=["POST"], name="vitrage-event"),
         Route("/maintenance", maintenance.__call__, methods=["POST"], name="doctor-maintenance"),
@@ -99,7 +106,7 @@ class Door:
             body = await read_body(request, self._intake.limits)
             return await self._serve(request, body)
         except NfvigilError as error:
-            answer = problem_of(error)
+            answer = self._refuse(error)
             self._count(self._name, "unavailable" if answer.status_code >= 500 else "refused", 1)
             return answer
         except ClientDisconnect:
@@ -115,6 +122,9 @@ class Door:
     def _decode(self, request: Request, body: bytes) -> Sequence[Item]:
         return self._form.decode(body)
 
+    def _refuse(self, error: NfvigilError) -> Response:
+        return problem_of(error)
+
     def _tally(self, receipts: Sequence[Receipt]) -> None:
         if len(receipts) == 1:
             self._count(self._name, receipts[0].word or receipts[0].state, receipts[0].number)
@@ -124,6 +134,16 @@ class Door:
             totals[receipt.word or receipt.state] += receipt.number
         for outcome, number in totals.items():
             self._count(self._name, outcome, number)
+
+
+class RedfishDoor(Door):
+    """A BMC says little of who it is: the host may be in the address that it posts to, and it calls from somewhere."""
+
+    _form: RedfishFormat
+
+    def _decode(self, request: Request, body: bytes) -> Sequence[Item]:
+        host = request.path_params.get("host", "")
+        return self._form.decode_of(body, host=host, address=request.client.host if request.client else "")
 
 
 def answer_each(receipts: Sequence[Receipt]) -> Response:
