@@ -18,7 +18,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("pipeline", "southbound", "northbound"),
     ("settings", "desk", "recovery_desk", "o2ims_desk", "situation", "accounts"),
     ("retention", "lookout", "gauges", "policy_start", "health_report", "listening", "control_places"),
-    ("recovery_parts", "bus_parts", "running"),
+    ("recovery_parts", "bus_parts", "monitoring_parts", "running"),
     ("app",),
     ("verify",),
     ("cli", "openstack_plugin"),

@@ -35,6 +35,7 @@ from nfvigil.model.ids import EventIds
 from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
 from nfvigil.model.vim_account import Source, VimAccount
+from nfvigil.monitoring_parts import put_monitoring_together
 from nfvigil.northbound.api import create_api
 from nfvigil.northbound.auth import Guard
 from nfvigil.northbound.event_doors import event_paths
@@ -59,8 +60,6 @@ from nfvigil.running import Service, undecided_events
 from nfvigil.sealing.keys import Keys
 from nfvigil.settings import Settings, zone_of
 from nfvigil.situation import HostsOfVims, hosts_with_alarms
-from nfvigil.southbound.doors import routes
-from nfvigil.southbound.formats import load_formats
 from nfvigil.southbound.intake import Intake
 from nfvigil.southbound.inventory import Inventory
 from nfvigil.southbound.limits import Limits as IntakeLimits
@@ -158,6 +157,15 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_depths(metrics, pipeline, tellers.dispatcher, controller)
         show_vims(metrics, inventory)
         guard = Guard(store=store, clock=clock, dev=settings.dev)
+        monitoring = put_monitoring_together(
+            settings.formats,
+            intake=intake,
+            guard=guard,
+            pipeline=pipeline,
+            metrics=metrics,
+            recent=left.recent,
+            clock=clock,
+        )
         app = create_api(
             desk=desk,
             recovery=recovery.desk,
@@ -167,7 +175,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             metrics=metrics,
             read_event=intake.read,
-            extra_routes=routes(intake=intake, guard=guard, formats=load_formats(), count=metrics.event),
+            extra_routes=monitoring.doors,
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
         )
@@ -185,6 +193,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             app=app,
             undecided=left.undecided,
+            beside=monitoring.beside,
         )
 
 

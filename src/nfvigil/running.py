@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -60,6 +60,7 @@ class Service:
         retention: Retention,
         app: Any,
         undecided: list[Event],
+        beside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -74,6 +75,8 @@ class Service:
         self.retention = retention
         self.app = app
         self.undecided = undecided
+        self.beside = beside or {}
+        """What else runs while we serve, by name; each ends when it is cancelled."""
 
     async def run(self, serve: Callable[[Any], Any]) -> None:
         """Start the parts from the inside out, serve until ``serve`` returns, end them from the outside in."""
@@ -95,6 +98,7 @@ class Service:
             rest.append(group.create_task(_keep_leases(self.store), name="leases"))
             rest.append(group.create_task(self.retention.run(), name="retention"))
             rest.append(group.create_task(self.control.run(), name="control plane"))
+            rest += [group.create_task(run(), name=name) for name, run in self.beside.items()]
             await serve(self.app)
             for task in rest:
                 task.cancel()

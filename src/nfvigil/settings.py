@@ -259,6 +259,8 @@ class Settings(Section):
     fences: Path | None = None
     """Which host is fenced by what: a YAML file."""
     retention: RetentionSettings = RetentionSettings()
+    formats: dict[str, dict[str, Any]] = {}
+    """What incoming formats want to know, by their names: ``[formats.alertmanager]``. See the reference on events."""
     secrets: SecretsSettings = SecretsSettings()
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_format: Annotated[str, Field(pattern="^(json|text)$")] = "text"

@@ -22,6 +22,7 @@ from nfvigil.northbound import (
     faults,
     health,
     instructions,
+    masakari,
     o2ims,
     policies,
     problems,
@@ -67,6 +68,8 @@ ROUTERS = (
     *o2ims.ROUTERS,
     health.public,
     health.scrape,
+    masakari.public,
+    masakari.read,
 )
 
 

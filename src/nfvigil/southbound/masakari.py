@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from nfvigil.errors import FieldError, NfvigilError, RefusedError
 from nfvigil.model.event import Event, ReceiptState
@@ -117,6 +118,22 @@ class MasakariDoor(Door):
         message = f"{error.message}: {reasons}" if isinstance(error, RefusedError) and reasons else str(error)
         headers = {name: value for name, value in answer.headers.items() if name in ("retry-after", "www-authenticate")}
         return _fault(HTTPStatus(answer.status_code), message, headers)
+
+
+PATHS = (
+    "/v1/notifications",
+    "/v1/{project_id}/notifications",
+    "/instance-ha/v1/notifications",
+    "/instance-ha/v1/{project_id}/notifications",
+)
+"""Where senders find it: the address of the catalogue may have a project in it."""
+
+
+def masakari_routes(door: MasakariDoor) -> list[Route]:
+    return [
+        Route(path, door.__call__, methods=["POST"], name=f"masakari-notifications-{index}")
+        for index, path in enumerate(PATHS)
+    ]
 
 
 def _record(event_id: int, uuid: str, notification: HaNotification, now_us: int) -> Event:

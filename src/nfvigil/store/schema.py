@@ -27,7 +27,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(
@@ -63,6 +63,9 @@ events = Table(
     _text("resource"),
     _body(),
 )
+
+IS_HA_NOTIFICATION = events.c.type == literal_column("'masakari.notification'")
+Index("events_ha_notifications", events.c.id, sqlite_where=IS_HA_NOTIFICATION, postgresql_where=IS_HA_NOTIFICATION)
 
 decisions = Table(
     "decisions",

@@ -29,6 +29,7 @@ from nfvigil.store.configuration_records import ConfigurationRecords
 from nfvigil.store.event_records import EventRecords
 from nfvigil.store.file_lock import WAIT_SECONDS, FileLock, InUseError
 from nfvigil.store.hot_path import HotPath
+from nfvigil.store.instance_ha_records import InstanceHaRecords
 from nfvigil.store.migrating import bring_up_to_date, revision_of
 from nfvigil.store.ops import Op, Result, Writer
 from nfvigil.store.profiles import Profiles
@@ -55,6 +56,7 @@ class Store(
     ConfigurationRecords,
     Profiles,
     Upkeep,
+    InstanceHaRecords,
 ):
     """Made by ``open_store``."""
 

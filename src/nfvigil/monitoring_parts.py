@@ -1,0 +1,90 @@
+"""The wiring of what monitoring systems send: formats with their settings, their doors, and what asks Alertmanager."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import Route
+
+from nfvigil.errors import FieldError, SettingsError
+from nfvigil.model.event import Event
+from nfvigil.model.times import SECOND
+from nfvigil.northbound.metrics import Metrics
+from nfvigil.pipeline import Pipeline
+from nfvigil.southbound.alertmanager_api import AlertmanagerApi
+from nfvigil.southbound.doors import Guard, answer_each, routes
+from nfvigil.southbound.formats import load_formats
+from nfvigil.southbound.formats.alertmanager import AlertmanagerFormat
+from nfvigil.southbound.formats.nfvigil import NfvigilFormat
+from nfvigil.southbound.intake import Intake
+from nfvigil.southbound.masakari import Duplicates, MasakariDoor, masakari_routes
+from nfvigil.southbound.reconcile import Reconciler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitoring:
+    doors: list[Route]
+    beside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
+    """What runs while we serve."""
+
+
+def put_monitoring_together(
+    options: Mapping[str, Mapping[str, Any]],
+    *,
+    intake: Intake,
+    guard: Guard,
+    pipeline: Pipeline,
+    metrics: Metrics,
+    recent: Sequence[Event],
+    clock: Callable[[], int],
+) -> Monitoring:
+    """``options`` are the settings of formats by name; ``recent`` are events of an earlier process."""
+    formats = load_formats(options)
+    duplicates = Duplicates()
+    duplicates.remember(recent)
+    masakari = MasakariDoor(
+        name="masakari",
+        form=NfvigilFormat(),
+        answer=answer_each,
+        intake=intake,
+        guard=guard,
+        count=metrics.event,
+        duplicates=duplicates,
+        is_in_maintenance=lambda key: (pipeline.map.resolve(key) or key) in pipeline.state.in_maintenance,
+        clock=clock,
+        chance=secrets.token_bytes,
+    )
+    doors = routes(intake=intake, guard=guard, formats=formats, count=metrics.event)
+    reconciler = _reconciler(formats.get("alertmanager"), intake, pipeline, metrics, clock)
+    return Monitoring(
+        doors=[*doors, *masakari_routes(masakari)],
+        beside={} if reconciler is None else {"alertmanager": reconciler.run},
+    )
+
+
+def _reconciler(
+    form: object, intake: Intake, pipeline: Pipeline, metrics: Metrics, clock: Callable[[], int]
+) -> Reconciler | None:
+    if not isinstance(form, AlertmanagerFormat) or not form.options.api_url:
+        return None
+    if not form.options.receiver:
+        reason = "is needed with api_url: the name of the receiver that sends to us"
+        raise SettingsError("the settings are wrong", [FieldError("formats.alertmanager.receiver", reason)])
+    reconciler = Reconciler(
+        form=form,
+        source=AlertmanagerApi(url=form.options.api_url, token_file=form.options.api_token_file),
+        take=intake.take,
+        faults=lambda: pipeline.state.faults.values(),
+        clock=clock,
+        count=metrics.event,
+    )
+    begun_us = clock()
+    metrics.gauge(
+        "alertmanager_age_seconds",
+        lambda: (clock() - (reconciler.answered_us or begun_us)) / SECOND,
+        "Since the last complete answer of Alertmanager's API",
+    )
+    return reconciler
