@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from nfvigil.model.action import Action
 from nfvigil.model.event import Event
-from nfvigil.model.ids import event_id_at
+from nfvigil.model.ids import ID_MAX, NODE_BITS, event_id_at
 from nfvigil.model.instance_ha import DOOR, FOLLOWERS_MAX, time_of_uuid
 from nfvigil.model.verdict import Decision
 from nfvigil.store import rows
@@ -19,6 +19,9 @@ from nfvigil.store.schema import IS_HA_NOTIFICATION, actions, decisions, events
 
 NEAR = 1000
 """So many notifications at most are looked at to find one by its UUID, which tells its time to the millisecond."""
+
+LAST_US = (ID_MAX >> NODE_BITS) - 1
+"""No event has a later time: others cannot even be asked for."""
 
 
 class HaCase(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,13 +45,24 @@ class InstanceHaRecords(Access):
         return [event for event in map(rows.to_event, bodies) if event.door == DOOR]
 
     async def ha_notification(self, uuid: str) -> Event | None:
-        at_us = time_of_uuid(uuid)
-        if at_us is None:
+        """By its UUID, or by the number that is shown as its id: OpenStack's SDK goes on in a list by that one."""
+        is_number = uuid.isdecimal() and uuid.isascii() and len(uuid) < 20
+        at_us = int(uuid) if is_number else time_of_uuid(uuid)
+        if at_us is None or at_us > LAST_US:
             return None
+        if is_number:
+            return await self._by_number(at_us)
         statement = select(events.c.body).where(IS_HA_NOTIFICATION, events.c.id >= event_id_at(at_us))
         bodies = await self._reader.values(statement.order_by(events.c.id).limit(NEAR))
         found = (event for event in map(rows.to_event, bodies) if event.door == DOOR)
         return next((event for event in found if event.monitor_event_id == uuid), None)
+
+    async def _by_number(self, number: int) -> Event | None:
+        statement = select(events.c.body).where(
+            IS_HA_NOTIFICATION, events.c.id >= event_id_at(number), events.c.id < event_id_at(number + 1)
+        )
+        found = map(rows.to_event, await self._reader.values(statement.order_by(events.c.id).limit(1)))
+        return next((event for event in found if event.door == DOOR), None)
 
     async def ha_cases(self, records: Sequence[Event]) -> list[HaCase]:
         """The notifications with what followed from each."""
