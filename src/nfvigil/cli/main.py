@@ -28,6 +28,7 @@ from nfvigil.cli import (
     status,
     subscriptions,
     tokens,
+    traps,
     verify,
     vims,
 )
@@ -149,6 +150,7 @@ app.command(epilog=EPILOG)(policies.replay)
 app.add_typer(database.app, name="db")
 app.add_typer(tokens.app, name="token")
 app.add_typer(verify.app, name="verify", epilog=EPILOG)
+app.command("trap-handler", epilog=EPILOG)(traps.trap_handler)
 
 
 def main() -> None:
