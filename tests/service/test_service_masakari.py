@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import warnings
 from typing import Any
 
 import pytest
 from service_process import Service, wait_until
+from service_tokens import token_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # what the SDK brings along is older than our Python
@@ -30,9 +29,7 @@ BACK = HOST | {"payload": {"event": "STARTED", "host_status": "NORMAL", "cluster
 
 def connect(service: Service) -> Any:
     """As the instance monitors do: the SDK, with the endpoint of the catalogue and a token."""
-    command = [sys.executable, "-m", "nfvigil.cli.main", "token", "create", "--role", "admin"]
-    command += ["--database", f"sqlite:///{service.database}"]
-    token = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+    token = token_of(service, "admin")
     url = f"http://127.0.0.1:{service.port}/instance-ha/v1"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -111,7 +111,9 @@ class SnmpFormat:
         known = next((self.options.agents[name] for name in names if name in self.options.agents), None)
         if known is not None:
             return known
-        name = next((one for one in (host, trap_address, address) if one in names), None)
+        is_relayed = trap_address in names and trap_address != address
+        order = (trap_address, host, address) if is_relayed else (host, address)
+        name = next((one for one in order if one in names), None)
         return {"kind": Kind.HOST, "id": name} if name else None
 
 
