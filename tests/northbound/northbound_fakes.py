@@ -52,6 +52,7 @@ from nfvigil.northbound.openapi import describe
 from nfvigil.northbound.parts import Parts
 from nfvigil.store.alarm_query import AlarmQuery
 from nfvigil.store.alarm_records import AlarmChanges
+from nfvigil.store.instance_ha_records import HaCase
 from nfvigil.store.records import PolicyRecord, TokenRecord
 
 NOW = 1_700_000_000_000_000
@@ -167,6 +168,7 @@ class FakeStore:
     tokens: dict[str, TokenRecord] = field(default_factory=dict)
     asked_for_tokens: int = 0
     notes: list[tuple[str, str, str]] = field(default_factory=list)
+    ha_kept: list[HaCase] = field(default_factory=list)
     texts: list[PolicyRecord] = field(
         default_factory=lambda: [PolicyRecord(name="test", version=1, text=POLICY, activated_us=NOW)]
     )
@@ -260,6 +262,16 @@ class FakeStore:
     async def policy(self, name: str, version: int | None = None) -> PolicyRecord | None:
         fits = [one for one in self.texts if one.name == name and version in (None, one.version)]
         return fits[-1] if fits else None
+
+    async def ha_notifications(self, *, before: int = 0, since_us: int | None = None, limit: int = 100) -> list[Event]:
+        found = [case.record for case in self.ha_kept if not before or case.record.id < before]
+        return sorted(found, key=lambda one: -one.id)[:limit]
+
+    async def ha_notification(self, uuid: str) -> Event | None:
+        return next((case.record for case in self.ha_kept if case.record.monitor_event_id == uuid), None)
+
+    async def ha_cases(self, records: Sequence[Event]) -> list[HaCase]:
+        return [case for record in records for case in self.ha_kept if case.record.id == record.id]
 
     async def audit(self, who: str, what: str, target: str = "", text: str = "") -> None:
         self.notes.append((who, what, target))

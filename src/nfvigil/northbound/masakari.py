@@ -1,7 +1,8 @@
 """Masakari's API for reading: the notifications that came in, and how far each got. Administrators only: a notification
 is about a host.
 
-They are sent to the door in southbound, at the same addresses.
+They are sent to the door in southbound, at the same addresses. The description of our API leaves all this out: it is
+another's, and described there.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def _generated_us(details: dict[str, Any]) -> int:
         return 0
 
 
-@read.get("/v1/notifications")
+@read.get("/v1/notifications", include_in_schema=False)
 @read.get("/instance-ha/v1/notifications", include_in_schema=False)
 async def list_notifications(parts: Have, caller: Caller, parameters: Parameters) -> Response:
     """Masakari's notifications, the newest first."""
@@ -174,7 +175,7 @@ async def list_notifications_of_project(
     return await _list(parts, parameters)
 
 
-@read.get("/v1/notifications/{uuid}")
+@read.get("/v1/notifications/{uuid}", include_in_schema=False)
 @read.get("/instance-ha/v1/notifications/{uuid}", include_in_schema=False)
 async def show_notification(parts: Have, caller: Caller, uuid: Uuid) -> Response:
     """One of Masakari's notifications, and what was done about it."""
