@@ -23,6 +23,7 @@ from nfvigil.northbound.metrics import Metrics
 from nfvigil.notifier.channel import load_channels
 from nfvigil.southbound.doors import routes
 from nfvigil.southbound.intake import Intake
+from nfvigil.southbound.masakari import MasakariDoor, masakari_routes
 from nfvigil.southbound.words import status_of
 from nfvigil.store.schema import metadata
 
@@ -113,11 +114,16 @@ def test_every_table_of_the_database_is_named() -> None:
     assert set(first_cells(section(text_of("database.md"), "## Tables"))) == {*metadata.tables, "alembic_version"}
 
 
+async def _door(request: object) -> None:
+    """Stands for a door: only its addresses count."""
+
+
 def operations() -> set[str]:
     """Method and path of everything that can be asked for."""
     intake, guard = cast(Intake, None), cast(Guard, None)
     every = [
         *routes(intake=intake, guard=guard),
+        *masakari_routes(cast(MasakariDoor, cast(object, _door))),
         *(cast(Route, route) for router in ROUTERS for route in router.routes),
     ]
     found = {(method, route.path) for route in every for method in route.methods or ()}
