@@ -222,6 +222,18 @@ async def test_a_duplicate_is_known_after_a_restart() -> None:
     assert answer.status == 409
 
 
+def test_so_many_subjects_are_known_and_no_more() -> None:
+    known = Duplicates(size_max=1)
+    first, second = (
+        read_notification(json.dumps({"notification": process("STOPPED", name)}).encode()) for name in "ab"
+    )
+
+    known.add(first, 0)
+    known.add(second, 0)
+
+    assert (known.knows(first, 0), known.knows(second, 0)) == (False, True)
+
+
 @pytest.mark.anyio
 async def test_what_could_not_be_kept_is_no_duplicate_when_it_comes_again() -> None:
     site = Site()

@@ -445,6 +445,50 @@ def test_a_summary_of_any_length_loses_no_alert() -> None:
     assert len(events[0].cause) == 1000
 
 
+def test_whatever_is_in_an_alert_is_kept_as_far_as_an_event_can() -> None:
+    deep: Any = "bottom"
+    for _ in range(20):
+        deep = [deep, {"a": deep}] if isinstance(deep, str) else [deep]
+    odd = {"deep": deep, "big": 10**30, "huge": 1 << 64, "none": None, "true": True, "many": [*range(5000)]}
+
+    receipts, events = take(form("icinga2"), state_change(1, odd=odd, more={str(n): {} for n in range(500)}))
+
+    assert [receipt.state for receipt in receipts] == ["accepted"]
+    assert events[0].details["icinga"]["odd"]["big"] == str(10**30)
+
+
+def test_a_number_of_thousands_of_digits_is_answered() -> None:
+    body = b'{"type": "StateChange", "host": "c", "state": ' + b"9" * 10_000 + b"}"
+
+    with pytest.raises(RefusedError) as refusal:
+        form("icinga2").decode(body)
+
+    assert refusal.value.errors
+
+
+def test_an_alert_without_a_fingerprint_has_one_that_follows_from_its_labels() -> None:
+    one, other = alert(fingerprint=None), alert(fingerprint="", labels={"device": "sda"})
+
+    _, events = take(form("alertmanager"), webhook(one, other, one | {"status": "resolved"}))
+
+    assert events[0].monitor == events[2].monitor != events[1].monitor
+
+
+@pytest.mark.parametrize(
+    ("state", "check", "status"),
+    [(None, {"state": 2.0}, "down"), (True, {"state": 0}, None), (None, {"state": 0}, "up"), ("OK", None, "up")],
+)
+def test_a_services_state_may_stand_in_its_check(state: Any, check: Any, status: str | None) -> None:
+    _, events = take(form("icinga2"), state_change(0, service="ssh", check_result=check) | {"state": state})
+
+    assert [str(event.status) for event in events] == ([] if status is None else [status])
+
+
+def test_a_format_that_takes_no_settings_says_which_one_it_is() -> None:
+    with pytest.raises(SettingsError, match="format doctor"):
+        load_formats({"doctor": {"x": 1}})
+
+
 def test_collectds_event_of_onap_says_when_it_happened() -> None:
     _, events = take(form("collectd"), [collectd_alert("FAILURE", "connectivity", ves=json.dumps(VES))])
 

@@ -256,6 +256,14 @@ async def test_an_answer_that_is_not_whole_is_none(server: dict[str, Any], wrong
 
 
 @pytest.mark.anyio
+async def test_an_answer_without_end_is_given_up(server: dict[str, Any]) -> None:
+    server["alerts"] = [listed()] * 100
+
+    with pytest.raises(UnavailableError, match="more than 1000 bytes"):
+        await AlertmanagerApi(url=server["url"], answer_max_bytes=1000).listing()
+
+
+@pytest.mark.anyio
 async def test_nobody_there_and_a_token_that_cannot_be_read(server: dict[str, Any], tmp_path: Path) -> None:
     for api in (
         AlertmanagerApi(url="http://127.0.0.1:1"),

@@ -32,8 +32,16 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 class AlertmanagerApi:
     """``token_file`` is read each time: tokens are replaced while we run."""
 
-    def __init__(self, *, url: str, token_file: str = "", timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        token_file: str = "",
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        answer_max_bytes: int = ANSWER_MAX_BYTES,
+    ) -> None:
         self._url = url.rstrip("/")
+        self._answer_max_bytes = answer_max_bytes
         self._token_file = token_file
         self._timeout_seconds = timeout_seconds
 
@@ -69,6 +77,6 @@ class AlertmanagerApi:
             body = bytearray()
             async for chunk in answer.content.iter_chunked(1 << 16):
                 body += chunk
-                if len(body) > ANSWER_MAX_BYTES:
-                    raise UnavailableError(f"{self._url} answered with more than {ANSWER_MAX_BYTES >> 20} MiB")
+                if len(body) > self._answer_max_bytes:
+                    raise UnavailableError(f"{self._url} answered with more than {self._answer_max_bytes} bytes")
         return msgspec.json.decode(bytes(body))
