@@ -34,6 +34,7 @@ class Site:
     def __init__(self, formats: dict[str, Format] | None = None) -> None:
         self.events: list[Event] = []
         self.counts: list[tuple[str, str, int]] = []
+        self.shown: list[tuple[str | None, str | None]] = []
         intake = Intake(keep=self._keep, ids=EventIds(lambda: NOW_US), clock=lambda: NOW_US, zone=UTC)
         doors = routes(
             intake=intake,
@@ -52,10 +53,12 @@ class Site:
         self.events.extend(events)
 
     async def _guard(self, request: Request) -> Identity:
+        self.shown.append((request.headers.get("x-auth-token"), request.headers.get("authorization")))
         return Identity("bmc", None, Role.MONITOR)
 
-    async def post(self, path: str, body: Any) -> Any:
-        return await call(self, path, body)  # type: ignore[arg-type]  # only its app counts
+    async def post(self, path: str, body: Any, **headers: str) -> Any:
+        sent = {"content-type": "application/json"} | headers
+        return await call(self, path, body, headers=sent)  # type: ignore[arg-type]  # only its app counts
 
 
 @pytest.mark.anyio
@@ -99,6 +102,27 @@ async def test_a_bmcs_event_is_about_the_host_of_the_address_the_context_or_wher
     answer = await site.post(path, redfish(record("Power.1.0.PowerSupplyFailed"), Context=context))
 
     assert (answer.status, [event.resource for event in site.events]) == (200, [f"host/{host}"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("headers", "shown"),
+    [
+        ({"authorization": "Basic Ym1jOm5mdl9zM2NyZXQ="}, ("nfv_s3cret", None)),
+        ({"authorization": "basic Ym1j"}, ("", None)),
+        ({"authorization": "Basic ***"}, (None, "Basic ***")),
+        ({"authorization": "Bearer nfv_x"}, (None, "Bearer nfv_x")),
+        ({"authorization": "Basic Ym1jOng=", "x-auth-token": "nfv_y"}, ("nfv_y", "Basic Ym1jOng=")),
+        ({}, (None, None)),
+    ],
+)
+async def test_a_bmcs_password_is_its_token(headers: dict[str, str], shown: tuple[str | None, str | None]) -> None:
+    site = Site()
+
+    await site.post("/v1/formats/redfish/events", redfish(record("Power.1.0.FanFailed")), **headers)
+
+    assert site.shown == [shown]
+    assert len(site.events) == 1
 
 
 @pytest.mark.anyio
