@@ -205,6 +205,12 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, list[tuple[str, str, str, str |
         NOTIFIED | {"notification_type": "RECOVERY", "state": "OK"},
         [("icinga.ssh", HOST, "up", None, "icinga/ssh")],
     ),
+    "a notification of the event stream about a host": (
+        "icinga2",
+        {},
+        {"type": "Notification", "host": "compute-1", "notification_type": "PROBLEM", "check_result": {"state": 2}},
+        [("icinga.host", HOST, "down", "critical", "icinga")],
+    ),
     "the event stream, an object a line": (
         "icinga2",
         {},

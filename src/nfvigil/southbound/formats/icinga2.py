@@ -128,6 +128,8 @@ class Icinga2Format:
         check = one.get("check_result")
         if state is None and is_service and isinstance(check, dict):
             state = check.get("state")  # of a host this is the plugin's state, which is another scale
+        if state is None and not is_service and text(one.get("notification_type")).upper() == "PROBLEM":
+            state = "DOWN"  # of nothing else a host's problem is told
         whole = number(state)
         word = text(state).upper() if whole is None else str(whole)
         return (SERVICE_STATES if is_service else HOST_STATES).get(word)
