@@ -122,6 +122,16 @@ _MAINTENANCE: dict[str, Any] = {
     },
 }
 
+_REDFISH: dict[str, Any] = {
+    "type": "object",
+    "description": "An Event of Redfish.",
+    "required": ["Events"],
+    "properties": {
+        "Context": {"type": "string"},
+        "Events": {"type": "array", "maxItems": EVENTS_MAX, "items": {"type": "object", "required": ["MessageId"]}},
+    },
+}
+
 
 _REFUSED: dict[str, Any] = {
     "type": "object",
@@ -207,6 +217,15 @@ def event_paths() -> dict[str, Any]:
                     {},
                     each | problems(404),
                     parameters=[name],
+                )
+            },
+            "/v1/redfish/{host}/events": {
+                "post": _operation(
+                    "send_redfish_events",
+                    "Send Redfish events of this host's BMC. There is a receipt a record.",
+                    _REDFISH,
+                    each | problems(404),
+                    parameters=[name | {"name": "host"}],
                 )
             },
             "/events": {
