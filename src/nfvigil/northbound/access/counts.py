@@ -1,4 +1,4 @@
-"""What /metrics shows of who is let in: what was refused, what was held to its pace, and how it stands with Keystone."""
+"""What /metrics shows of who is let in: what was refused, what was held to its pace, what Keystone said."""
 
 from __future__ import annotations
 

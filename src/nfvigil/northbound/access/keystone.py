@@ -91,7 +91,7 @@ class KeystoneTokens:
         }
 
     async def identify(self, token: str, hashed: str) -> Identity | None:
-        """None where it is not valid; ForbiddenError where it is of no use here; UnavailableError where nobody knows."""
+        """None where it is not valid; ForbiddenError where it has no role here; UnavailableError where nobody knows."""
         if not token or len(token) > TOKEN_MAX_CHARS or not token.isascii() or not token.isprintable() or " " in token:
             return None
         known = self._known.get(hashed)

@@ -12,8 +12,8 @@ from nfvigil.errors import ForbiddenError
 from nfvigil.model.identity import Identity, Role, Via
 from nfvigil.model.times import SECOND
 
-RANKS = (Role.ADMIN, Role.MANAGER, Role.MEMBER, Role.READER, Role.SERVICE)
-"""The strongest first. Keystone's own roles imply in this order those that follow, except ``service``."""
+RANKS = (Role.ADMIN, Role.MANAGER, Role.MEMBER, Role.READER, Role.SERVICE, Role.MONITOR)
+"""The strongest first. Keystone's own roles imply in this order those that follow, down to the reader."""
 
 NOTHING = ""
 """The project of those who own nothing: no resource has it, and it is not "no project"."""
@@ -64,6 +64,8 @@ def identity_of(token: KeystoneToken, names: Mapping[Role, Collection[str]]) -> 
 
 def _scoped(token: KeystoneToken, role: Role) -> tuple[Role, str | None, bool]:
     """What the role means in the token's scope: role, project, whether it sees all."""
+    if role is Role.MONITOR:
+        return role, None, False
     if token.system is not None and token.system.get("all") is True:
         if role in (Role.ADMIN, Role.SERVICE):
             return role, None, role is Role.ADMIN

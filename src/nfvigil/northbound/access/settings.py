@@ -25,6 +25,8 @@ class RoleNames(_Section):
     member: Names = ["member"]
     reader: Names = ["reader"]
     service: Names = ["service"]
+    monitor: Names = []
+    """Sends events and sees nothing: for monitors that log in at Keystone, such as Masakari's."""
 
     def by_role(self) -> dict[Role, frozenset[str]]:
         return {
@@ -33,6 +35,7 @@ class RoleNames(_Section):
             Role.MEMBER: frozenset(self.member),
             Role.READER: frozenset(self.reader),
             Role.SERVICE: frozenset(self.service),
+            Role.MONITOR: frozenset(self.monitor),
         }
 
 

@@ -64,7 +64,7 @@ class Signatures:
     def __init__(self, *, ring: KeyRing, clock: Callable[[], int], replays: Replays | None = None) -> None:
         self._ring = ring
         self._clock = clock
-        self._replays = replays or Replays(tolerance=TOLERANCE_SECONDS)
+        self._replays = Replays(tolerance=TOLERANCE_SECONDS) if replays is None else replays
         self._last = ""
         """The key that fitted last: monitors send many messages in a row."""
 
