@@ -118,7 +118,7 @@ class Session:
     # In the thread
 
     def _ask_keystone(self) -> Login:
-        exceptions, ConfigException = _errors()  # noqa: N806  (it is a class)
+        exceptions, ConfigException = _errors()
         try:
             if self._keystone is None:
                 self._open()
