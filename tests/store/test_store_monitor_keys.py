@@ -5,8 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from nfvigil.accounts.rotation import drop_old, rotate
 from nfvigil.errors import NotFoundError
-from nfvigil.store.records import MonitorKeyRecord, VimRecord
+from nfvigil.northbound.access.monitor_keys import OpenKeys, sealed
+from nfvigil.sealing.keys import Keys
+from nfvigil.store.records import MonitorKeyRecord
 
 pytestmark = pytest.mark.anyio
 
@@ -28,8 +31,7 @@ async def test_a_key_comes_back_as_it_was_kept_oldest_first(opened):
     second = await opened()
 
     assert [one.id for one in await second.monitor_keys()] == ["c", "a", "b"]
-    assert await second.monitor_key("c") == record("c", created_us=START_US - 1, expires_us=START_US + 5)
-    assert await second.monitor_key("x") is None
+    assert (await second.monitor_keys())[0] == record("c", created_us=START_US - 1, expires_us=START_US + 5)
 
 
 async def test_usable_is_what_is_neither_revoked_nor_over(store, clock):
@@ -50,37 +52,33 @@ async def test_a_key_that_is_revoked_is_erased_and_revoked_once(store, clock):
 
     await store.revoke_monitor_key("k-1")
 
-    assert await store.monitor_key("k-1") == record(key=b"", revoked_us=clock())
+    assert await store.monitor_keys() == [record(key=b"", revoked_us=clock())]
     for key_id in ("k-1", "nobody"):
         with pytest.raises(NotFoundError):
             await store.revoke_monitor_key(key_id)
 
 
-async def test_a_key_is_sealed_anew_only_where_it_is_what_it_was(store):
+async def test_a_key_is_among_what_is_sealed_until_it_is_revoked(store):
     await store.add_monitor_key(record())
+    assert await store.sealed() == [("monitor-key/k-1", b"gAAAAkey")]
 
-    assert await store.reseal_monitor_key("k-1", before=b"gAAAAkey", after=b"gAAAAnew")
-    assert not await store.reseal_monitor_key("k-1", before=b"gAAAAkey", after=b"gAAAAnewer")
+    assert await store.reseal("monitor-key/k-1", before=b"gAAAAkey", after=b"gAAAAnew")
+    assert not await store.reseal("monitor-key/k-1", before=b"gAAAAkey", after=b"gAAAAnewer")
+    assert await store.sealed_of("monitor-key/k-1") == ("monitor-key/k-1", b"gAAAAnew")
 
-    assert await store.monitor_key("k-1") == record(key=b"gAAAAnew")
-
-
-@pytest.mark.parametrize("options", [b"gAAAAsealed", b"{}"])
-async def test_it_is_known_whether_anything_is_sealed(store, options):
-    assert not await store.has_sealed()
-    vim = VimRecord(
-        name="lab", driver="x", interval_seconds=60, enabled=True, created_us=1, changed_us=1,
-        created_by="", request="", options=options,
-    )  # fmt: skip
-    await store.add_vim(vim)
-    assert await store.has_sealed() is options.startswith(b"gAAAA")
-
-    await store.add_monitor_key(record())
-    assert await store.has_sealed()
-    await store.remove_vim("lab")
-    assert await store.has_sealed()
     await store.revoke_monitor_key("k-1")
-    assert not await store.has_sealed()
+    assert await store.sealed() == []
+
+
+async def test_new_keys_are_used_for_it_too_and_the_old_can_go(store, tmp_path):
+    keys = Keys(path=tmp_path / "keys")
+    await store.add_monitor_key(record(key=await sealed(store, keys, "k-1", "whsec_x")))
+
+    assert (await rotate(store, keys)).resealed == 1
+    assert await drop_old(store, keys) == 1
+
+    (found,) = await OpenKeys(store=store, keys=keys, clock=lambda: START_US).keys()
+    assert found.key.reveal() == "whsec_x"
 
 
 def test_a_record_does_not_print_what_is_in_it():
