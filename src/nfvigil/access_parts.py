@@ -37,6 +37,8 @@ class Access:
     guard: Guard
     credentials: Credentials
     keystone: KeystoneTokens | None
+    places: Callable[[], Sequence[str]]
+    """Where Keystone is, as far as it is known."""
 
     def in_health(self, health: Callable[[], Awaitable[Health]]) -> Callable[[], Awaitable[Health]]:
         """With how it stands with Keystone. That it is away is no reason not to take events in."""
@@ -66,9 +68,9 @@ async def open_access(
     open_keys = OpenKeys(store=store, keys=keys, clock=clock)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(break_glass.close)
-        keystone = None
+        keystone, session = None, None
         if settings.keystone.is_on:
-            keystone = await stack.enter_async_context(_keystone(settings.keystone, clock, counts))
+            keystone, session = await stack.enter_async_context(_keystone(settings.keystone, clock, counts))
         guard = Guard(
             store=store,
             clock=clock,
@@ -88,13 +90,14 @@ async def open_access(
             forget_token=guard.forget,
             forget_keys=open_keys.forget,
         )
-        yield Access(guard=guard, credentials=credentials, keystone=keystone)
+        places = session.places if session is not None else tuple[str, ...]
+        yield Access(guard=guard, credentials=credentials, keystone=keystone, places=places)
 
 
 @asynccontextmanager
 async def _keystone(
     settings: KeystoneSettings, clock: Callable[[], int], counts: AccessCounts
-) -> AsyncIterator[KeystoneTokens]:
+) -> AsyncIterator[tuple[KeystoneTokens, Session]]:
     try:
         options = checked("access.keystone", settings.options())
     except RefusedError as error:
@@ -121,7 +124,7 @@ async def _keystone(
 
     beginning = asyncio.create_task(begin())
     try:
-        yield tokens
+        yield tokens, session
     finally:
         beginning.cancel()
         await asyncio.gather(beginning, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -159,6 +160,41 @@ def test_while_keystone_is_away_who_was_known_goes_on_for_a_while(service: LabSe
     log = service.log.read_text()
     assert log.count("Keystone cannot be asked") == log.count("Keystone answers again") == 1
     assert known.token not in log
+
+
+@contextmanager
+def short_lives(lab: Lab, seconds: int) -> Iterator[None]:
+    """Keystone gives tokens for so long only."""
+    path = lab.layout.root / "etc" / "keystone.conf"
+    before = path.read_text()
+    path.write_text(re.sub(r"(?m)^expiration = \d+$", f"expiration = {seconds}", before))
+    assert path.read_text() != before
+    try:
+        lab.stop(KEYSTONE)
+        lab.start(KEYSTONE)
+        yield
+    finally:
+        path.write_text(before)
+        lab.stop(KEYSTONE)
+        lab.start(KEYSTONE)
+
+
+def test_a_token_ends_at_its_time_also_by_grace_and_our_own_is_renewed(service: LabService, openstack_lab: Lab) -> None:
+    with short_lives(openstack_lab, 12):
+        login = Login(openstack_lab, "tenant-a")
+        begun = time.monotonic()
+        assert ask(service, login.token) == 200
+
+        with without_keystone(openstack_lab):
+            wait_until(lambda: ask(service, login.token) == 503, "it has ended", 20)
+            # By grace alone it would have been believed for two seconds more.
+            assert 8 < time.monotonic() - begun < 13.5
+
+        # By now the token of our own account has ended as well.
+        time.sleep(max(0.0, 14 - (time.monotonic() - begun)))
+        wait_until(lambda: ask(service, login.token) == 401, "Keystone is asked again", 60)
+        assert ask(service, Login(openstack_lab, "tenant-b").token) == 200
+    assert service.log.read_text().count("Keystone answers again") == 1
 
 
 def test_a_service_that_starts_while_keystone_is_away_lets_local_tokens_in(
