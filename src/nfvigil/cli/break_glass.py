@@ -8,7 +8,7 @@ import typer
 
 from nfvigil.cli.options import FormOption
 from nfvigil.cli.output import Form, emit
-from nfvigil.cli.terminal import complain, say
+from nfvigil.cli.terminal import say
 
 app = typer.Typer(no_args_is_help=True, help="Read everything when nothing else lets you in.")
 
@@ -29,10 +29,10 @@ def create(form: FormOption = Form.TABLE) -> None:
     secret, hashed = create_token()
 
     def draw(_: Any) -> None:
-        complain("for a safe; it is not shown again:")
-        say(secret)
-        complain("for the settings, in [access]:")
-        say(f'break_glass_hash = "{hashed}"')
+        say("for a safe; it is not shown again:")
+        say(f"  {secret}")
+        say("for the settings, in [access]:")
+        say(f'  break_glass_hash = "{hashed}"')
 
     emit({"secret": secret, "break_glass_hash": hashed}, form, draw)
 

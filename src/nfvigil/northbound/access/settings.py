@@ -112,6 +112,7 @@ class RateSettings(_Section):
     events_per_second: Annotated[float, Field(ge=0, le=1e6)] = 10_000
     """Messages of one caller at the event doors."""
     events_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 50_000
+    """So many of those at once."""
     failures_per_minute: Annotated[int, Field(ge=0, le=100_000)] = 30
     """Different wrong credentials from one address. Beyond that only those that were good lately are looked at."""
 
