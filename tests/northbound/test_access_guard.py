@@ -299,6 +299,47 @@ async def test_many_signed_events_at_once_read_the_keys_once(site: Site) -> None
     assert len(reads) == 1
 
 
+async def test_a_key_that_is_revoked_while_the_keys_are_read_is_not_believed_after_that(site: Site) -> None:
+    record, key = await site.credentials.create_monitor_key(name="ping")
+    monitor_keys, go = site.kept.monitor_keys, asyncio.Event()
+
+    async def slow(**more: Any) -> Any:
+        found = await monitor_keys(**more)
+        await go.wait()
+        return found
+
+    site.kept.monitor_keys = slow  # type: ignore[method-assign]  # it waits
+    sending = asyncio.create_task(site.event(**sign(key)))
+    await asyncio.sleep(0.01)
+    await site.credentials.revoke_monitor_key(record.id)
+    go.set()
+
+    assert (await sending).status == 200, "it came before that"
+    assert (await site.event(**sign(key, id="2"))).status == 401
+
+
+async def test_a_token_that_is_revoked_while_it_is_asked_for_is_not_believed_after_that(site: Site) -> None:
+    token = site.token(Role.READER, project="A")
+    find_token, go = site.store.find_token, asyncio.Event()
+
+    async def slow(hash: str) -> Any:
+        found = await find_token(hash)
+        await go.wait()
+        return found
+
+    site.store.find_token = slow  # type: ignore[method-assign]  # it waits
+    asking = asyncio.create_task(site.who(token))
+    await asyncio.sleep(0.01)
+    await site.credentials.revoke_token("id-of-someone")
+    later = asyncio.create_task(site.who(token))
+    await asyncio.sleep(0.01)
+    go.set()
+
+    assert (await asking).status == 200, "it came before that"
+    assert (await later).status == 401
+    assert (await site.who(token)).status == 401
+
+
 # Open doors
 
 LAN = OpenDoor(name="doctor-lan", doors=["/events"], networks=["10.1.0.0/24", "fd00::/64"])

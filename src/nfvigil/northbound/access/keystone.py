@@ -111,8 +111,6 @@ class KeystoneTokens:
             raise UnavailableError(TELL_AGAIN, 2.0)
         try:
             return (await asyncio.shield(asking)).believed()
-        except OverloadedError:
-            raise
         except UnavailableError as error:
             if in_grace is not None and self._clock() < in_grace.grace_until_us:
                 self._count("grace")

@@ -74,6 +74,7 @@ class LocalTokens:
         self._cache_size = cache_size
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Identity | None]] = {}
+        self._changes = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -95,11 +96,13 @@ class LocalTokens:
         return await asyncio.shield(asking)
 
     def forget(self, hashed: str) -> None:
-        """It was revoked just now: do not believe what was known of it."""
+        """It was revoked just now: do not believe what was known of it, nor what is being asked."""
+        self._changes += 1
         self._known.pop(hashed, None)
+        self._asking.pop(hashed, None)
 
     async def _ask(self, hashed: str) -> Identity | None:
-        now_us = self._clock()
+        now_us, changes = self._clock(), self._changes
         token = await self._store.find_token(hashed)
         identity, until_us = None, now_us + self._cache_us
         if token is not None and compare_digest(token.hash, hashed) and token.revoked_us is None:
@@ -108,6 +111,8 @@ class LocalTokens:
                 role = Role(token.role)
                 identity = Identity(name=token.name, project=token.project or None, role=role, id=token.id)
                 until_us = until_us if expires_us is None else min(until_us, expires_us)
+        if changes != self._changes:
+            return identity  # What was read may be older than what was changed: it is not kept.
         self._known[hashed] = _Known(identity, until_us)
         self._known.move_to_end(hashed)
         while len(self._known) > self._cache_size:
@@ -115,6 +120,7 @@ class LocalTokens:
         return identity
 
     def _answered(self, hashed: str, done: asyncio.Task[Identity | None]) -> None:
-        self._asking.pop(hashed, None)
+        if self._asking.get(hashed) is done:
+            del self._asking[hashed]
         if not done.cancelled():
             done.exception()  # Seen by whoever waits; if all of them have gone, nobody needs it.

@@ -58,6 +58,7 @@ class OpenKeys:
         self._read_us: int | None = None
         self._reading = asyncio.Lock()
         self._locked: frozenset[str] = frozenset()
+        self._changes = 0
 
     async def keys(self) -> Sequence[MonitorKey]:
         return await self._read_if_older(READ_EVERY_US)
@@ -68,7 +69,8 @@ class OpenKeys:
         return None if self._read_us == before_us else keys
 
     def forget(self) -> None:
-        """One was made or revoked just now."""
+        """One was made or revoked just now: what is being read may be older than that."""
+        self._changes += 1
         self._read_us = None
 
     async def _read_if_older(self, age_us: int) -> Sequence[MonitorKey]:
@@ -76,10 +78,10 @@ class OpenKeys:
             return self._open
         async with self._reading:
             if not self._is_fresh(age_us):
-                now_us = self._clock()
+                now_us, changes = self._clock(), self._changes
                 records = await self._store.monitor_keys(usable_only=True)
                 self._open = self._opened(records)
-                self._read_us = now_us
+                self._read_us = now_us if changes == self._changes else None
         return self._open
 
     def _is_fresh(self, age_us: int) -> bool:
