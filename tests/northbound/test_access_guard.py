@@ -392,6 +392,12 @@ async def test_a_web_page_does_not_come_in_by_an_open_door(header: dict[str, str
     assert site.events == []
 
 
+async def test_what_is_no_event_door_is_not_open_even_if_it_is_named_as_one() -> None:
+    site = Site(doors=[OpenDoor(name="x", doors=["/who"], networks=["10.1.0.0/24"])])
+
+    assert (await site.who(address="10.1.0.7")).status == 401
+
+
 async def test_no_door_is_open_by_itself(site: Site) -> None:
     for path in ("/events", "/v1/events", "/v1/event", "/maintenance"):
         assert (await site.event(path, address="127.0.0.1", body=DOCTOR)).status == 401
@@ -450,7 +456,7 @@ async def test_what_is_remembered_of_its_use_has_a_bound_and_closing_waits_for_n
     account = BreakGlass(hashed=SECRET_HASH, clock=lambda: NOW, audit=audit)
     with capture_logs():
         for number in range(1500):
-            assert account.identify(SECRET_HASH, str(number), "GET /") is BREAK_GLASS
+            assert account.use(str(number), "GET /") is BREAK_GLASS
     assert (len(account._told), len(account._notes)) == (1000, 100)
     async with asyncio.timeout(5):
         await account.close()
@@ -459,8 +465,9 @@ async def test_what_is_remembered_of_its_use_has_a_bound_and_closing_waits_for_n
 async def test_without_a_hash_there_is_no_such_account(site: Site) -> None:
     account = BreakGlass(hashed="", clock=site.clock, audit=site.audit)
 
-    assert account.identify("", "10.0.0.1", "GET /") is None
-    assert site.break_glass.identify(SECRET_HASH[:-1] + "x", "10.0.0.1", "GET /") is None
+    assert not account.fits("")
+    assert not site.break_glass.fits(SECRET_HASH[:-1] + "x")
+    assert site.break_glass.fits(SECRET_HASH)
 
 
 # Pace

@@ -98,10 +98,8 @@ class Guard:
     async def _by_token(self, token: str, request: Request) -> Identity:
         hashed = hash_of(token)
         address = _address_of(request)
-        if self._break_glass is not None:
-            known = self._break_glass.identify(hashed, address, f"{request.method} {request.url.path}")
-            if known is not None:
-                return known
+        if self._break_glass is not None and self._break_glass.fits(hashed):
+            return self._break_glass.use(address, f"{request.method} {request.url.path}")
         if self._pace is not None:
             self._pace.may_try(address, hashed)
         identity = await self._identify(token, hashed)

@@ -35,10 +35,11 @@ class BreakGlass:
         self._told: OrderedDict[str, int] = OrderedDict()
         self._notes: set[asyncio.Task[None]] = set()
 
-    def identify(self, hashed: str, address: str, what: str) -> Identity | None:
-        """``what`` is asked for, for the log."""
-        if not self._hashed or not compare_digest(self._hashed, hashed):
-            return None
+    def fits(self, hashed: str) -> bool:
+        return bool(self._hashed) and compare_digest(self._hashed, hashed)
+
+    def use(self, address: str, what: str) -> Identity:
+        """Whoever showed the secret; ``what`` it asks for is for the log."""
         now_us = self._clock()
         told_us = self._told.get(address)
         if told_us is None or now_us - told_us >= TOLD_EVERY_US:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -27,6 +28,7 @@ STRIPPED = (
 """What such headers begin with, in small letters and with hyphens."""
 
 
+@lru_cache(maxsize=1024)  # The same few names come with every event.
 def is_of_identity(name: bytes) -> bool:
     """Servers that make variables of headers take ``X_Project_Id`` for ``X-Project-Id``; so it is one of them."""
     return name.lower().replace(b"_", b"-").startswith(STRIPPED)
