@@ -215,8 +215,6 @@ def made_beside(service: Service) -> str:
     ("access", "said"),
     [
         ({"open_doors": [{"name": "x", "doors": ["/v1/alarms"], "networks": ["10.0.0.0/24"]}]}, "is no event door"),
-        ({"open_doors": [{"name": "x", "doors": ["/events"], "networks": ["0.0.0.0/0"]}]}, "is everybody"),
-        ({"open_doors": [{"name": "x", "doors": ["/events"], "networks": ["10.0.0.1/24"]}]}, "has host bits"),
         ({"keystone": {"auth": {"username": "x"}}}, "access.keystone.auth.auth_url"),
     ],
 )
