@@ -55,9 +55,9 @@ days = 90
 TITLES = {
     "": "The service",
     "vims": "A cloud: `[[vims]]`",
+    "buses": "A cloud's own bus: `[[buses]]`",
     "access.open_doors": "An open door: `[[access.open_doors]]`",
 }
-TITLES = {"": "The service", "vims": "A cloud: `[[vims]]`", "buses": "A cloud's own bus: `[[buses]]`"}
 
 TEXTS = {
     "host": "Address to listen on.",
@@ -184,7 +184,6 @@ def _type(info: FieldInfo) -> str:
 def _name_of(annotation: Any) -> str:
     if str(annotation).startswith("typing.Literal"):
         return " or ".join(f"`{one}`" for one in annotation.__args__ if one)
-    names = {str: "text", bool: "true or false", int: "whole number", float: "number", Path: "path", SecretStr: "text"}
     names = {str: "text", bool: "true or false", int: "whole number", float: "number", Path: "path"}
     names |= {SecretStr: "text", UUID: "UUID"}
     if annotation in names:

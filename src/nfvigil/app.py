@@ -98,11 +98,10 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         policy = await policy_in_force(store, settings)
         left = await _what_was_left(store, settings)
         _check_suffixes(settings, left.state)
-        control = ControlPlane(
-            places=lambda: [*control_places(settings, accounts.open_vims(), fences), *access.places()]
-        )
         of_buses = bus_places(settings.buses)
-        control = ControlPlane(places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses])
+        control = ControlPlane(
+            places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses, *access.places()]
+        )
         tellers = await _tellers(store, settings, metrics, left.state, control)
         stack.push_async_callback(tellers.poster.close)
         pipeline = Pipeline(
