@@ -17,7 +17,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("client", "inspector", "controller", "brakes", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
     ("settings", "desk", "recovery_desk", "o2ims_desk", "situation", "accounts"),
-    ("retention", "lookout", "gauges", "policy_start", "health_report", "listening", "control_places"),
+    ("retention", "lookout", "gauges", "policy_start", "health_report", "listening", "control_places", "access_parts"),
     ("recovery_parts", "bus_parts", "monitoring_parts", "running"),
     ("app",),
     ("verify",),

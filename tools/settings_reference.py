@@ -52,7 +52,12 @@ days = 90
 `NFVIGIL_URL`, `NFVIGIL_TOKEN` and `NFVIGIL_TOKEN_FILE` are for the [command line](cli.md), not for the service.
 """
 
-TITLES = {"": "The service", "vims": "A cloud: `[[vims]]`", "buses": "A cloud's own bus: `[[buses]]`"}
+TITLES = {
+    "": "The service",
+    "vims": "A cloud: `[[vims]]`",
+    "buses": "A cloud's own bus: `[[buses]]`",
+    "access.open_doors": "An open door: `[[access.open_doors]]`",
+}
 
 TEXTS = {
     "host": "Address to listen on.",
@@ -85,6 +90,12 @@ TEXTS = {
     "instructions.member": "What a `member` may ask for.",
     "instructions.manager": "What a `manager` may ask for.",
     "retention.interval_seconds": "Between two purges.",
+    "access.keystone.region": "Where the catalogue has several.",
+    "access.keystone.cacert": "A file that Keystone's certificate is checked with.",
+    "access.keystone.roles.manager": "Owns what its project has, and may ask for more than a member.",
+    "access.keystone.roles.member": "Owns what its project has.",
+    "access.keystone.roles.reader": "Sees what its project has.",
+    "access.keystone.roles.service": "Another service of the cloud.",
     "simulated.hosts": "Called `compute-1`, `compute-2` ...",
     "simulated.servers_per_host": "The projects take turns; those in one place of two neighbouring hosts are a group.",
     "simulated.ports_per_server": "",
@@ -126,11 +137,12 @@ def render() -> str:
     return "".join(parts).rstrip("\n") + "\n" + options
 
 
-def _sections(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+def _sections(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
     for name, info in model.model_fields.items():
         section = _section_of(info)
         if section is not None:
-            yield name, section
+            yield above + name, section
+            yield from _sections(section, f"{above}{name}.")
 
 
 def _section_of(info: FieldInfo) -> type[BaseModel] | None:
@@ -170,6 +182,8 @@ def _type(info: FieldInfo) -> str:
 
 
 def _name_of(annotation: Any) -> str:
+    if str(annotation).startswith("typing.Literal"):
+        return " or ".join(f"`{one}`" for one in annotation.__args__ if one)
     names = {str: "text", bool: "true or false", int: "whole number", float: "number", Path: "path"}
     names |= {SecretStr: "text", UUID: "UUID"}
     if annotation in names:

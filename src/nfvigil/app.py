@@ -12,6 +12,7 @@ import structlog
 import uvloop
 
 from nfvigil import __version__
+from nfvigil.access_parts import check_open_doors, has_other_ways_in, open_access
 from nfvigil.accounts.accounts import Accounts
 from nfvigil.accounts.vault import Vault, keys_of
 from nfvigil.bus_parts import bus_places, is_kept_down, keep_in_line, open_buses
@@ -36,8 +37,7 @@ from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
 from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.monitoring_parts import put_monitoring_together
-from nfvigil.northbound.api import create_api
-from nfvigil.northbound.auth import Guard
+from nfvigil.northbound.api import create_api, new_id
 from nfvigil.northbound.event_doors import event_paths
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.notifier.channel import Channel, load_channels
@@ -98,7 +98,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         left = await _what_was_left(store, settings)
         _check_suffixes(settings, left.state)
         of_buses = bus_places(settings.buses)
-        control = ControlPlane(places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses])
+        control = ControlPlane(
+            places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses, *access.places()]
+        )
         tellers = await _tellers(store, settings, metrics, left.state, control)
         stack.push_async_callback(tellers.poster.close)
         pipeline = Pipeline(
@@ -130,6 +132,17 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
         )
+        access = await stack.enter_async_context(
+            open_access(
+                settings.access,
+                dev=settings.dev,
+                store=store,
+                keys=keys,
+                clock=clock,
+                new_id=new_id,
+                metrics=metrics,
+            )
+        )
         accounts = _accounts(store, keys, settings, vims, controller, inventory, pipeline)
         stack.push_async_callback(accounts.close)
         await accounts.start()
@@ -147,7 +160,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             safety=tellers.safety,
             channels=tellers.channels,
             composer=tellers.composer,
-            health=health_report(store, inventory, pipeline, tellers.dispatcher, controller, accounts),
+            health=access.in_health(
+                health_report(store, inventory, pipeline, tellers.dispatcher, controller, accounts)
+            ),
             simulation=next((vim for vim in map(inmost, vims.values()) if isinstance(vim, SimulatedVim)), None),
             clock=clock,
             extra_actions=frozenset(action_plugins()),
@@ -156,22 +171,23 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_capacity(metrics, desk)
         show_depths(metrics, pipeline, tellers.dispatcher, controller)
         show_vims(metrics, inventory)
-        guard = Guard(store=store, clock=clock, dev=settings.dev)
         monitoring = put_monitoring_together(
             settings.formats,
             intake=intake,
-            guard=guard,
+            guard=access.guard.at_door,
             pipeline=pipeline,
             metrics=metrics,
             recent=left.recent,
             clock=clock,
         )
+        check_open_doors(settings.access, monitoring.doors)
         app = create_api(
             desk=desk,
             recovery=recovery.desk,
             vims=accounts,
+            credentials=access.credentials,
             store=store,
-            guard=guard,
+            guard=access.guard,
             clock=clock,
             metrics=metrics,
             read_event=intake.read,
@@ -382,7 +398,8 @@ async def _serve(settings: Settings) -> None:
     with bound(settings) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         async with open_service(settings) as service:
-            if not settings.dev and not await service.store.tokens():
+            is_usable = settings.dev or has_other_ways_in(settings.access)
+            if not is_usable and not await service.store.tokens():
                 raise SettingsError(
                     "nobody could use it: there are no tokens in the database. Make one first, for yourself:"
                     " nfvigil token create --name me --role admin (with the service's own --config or --database)"

@@ -10,6 +10,7 @@ NfvigilError
 ├── UnavailableError        the other side is away: retry later, nothing is lost
 │   ├── StoreUnavailableError  the database is full, locked or gone
 │   ├── OverloadedError       a queue has reached its bound
+│   ├── TooOftenError         this caller asks more often than it may: others are served
 │   ├── VimUnavailableError   the cloud did not answer, or answered 5xx
 │   ├── NotYetError           it is somebody else's turn: asked again, and no failed try
 │   └── FenceUnavailableError a BMC did not answer: the power state of its host is unknown
@@ -89,6 +90,10 @@ class StoreUnavailableError(UnavailableError):
 
 class OverloadedError(UnavailableError):
     """A queue has reached its bound."""
+
+
+class TooOftenError(UnavailableError):
+    """This caller asks more often than it may, or has tried too many credentials; others are served."""
 
 
 class VimUnavailableError(UnavailableError):

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from nfvigil.errors import FieldError, SettingsError
 from nfvigil.model.action import OWNERS_DEEDS, ActionKind
 from nfvigil.model.vim_account import SUFFIX
+from nfvigil.northbound.access.settings import AccessSettings
 
 PREFIX = "NFVIGIL_"
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
@@ -262,6 +263,7 @@ class Settings(Section):
     formats: dict[str, dict[str, Any]] = {}
     """What incoming formats want to know, by their names: ``[formats.alertmanager]``. See the reference on events."""
     secrets: SecretsSettings = SecretsSettings()
+    access: AccessSettings = AccessSettings()
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_format: Annotated[str, Field(pattern="^(json|text)$")] = "text"
 

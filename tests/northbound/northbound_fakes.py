@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from jsonschema import Draft202012Validator
+from northbound_credentials import make_credentials
 from northbound_o2ims import make_o2ims
 from northbound_recovery import FakeRecovery
 from northbound_vims import FakeVims
@@ -552,6 +553,7 @@ def _shared_app() -> Any:
         desk=FakeDesk(store),
         recovery=FakeRecovery(RECORDS),
         vims=FakeVims(),
+        credentials=make_credentials(store.tokens, lambda: NOW),
         store=store,
         guard=Guard(store=store, clock=lambda: NOW),
         clock=lambda: NOW,
@@ -578,6 +580,7 @@ def make_world(*, dev: bool = False, **more: Any) -> World:
         "desk": desk,
         "recovery": recovery,
         "vims": vims,
+        "credentials": make_credentials(store.tokens, lambda: now[0], guard.forget),
         "store": store,
         "guard": guard,
         "clock": lambda: now[0],

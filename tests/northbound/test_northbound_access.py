@@ -76,6 +76,14 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("DELETE", "/v1/vims/lab", None, ADMIN),
     ("POST", "/v1/vims/lab/check", None, ADMIN),
     ("POST", "/v1/vims/lab/refresh", None, ADMIN),
+    ("GET", "/v1/tokens", None, ADMIN),
+    ("POST", "/v1/tokens", {"role": "reader"}, ADMIN),
+    ("GET", "/v1/tokens/monitor", None, ADMIN),
+    ("DELETE", "/v1/tokens/monitor", None, ADMIN),
+    ("GET", "/v1/monitor-keys", None, ADMIN),
+    ("POST", "/v1/monitor-keys", {"name": "ping"}, ADMIN),
+    ("GET", "/v1/monitor-keys/k-1", None, ADMIN),
+    ("DELETE", "/v1/monitor-keys/k-1", None, ADMIN),
     ("GET", "/v1/simulation", None, ADMIN),
     ("PUT", "/v1/simulation", {"failure": {"kind": "dead"}}, ADMIN),
     ("POST", "/v1/simulation/hosts/compute-1", {"power": "off"}, ADMIN),
@@ -315,7 +323,7 @@ async def test_what_cannot_be_a_token_does_not_reach_the_store_and_the_cache_is_
     assert world.store.asked_for_tokens == 0
     for number in range(50):
         assert await guard.identify(f"{PREFIX}{number}") is None
-    assert len(guard._known) == 10
+    assert len(guard._local) == 10
 
 
 def test_a_token_is_long_recognisable_and_kept_as_a_hash() -> None:

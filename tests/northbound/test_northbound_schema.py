@@ -48,6 +48,7 @@ def address(world: World) -> Iterator[str]:
         desk=parts.desk,
         recovery=parts.recovery,
         vims=parts.vims,
+        credentials=parts.credentials,
         store=parts.store,
         guard=parts.guard,
         clock=parts.clock,
@@ -64,6 +65,8 @@ OPERATIONS = [(method.upper(), path) for path, item in DOCUMENT["paths"].items()
 
 
 SEMANTIC = {
+    "/v1/tokens": "which roles speak for a project is theirs; a time may be over",
+    "/v1/monitor-keys": "a time may be over",
     "/v1/alarms": "a marker does not go with changed_after",
     "/v1/subscriptions": "which formats there are, and where nothing may be sent to, is the running service's",
     "/v1/vims": "which drivers there are, and what they want to know, is theirs; a name is taken once",

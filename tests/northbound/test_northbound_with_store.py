@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from northbound_credentials import make_credentials
 from northbound_fakes import DECISION, EVENT, FAULT, NOW, PEOPLE, Client, FakeDesk, action, first_alarms, make_world
 from starlette.applications import Starlette
 from test_northbound_schema import served
@@ -71,6 +72,7 @@ async def ask(store: Store) -> Client:
         desk=FakeDesk(world.store),
         recovery=world.recovery,
         vims=world.vims,
+        credentials=make_credentials(world.store.tokens, lambda: NOW),
         store=store,
         guard=Guard(store=store, clock=lambda: NOW),
         clock=lambda: NOW + 10_000_000,

@@ -13,12 +13,14 @@ from nfvigil.cli import (
     actions,
     alarms,
     brakes,
+    break_glass,
     capacity,
     database,
     demo,
     events,
     hosts,
     instructions,
+    monitor_keys,
     policies,
     profiles,
     recovery,
@@ -149,6 +151,8 @@ for name, group in {
 app.command(epilog=EPILOG)(policies.replay)
 app.add_typer(database.app, name="db")
 app.add_typer(tokens.app, name="token")
+app.add_typer(monitor_keys.app, name="monitor-key")
+app.add_typer(break_glass.app, name="break-glass")
 app.add_typer(verify.app, name="verify", epilog=EPILOG)
 app.command("trap-handler", epilog=EPILOG)(traps.trap_handler)
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nfvigil.cli.database_access import on_store
+from nfvigil.cli.database_access import keys_in, on_store
 from nfvigil.cli.moments import age, now_us, seconds_of
 from nfvigil.cli.options import ConfigOption, DatabaseOption, FormOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, say, table
-from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
+from nfvigil.errors import ConflictError, NotFoundError
 from nfvigil.model.times import SECOND, iso, iso_or_none
+
+if TYPE_CHECKING:
+    from nfvigil.northbound.access.credentials import Credentials
+    from nfvigil.store import Store
+    from nfvigil.store.records import TokenRecord
 
 app = typer.Typer(no_args_is_help=True, help="Say who may do what. Works on the database itself, not over the API.")
 
@@ -23,15 +29,15 @@ class Role(StrEnum):
     MEMBER = "member"
     MANAGER = "manager"
     ADMIN = "admin"
+    SERVICE = "service"
     MONITOR = "monitor"
-
-
-_OF_A_PROJECT = frozenset({Role.MEMBER, Role.MANAGER})
 
 
 @app.command()
 def create(
-    role: Annotated[Role, typer.Option("--role", help="monitor: sends events; reader, member, manager; admin: all.")],
+    role: Annotated[
+        Role, typer.Option("--role", help="monitor: sends events; reader, member, manager; admin: all; service.")
+    ],
     project: Annotated[str | None, typer.Option("--project", metavar="PROJECT", help="For whom it speaks.")] = None,
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="Who it is, for the audit log; the role if left out.")
@@ -52,35 +58,17 @@ def create(
       nfvigil token create --role member --project 4f0c... --expires 30d
       nfvigil token create --role monitor --name ping-monitor
     """
-    if role in _OF_A_PROJECT and not project:
-        raise RefusedError("the token is wrong", [FieldError("project", f"a {role.value} speaks for a project")])
-    if role in (Role.ADMIN, Role.MONITOR) and project:
-        raise RefusedError("the token is wrong", [FieldError("project", f"the role {role.value} speaks for none")])
-    if not (project or "").isprintable() or not name.isprintable():
-        raise RefusedError("the token is wrong", [FieldError("name", "holds what is no text")])
-
-    from uuid import uuid4
-
     from nfvigil.model import identity
-    from nfvigil.northbound.auth import create_token
-    from nfvigil.store import Store, TokenRecord
 
-    token, hashed = create_token()
-    made_us = now_us()
-    record = TokenRecord(
-        id=str(uuid4()),
-        hash=hashed,
-        name=name or role.value,
-        project=project or None,
-        role=identity.Role(role.value),
-        created_us=made_us,
-        expires_us=None if expires is None else made_us + int(seconds_of(expires, "expires") * SECOND),
-    )
+    expires_us = None if expires is None else now_us() + int(seconds_of(expires, "expires") * SECOND)
 
-    async def add(store: Store) -> None:
-        await store.add_token(record)
+    async def make(store: Store) -> tuple[TokenRecord, str]:
+        credentials = credentials_of(store, config, database)
+        return await credentials.create_token(
+            role=identity.Role(role.value), project=project, name=name, expires_us=expires_us
+        )
 
-    on_store(add, config=config, database=database, beside=True)
+    record, token = on_store(make, config=config, database=database, beside=True)
 
     def draw(_: Any) -> None:
         complain(f"id {record.id}, role {role.value}, project {project or '-'}; it is not shown again:")
@@ -126,15 +114,29 @@ def revoke(
     database: DatabaseOption = None,
 ) -> None:
     """Take a token back. A running service believes it for some seconds more."""
-    from nfvigil.store import Store
 
     async def take_back(store: Store) -> str:
-        found = [one.id for one in await store.tokens() if one.id.startswith(token)]
-        if not found or not token:
-            raise NotFoundError(f"there is no token whose id begins with {token!r}")
-        if len(found) > 1:
-            raise ConflictError(f"{len(found)} ids begin with {token}: give more of it")
-        await store.revoke_token(found[0])
-        return found[0]
+        found = the_one([one.id for one in await store.tokens()], token, "token")
+        await store.revoke_token(found)
+        return found
 
     say(f"revoked: {on_store(take_back, config=config, database=database, beside=True)}")
+
+
+def credentials_of(store: Store, config: Path | None, database: str | None) -> Credentials:
+    """What makes and revokes them in the service, on a database that was opened here."""
+    from uuid import uuid4
+
+    from nfvigil.northbound.access.credentials import Credentials
+
+    return Credentials(store=store, keys=keys_in(config, database), clock=now_us, new_id=lambda: str(uuid4()))
+
+
+def the_one(ids: list[str], begins: str, what: str) -> str:
+    """The id that begins so."""
+    found = [one for one in ids if one.startswith(begins)]
+    if not found or not begins:
+        raise NotFoundError(f"there is no {what} whose id begins with {begins!r}")
+    if len(found) > 1:
+        raise ConflictError(f"{len(found)} ids begin with {begins}: give more of it")
+    return found[0]

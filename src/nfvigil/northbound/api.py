@@ -30,10 +30,13 @@ from nfvigil.northbound import (
     resources,
     simulation,
     subscriptions,
+    tokens,
 )
 from nfvigil.northbound import (
     vims as vim_routes,
 )
+from nfvigil.northbound.access.credentials import Credentials
+from nfvigil.northbound.access.headers import WithoutIdentityHeaders
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
 from nfvigil.northbound.metrics import Metrics
@@ -65,6 +68,7 @@ ROUTERS = (
     policies.administer,
     simulation.administer,
     vim_routes.administer,
+    tokens.administer,
     *o2ims.ROUTERS,
     health.public,
     health.scrape,
@@ -82,6 +86,7 @@ def create_api(
     desk: Desk,
     recovery: Recovery,
     vims: VimDesk,
+    credentials: Credentials,
     store: Records,
     guard: Callable[[Request], Awaitable[Identity]],
     clock: Callable[[], int],
@@ -109,6 +114,7 @@ def create_api(
         desk=desk,
         recovery=recovery,
         vims=vims,
+        credentials=credentials,
         store=store,
         guard=guard,
         clock=clock,
@@ -117,6 +123,7 @@ def create_api(
         new_id=new_id,
         o2ims=o2ims,
     )
+    app.add_middleware(WithoutIdentityHeaders)
     problems.install(app)
     app.router.routes.extend(extra_routes)
     for router in ROUTERS:

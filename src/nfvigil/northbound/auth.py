@@ -1,72 +1,41 @@
-"""Who is asking: local tokens, kept only as hashes, and what each role may do.
-
-A token is 32 random bytes, so its plain SHA-256 can be neither guessed nor reversed, and needs no salt. What the
-store says of one is believed for a few seconds, so that a monitor's thousand events cost one question.
-"""
+"""Who is asking: each way in which a caller can be known, in their order."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
-from hmac import compare_digest
 from ipaddress import ip_address
-from secrets import token_urlsafe
 from typing import Protocol
 from urllib.parse import urlsplit
 
-import msgspec
 from starlette.requests import Request
 
 from nfvigil.errors import ForbiddenError, UnknownCallerError
 from nfvigil.model.identity import Identity, Role, Via
-from nfvigil.model.times import SECOND
+from nfvigil.model.signed import HEADER, LENT, SignedMessage
+from nfvigil.northbound.access.break_glass import BreakGlass
+from nfvigil.northbound.access.local import (
+    CACHE_SECONDS_MAX,
+    PREFIX,
+    LocalTokens,
+    TokenStore,
+    create_token,
+    hash_of,
+)
+from nfvigil.northbound.access.open_doors import OpenDoors
+from nfvigil.northbound.access.pace import Pace
+from nfvigil.northbound.access.signatures import Signatures
 
-PREFIX = "nfv_"
-TOKEN_MAX_CHARS = 256
-CACHE_SECONDS_MAX = 5.0
+__all__ = ["CACHE_SECONDS_MAX", "DEVELOPER", "PREFIX", "Guard", "create_token", "hash_of", "is_from_here", "token_of"]
 
 DEVELOPER = Identity(name="developer", project=None, role=Role.ADMIN, via=Via.DEVELOPMENT)
 """Who everybody is without a token in development mode."""
 
 
-class Token(Protocol):
-    """What is kept of a token."""
+class ForeignTokens(Protocol):
+    """Whoever knows tokens that are not ours."""
 
-    @property
-    def hash(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def project(self) -> str | None: ...
-    @property
-    def role(self) -> str: ...
-    @property
-    def expires_us(self) -> int | None: ...
-    @property
-    def revoked_us(self) -> int | None: ...
-
-
-class TokenStore(Protocol):
-    """Where tokens are kept."""
-
-    async def find_token(self, hash: str, /) -> Token | None: ...
-
-
-def create_token() -> tuple[str, str]:
-    """A new token, which is shown once, and its hash, which is kept."""
-    token = PREFIX + token_urlsafe(32)
-    return token, hash_of(token)
-
-
-def hash_of(token: str) -> str:
-    return sha256(token.encode()).hexdigest()
-
-
-class _Known(msgspec.Struct, frozen=True):
-    identity: Identity | None
-    until_us: int
+    async def identify(self, token: str, hashed: str, /) -> Identity | None: ...
 
 
 class Guard:
@@ -80,73 +49,110 @@ class Guard:
         dev: bool = False,
         cache_seconds: float = CACHE_SECONDS_MAX,
         cache_size: int = 10_000,
+        foreign: ForeignTokens | None = None,
+        signatures: Signatures | None = None,
+        open_doors: OpenDoors | None = None,
+        break_glass: BreakGlass | None = None,
+        pace: Pace | None = None,
+        refused: Callable[[str], None] = lambda credential: None,
     ) -> None:
-        self._store = store
-        self._clock = clock
+        self._local = LocalTokens(store=store, clock=clock, cache_seconds=cache_seconds, cache_size=cache_size)
         self._dev = dev
-        self._cache_us = int(min(cache_seconds, CACHE_SECONDS_MAX) * SECOND)
-        self._cache_size = cache_size
-        self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[Identity | None]] = {}
+        self._foreign = foreign
+        self._signatures = signatures
+        self._open_doors = open_doors
+        self._break_glass = break_glass
+        self._pace = pace
+        self._refused = refused
 
     @property
     def dev(self) -> bool:
         return self._dev
 
     async def __call__(self, request: Request) -> Identity:
-        token = token_of(request)
-        if token is None:
-            if self._dev:
-                if not is_from_here(request):
-                    raise ForbiddenError("without a token only programs on this machine are let in, not web pages")
-                return DEVELOPER
-            raise UnknownCallerError("send a token in the header X-Auth-Token, or as Authorization: Bearer")
-        identity = await self.identify(token)
-        if identity is None:
-            # One answer for wrong, expired and revoked: who tries tokens learns nothing.
-            raise UnknownCallerError("the token is not valid")
-        return identity
+        """Who it is; UnknownCallerError, ForbiddenError, TooOftenError, or UnavailableError where nobody can say."""
+        return await self._let_in(request, at_door=False)
+
+    async def at_door(self, request: Request) -> Identity:
+        """The same at an event door, where signatures count and which may be open for a network."""
+        return await self._let_in(request, at_door=True)
 
     async def identify(self, token: str) -> Identity | None:
-        if not token.startswith(PREFIX) or len(token) > TOKEN_MAX_CHARS:
-            return None
-        hashed = hash_of(token)
-        known = self._known.get(hashed)
-        if known is not None and known.until_us > self._clock():
-            self._known.move_to_end(hashed)
-            return known.identity
-        asking = self._asking.get(hashed)
-        if asking is None:
-            # Many requests with one token wait for one answer. It is a task of its own, as the request that
-            # asked first may be cancelled while others wait.
-            asking = asyncio.create_task(self._ask(hashed))
-            self._asking[hashed] = asking
-            asking.add_done_callback(lambda done: self._answered(hashed, done))
-        return await asyncio.shield(asking)
+        """Whose token it is; None where it is not valid."""
+        return await self._identify(token, hash_of(token))
 
     def forget(self, hashed: str) -> None:
         """It was revoked just now: do not believe what was known of it."""
-        self._known.pop(hashed, None)
+        self._local.forget(hashed)
 
-    async def _ask(self, hashed: str) -> Identity | None:
-        now_us = self._clock()
-        token = await self._store.find_token(hashed)
-        identity, until_us = None, now_us + self._cache_us
-        if token is not None and compare_digest(token.hash, hashed) and token.revoked_us is None:
-            expires_us = token.expires_us
-            if expires_us is None or expires_us > now_us:
-                identity = Identity(name=token.name, project=token.project or None, role=Role(token.role))
-                until_us = until_us if expires_us is None else min(until_us, expires_us)
-        self._known[hashed] = _Known(identity, until_us)
-        self._known.move_to_end(hashed)
-        while len(self._known) > self._cache_size:
-            self._known.popitem(last=False)
+    async def _let_in(self, request: Request, *, at_door: bool) -> Identity:
+        token = token_of(request)
+        if token is not None:
+            identity = await self._by_token(token, request)
+        else:
+            identity = await self._without_token(request, at_door=at_door)
+        if self._pace is not None:
+            self._pace.spend(identity, _address_of(request), at_door=at_door)
         return identity
 
-    def _answered(self, hashed: str, done: asyncio.Task[Identity | None]) -> None:
-        self._asking.pop(hashed, None)
-        if not done.cancelled():
-            done.exception()  # Seen by whoever waits; if all of them have gone, nobody needs it.
+    async def _by_token(self, token: str, request: Request) -> Identity:
+        hashed = hash_of(token)
+        address = _address_of(request)
+        if self._break_glass is not None and self._break_glass.fits(hashed):
+            return self._break_glass.use(address, f"{request.method} {request.url.path}")
+        if self._pace is not None:
+            self._pace.may_try(address, hashed)
+        identity = await self._identify(token, hashed)
+        if identity is None:
+            self._was_wrong(address, hashed, "token")
+            # One answer for wrong, expired and revoked: who tries tokens learns nothing.
+            raise UnknownCallerError("the token is not valid")
+        if self._pace is not None:
+            self._pace.was_good(address, hashed)
+        return identity
+
+    async def _identify(self, token: str, hashed: str) -> Identity | None:
+        if token.startswith(PREFIX):
+            return await self._local.identify(token, hashed)
+        return None if self._foreign is None else await self._foreign.identify(token, hashed)
+
+    async def _without_token(self, request: Request, *, at_door: bool) -> Identity:
+        if at_door:
+            message = request.scope.get(LENT)
+            if message is not None and self._signatures is not None:
+                return await self._by_signature(self._signatures, message, request)
+            opened = self._open_doors.identify(request) if self._open_doors else None
+            if opened is not None:
+                return opened
+        if not self._dev:
+            raise UnknownCallerError("send a token in the header X-Auth-Token, or as Authorization: Bearer")
+        if not is_from_here(request):
+            raise ForbiddenError("without a token only programs on this machine are let in, not web pages")
+        return DEVELOPER
+
+    async def _by_signature(self, signatures: Signatures, message: SignedMessage, request: Request) -> Identity:
+        # A monitor with a wrong key sends another signature each time: that must not use up the tries of tokens.
+        place = f"{_address_of(request)} signed"
+        hashed = sha256(request.headers.get(HEADER, "").encode()).hexdigest()
+        if self._pace is not None:
+            self._pace.may_try(place, "")
+        try:
+            identity = await signatures.identify(message, request.headers)
+        except UnknownCallerError:
+            self._was_wrong(place, hashed, "signature")
+            raise
+        if self._pace is not None:
+            self._pace.was_good(place, "")
+        return identity
+
+    def _was_wrong(self, place: str, hashed: str, credential: str) -> None:
+        self._refused(credential)
+        if self._pace is not None:
+            self._pace.was_wrong(place, hashed)
+
+
+def _address_of(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
 
 
 def is_from_here(request: Request) -> bool:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from nfvigil.errors import UnavailableError
 from nfvigil.model.event import Event
 from nfvigil.model.identity import Identity
+from nfvigil.northbound.access.credentials import Credentials
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.records import Records
@@ -28,6 +29,7 @@ class Parts:
     desk: Desk
     recovery: Recovery
     vims: VimDesk
+    credentials: Credentials
     store: Records
     guard: Callable[[Request], Awaitable[Identity]]
     clock: Callable[[], int]

@@ -22,6 +22,7 @@ from nfvigil.errors import (
     NfvigilError,
     NotFoundError,
     RefusedError,
+    TooOftenError,
     UnavailableError,
     UnknownCallerError,
     UnsafeError,
@@ -59,6 +60,7 @@ _STATUS: dict[type[NfvigilError], HTTPStatus] = {
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     MediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     RefusedError: HTTPStatus.BAD_REQUEST,
+    TooOftenError: HTTPStatus.TOO_MANY_REQUESTS,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -10,7 +10,15 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from nfvigil.errors import ForbiddenError, NfvigilError, RefusedError, UnavailableError, UnknownCallerError
+from nfvigil.errors import (
+    ConflictError,
+    ForbiddenError,
+    NfvigilError,
+    RefusedError,
+    TooOftenError,
+    UnavailableError,
+    UnknownCallerError,
+)
 from nfvigil.model.event import Receipt, ReceiptState
 from nfvigil.southbound.limits import TooLargeError
 
@@ -28,6 +36,7 @@ class SlowBodyError(RefusedError):
 _STATUS: dict[type[NfvigilError], HTTPStatus] = {
     UnknownCallerError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
+    ConflictError: HTTPStatus.CONFLICT,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     MediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     SlowBodyError: HTTPStatus.REQUEST_TIMEOUT,
@@ -47,7 +56,9 @@ def problem_of(error: NfvigilError) -> Response:
     """The answer to a request as a whole that was refused, or cannot be served now."""
     if isinstance(error, UnavailableError):
         after = str(max(1, ceil(error.retry_after_seconds)))
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": after})
+        too_often = isinstance(error, TooOftenError)
+        status = HTTPStatus.TOO_MANY_REQUESTS if too_often else HTTPStatus.SERVICE_UNAVAILABLE
+        return problem(status, str(error), {"Retry-After": after})
     if not isinstance(error, RefusedError):
         raise error
     status = _STATUS.get(type(error), HTTPStatus.BAD_REQUEST)

@@ -19,6 +19,7 @@ from nfvigil.errors import FieldError, ForbiddenError, NfvigilError
 from nfvigil.model.event import Receipt, ReceiptState
 from nfvigil.model.identity import Identity
 from nfvigil.model.raw import Item
+from nfvigil.model.signed import HEADER, LENT, SignedMessage
 from nfvigil.southbound.answers import (
     MediaTypeError,
     SlowBodyError,
@@ -99,13 +100,28 @@ class Door:
         self._count = count
 
     async def __call__(self, request: Request) -> Response:
+        if HEADER in request.headers:
+            return await self._signed(request)
+        return await self._answered(request, lambda: read_json(request, self._intake.limits))
+
+    async def _signed(self, request: Request) -> Response:
+        """The body is read by whoever checks the signature over it, and learns there whether it was taken in."""
+        message = SignedMessage(read=lambda: read_json(request, self._intake.limits))
+        request.scope[LENT] = message
+        is_taken = False
+        try:
+            answer = await self._answered(request, message.body)
+            is_taken = answer.status_code < 400
+        finally:
+            message.settle(is_taken)
+        return answer
+
+    async def _answered(self, request: Request, read: Callable[[], Awaitable[bytes]]) -> Response:
         try:
             identity = await self._guard(request)
             if not identity.may_send_events:
                 raise ForbiddenError("only monitors and administrators send events")
-            check_media_type(request)
-            body = await read_body(request, self._intake.limits)
-            return await self._serve(request, body)
+            return await self._serve(request, await read())
         except NfvigilError as error:
             answer = self._refuse(error)
             self._count(self._name, "unavailable" if answer.status_code >= 500 else "refused", 1)
@@ -198,6 +214,11 @@ def check_media_type(request: Request) -> None:
     coding = request.headers.get("content-encoding")
     if coding is not None and coding.lower() != "identity":
         raise MediaTypeError("send the body as it is", [FieldError("Content-Encoding", f"is {coding[:100]}")])
+
+
+async def read_json(request: Request, limits: Limits) -> bytes:
+    check_media_type(request)
+    return await read_body(request, limits)
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:

@@ -36,6 +36,21 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):
     revoked_us: int | None = None
 
 
+class MonitorKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that a monitor signs with: ``key`` is sealed, and what is in it is not the store's business."""
+
+    id: str
+    name: str
+    key: bytes
+    created_us: int
+    created_by: str = ""
+    expires_us: int | None = None
+    revoked_us: int | None = None
+
+    def __repr__(self) -> str:
+        return f"MonitorKeyRecord(id={self.id!r}, name={self.name!r})"
+
+
 class VimRecord(msgspec.Struct, frozen=True, kw_only=True):
     """An account of a cloud as it is kept: ``options`` are sealed, and what is in them is not the store's business."""
 

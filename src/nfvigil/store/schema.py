@@ -27,7 +27,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0003")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(
@@ -262,6 +262,18 @@ tokens = Table(
     Column("project", Text, nullable=True),
     _text("role"),
     _big("created_us"),
+    _big_or_null("expires_us"),
+    _big_or_null("revoked_us"),
+)
+
+monitor_keys = Table(
+    "monitor_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("name"),
+    Column("key", LargeBinary, nullable=False),  # Sealed.
+    _big("created_us"),
+    _text("created_by"),
     _big_or_null("expires_us"),
     _big_or_null("revoked_us"),
 )

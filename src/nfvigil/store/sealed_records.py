@@ -13,7 +13,7 @@ from nfvigil.sealing.box import Box, LockedError, is_sealed
 from nfvigil.sealing.keys import Keys
 from nfvigil.store.access import Access
 from nfvigil.store.ops import Execute
-from nfvigil.store.schema import subscriptions, vims
+from nfvigil.store.schema import monitor_keys, subscriptions, vims
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -35,6 +35,7 @@ class _Place(NamedTuple):
 _PLACES = {
     "vim": _Place(vims, vims.c.name, vims.c.options),
     "subscription": _Place(subscriptions, subscriptions.c.id, subscriptions.c.secrets),
+    "monitor-key": _Place(monitor_keys, monitor_keys.c.id, monitor_keys.c.key),
 }
 """Where it stands, by the first word of its owner."""
 

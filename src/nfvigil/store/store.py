@@ -2,8 +2,8 @@
 
 hot_path        events, changes, results: through the group-commit writer, durable when they return
 start_up        what a process reads when it starts, and claims
-alarm_records, event_records, delivery_records, subscription_records, admin_records, vim_records, sealed_records,
-configuration_records
+alarm_records, event_records, delivery_records, subscription_records, admin_records, vim_records, monitor_keys,
+sealed_records, configuration_records
                 questions (over connections of their own) and the writes of the doors
 upkeep          purge, check, backup
 """
@@ -31,6 +31,7 @@ from nfvigil.store.file_lock import WAIT_SECONDS, FileLock, InUseError
 from nfvigil.store.hot_path import HotPath
 from nfvigil.store.instance_ha_records import InstanceHaRecords
 from nfvigil.store.migrating import bring_up_to_date, revision_of
+from nfvigil.store.monitor_keys import MonitorKeyRecords
 from nfvigil.store.ops import Op, Result, Writer
 from nfvigil.store.profiles import Profiles
 from nfvigil.store.reading import CANNOT_READ, Reader
@@ -53,6 +54,7 @@ class Store(
     SubscriptionRecords,
     AdminRecords,
     VimRecords,
+    MonitorKeyRecords,
     ConfigurationRecords,
     Profiles,
     Upkeep,

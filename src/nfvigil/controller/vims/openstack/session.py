@@ -118,9 +118,7 @@ class Session:
     # In the thread
 
     def _ask_keystone(self) -> Login:
-        from keystoneauth1 import exceptions
-        from openstack.exceptions import ConfigException
-
+        exceptions, ConfigException = _errors()
         try:
             if self._keystone is None:
                 self._open()
@@ -205,6 +203,15 @@ class Session:
                     continue
             found[service] = url.rstrip("/")
         return found
+
+
+def _errors() -> tuple[Any, Any]:
+    """What can go wrong: keystoneauth's errors, and that of openstacksdk's configuration."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about parts of openstacksdk that nobody here asked for
+        from keystoneauth1 import exceptions
+        from openstack.exceptions import ConfigException
+    return exceptions, ConfigException
 
 
 def _tls(verify: str | bool | None, cert: str | tuple[str, str] | None) -> ssl.SSLContext | bool:
