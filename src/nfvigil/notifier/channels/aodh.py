@@ -1,6 +1,7 @@
 """The webhook of Aodh's event alarm, so that what was written for OpenStack's alarming works unmodified.
 
-The subscription plays the Aodh alarm: its id and name are ``alarm_id`` and ``alarm_name``.
+An event alarm's firing comes with its message. Of other news the subscription plays the Aodh alarm: its id and name
+are ``alarm_id`` and ``alarm_name``.
 """
 
 from __future__ import annotations
@@ -89,6 +90,9 @@ class AodhChannel:
     ) -> Message:
         message_id = stable_id(notification.id, "aodh", part)
         request_id = f"req-{message_id}"
+        headers = {"Content-Type": "application/json", "x-openstack-request-id": request_id}
+        if notification.event is not None:
+            return Message(_encode(notification.event), headers)
         if notification.alarms:
             told = self._alarm(notification, notification.alarms[part], message_id, request_id)
         else:
@@ -98,7 +102,7 @@ class AodhChannel:
             "alarm_id": subscription.id,
             **told,
         }
-        return Message(_encode(envelope), {"Content-Type": "application/json", "x-openstack-request-id": request_id})
+        return Message(_encode(envelope), headers)
 
     def _alarm(self, notification: Notification, alarm: Alarm, message_id: str, request_id: str) -> dict[str, Any]:
         kind, name = split_key(alarm.resource)
