@@ -18,6 +18,7 @@ from nfvigil.northbound import (
     alarms,
     brakes,
     capacity,
+    event_alarms,
     events,
     faults,
     health,
@@ -34,11 +35,16 @@ from nfvigil.northbound import (
 from nfvigil.northbound import (
     vims as vim_routes,
 )
+from nfvigil.northbound.aodh import alarms as aodh_alarms
+from nfvigil.northbound.aodh import beside as aodh_beside
+from nfvigil.northbound.aodh import history as aodh_history
+from nfvigil.northbound.aodh.desk import Alarming
+from nfvigil.northbound.aodh.errors import aodh_components
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.o2ims.desk import O2imsDesk
-from nfvigil.northbound.openapi import description_route
+from nfvigil.northbound.openapi import description_route, merged
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
@@ -66,6 +72,12 @@ ROUTERS = (
     simulation.administer,
     vim_routes.administer,
     *o2ims.ROUTERS,
+    aodh_alarms.read,
+    aodh_alarms.write,
+    aodh_history.read,
+    aodh_beside.public,
+    aodh_beside.read,
+    event_alarms.write,
     health.public,
     health.scrape,
     masakari.public,
@@ -91,6 +103,7 @@ def create_api(
     extra_paths: Mapping[str, Any] | None = None,
     new_id: Callable[[], str] = new_id,
     o2ims: O2imsDesk | None = None,
+    alarming: Alarming | None = None,
 ) -> FastAPI:
     """``extra_routes`` are plain routes, such as the event doors; they come first, as they are the hot path.
 
@@ -116,11 +129,12 @@ def create_api(
         read_event=read_event,
         new_id=new_id,
         o2ims=o2ims,
+        alarming=alarming,
     )
     problems.install(app)
     app.router.routes.extend(extra_routes)
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(docs_route())
-    app.router.routes.append(description_route(app, extra_paths or {}))
+    app.router.routes.append(description_route(app, merged(aodh_components(), extra_paths or {})))
     return app

@@ -199,7 +199,7 @@ class EventAlarms:
         work.alarms[moved.id] = moved
         work.changes.append(_change(moved, reason, event, by, work.now_us))
         self._observe(state.value)
-        if is_new or moved.repeat_actions:
+        if is_new or (moved.repeat_actions and not by[1]):  # Said by a person, it is no news the second time.
             self._send(moved, alarm.state, event, reason, work)
 
     def _send(self, alarm: EventAlarm, previous: AodhState, event: CloudEvent, reason: str, work: _Work) -> None:

@@ -79,7 +79,8 @@ class EventAlarmQuery(msgspec.Struct, frozen=True, kw_only=True):
     tree: Tree = Always(True)
     sorts: tuple[tuple[str, bool], ...] = ()
     marker: str | None = None
-    limit: int = 100
+    limit: int | None = None
+    """None: all there are."""
 
 
 def condition(tree: Tree, fields: Field) -> ColumnElement[bool]:

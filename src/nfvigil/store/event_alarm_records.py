@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,10 +14,10 @@ from nfvigil.model.event_alarm import AodhSeverity, ChangeType, EventAlarm, Even
 from nfvigil.model.subscription import Subscription
 from nfvigil.store import rows
 from nfvigil.store.access import in_scope
+from nfvigil.store.alarm_query import LIMIT_MAX
 from nfvigil.store.event_alarm_query import ALARM_FIELDS, CHANGE_FIELDS, EventAlarmQuery, behind, condition
 from nfvigil.store.event_alarm_schema import event_alarm_history, event_alarms, fired_events
 from nfvigil.store.ops import Conflict, Execute, Insert, Op, Row, Update
-from nfvigil.store.reading import page_limit
 from nfvigil.store.schema import subscriptions
 from nfvigil.store.subscription_records import SubscriptionRecords
 
@@ -126,37 +126,46 @@ class EventAlarmRecords(SubscriptionRecords):
         body = await self._reader.value(statement.where(*in_scope(event_alarms.c.project, project)))
         return None if body is None else to_event_alarm(body)
 
-    async def event_alarms(self, query: EventAlarmQuery) -> list[EventAlarm]:
-        """A page, the last changed first unless it says otherwise; it goes on behind the alarm ``marker``."""
-        bodies = await self._page(event_alarms, event_alarms.c.project, ALARM_FIELDS, query, [event_alarms.c.body])
-        return [to_event_alarm(row[0]) for row in bodies]
+    async def event_alarms(self, query: EventAlarmQuery) -> AsyncIterator[list[EventAlarm]]:
+        """Page by page, the last changed first unless it says otherwise; it begins behind the alarm ``marker``."""
+        async for page in self._pages(event_alarms, event_alarms.c.project, ALARM_FIELDS, query, [event_alarms.c.body]):
+            yield [to_event_alarm(row[0]) for row in page]
 
-    async def event_alarm_changes(self, query: EventAlarmQuery) -> list[EventAlarmChange]:
-        """A page of history; ``marker`` is the id of a change."""
-        mine = event_alarm_history.c.on_behalf_of
-        columns = list(event_alarm_history.columns)
-        found = await self._page(event_alarm_history, mine, CHANGE_FIELDS, query, columns)
-        return [_to_change(row) for row in found]
+    async def event_alarm_changes(self, query: EventAlarmQuery) -> AsyncIterator[list[EventAlarmChange]]:
+        """History, page by page; ``marker`` is the id of a change."""
+        table = event_alarm_history
+        async for page in self._pages(table, table.c.on_behalf_of, CHANGE_FIELDS, query, list(table.columns)):
+            yield [_to_change(row) for row in page]
 
-    async def _page(
+    async def _pages(
         self, table: Table, owner: Any, fields: Any, query: EventAlarmQuery, columns: list[Any]
-    ) -> Sequence[Any]:
+    ) -> AsyncIterator[Sequence[Any]]:
+        """Rows that begin with ``columns``. A page is read when it is asked for: nobody holds all of them."""
         sorts = query.sorts or _NEWEST_FIRST
         order = [(fields[name], falls) for name, falls in sorts]
         order.append((table.c.id, sorts[-1][1]))
-        wanted = in_scope(owner, query.project)
-        statement = select(*columns).where(*wanted, condition(query.tree, fields))
+        at = [column for column, _ in order]
+        wanted = select(*columns, *at).where(*in_scope(owner, query.project), condition(query.tree, fields))
+        wanted = wanted.order_by(*(column.desc() if falls else column.asc() for column, falls in order))
+        place: Sequence[Any] | None = None
         if query.marker is not None:
-            places = select(*(column for column, _ in order)).where(*wanted, table.c.id == query.marker)
-            place = (await self._reader.rows(places.limit(1)))[:1]
-            if not place:
+            places = select(*at).where(*in_scope(owner, query.project), table.c.id == query.marker)
+            found = await self._reader.rows(places.limit(1))
+            if not found:
                 raise RefusedError(f"there is nothing of the id {query.marker} to go on from")
-            if query.sorts:
-                statement = statement.where(behind(order, place[0]))
-            else:
-                statement = statement.where(_older(order, place[0]))
-        ordered = (column.desc() if falls else column.asc() for column, falls in order)
-        return await self._reader.rows(statement.order_by(*ordered).limit(page_limit(query.limit)))
+            place = found[0]
+        left = query.limit
+        while left is None or left > 0:
+            size = LIMIT_MAX if left is None else min(left, LIMIT_MAX)
+            page = wanted.limit(size)
+            if place is not None:
+                page = page.where(_older(order, place) if all(falls for _, falls in order) else behind(order, place))
+            rows_found = await self._reader.rows(page)
+            yield rows_found
+            if len(rows_found) < size:
+                return
+            place = rows_found[-1][len(columns) :]
+            left = None if left is None else left - size
 
 
 def _older(order: Sequence[tuple[Any, bool]], place: Sequence[Any]) -> Any:
