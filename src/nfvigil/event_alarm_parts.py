@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 from uuid import uuid4
 
@@ -98,4 +99,8 @@ def show_event_alarms(metrics: Metrics, alarming: EventAlarmDesk) -> None:
     """How many there are, and what became of the events of the clouds' buses."""
     metrics.gauge("event_alarms", lambda: float(alarming.count))
     for what in ("taken", "dropped", "fired"):
-        metrics.gauge(f"bus_events_{what}", lambda what=what: float(alarming.counts[what]))
+        metrics.gauge(f"bus_events_{what}", partial(_counted, alarming, what))
+
+
+def _counted(alarming: EventAlarmDesk, what: str) -> float:
+    return float(alarming.counts[what])
