@@ -39,12 +39,11 @@ from nfvigil.northbound.aodh import alarms as aodh_alarms
 from nfvigil.northbound.aodh import beside as aodh_beside
 from nfvigil.northbound.aodh import history as aodh_history
 from nfvigil.northbound.aodh.desk import Alarming
-from nfvigil.northbound.aodh.errors import aodh_components
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.o2ims.desk import O2imsDesk
-from nfvigil.northbound.openapi import description_route, merged
+from nfvigil.northbound.openapi import description_route
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
@@ -136,5 +135,5 @@ def create_api(
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(docs_route())
-    app.router.routes.append(description_route(app, merged(aodh_components(), extra_paths or {})))
+    app.router.routes.append(description_route(app, extra_paths or {}))
     return app

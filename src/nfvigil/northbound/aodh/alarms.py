@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Body, Request, Response
 from msgspec.structs import replace
 
-from nfvigil.errors import ForbiddenError, RefusedError
+from nfvigil.errors import ForbiddenError
 from nfvigil.model.event_alarm import AodhState, EventAlarm
 from nfvigil.model.identity import Identity
 from nfvigil.northbound.aodh.asking import (
@@ -165,10 +165,8 @@ async def show_state(parts: Have, caller: Caller, alarm_id: AlarmId) -> Response
 
 
 @write.put("/v2/alarms/{alarm_id}/state", response_model=State)
-async def set_state(parts: Have, caller: Caller, alarm_id: AlarmId, state: Annotated[str, Body()]) -> Response:
+async def set_state(parts: Have, caller: Caller, alarm_id: AlarmId, state: Annotated[State, Body()]) -> Response:
     """Say which state it is in. What is to be done when it gets there, is done."""
-    if state not in AodhState._value2member_map_:
-        raise RefusedError("state invalid")
     await alarming_of(parts).set_state(alarm_id, writable(caller), AodhState(state), by=by(caller))
     await note(parts, caller, "event alarm state set", alarm_id, state)
     return answer(state)

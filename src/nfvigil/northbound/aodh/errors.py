@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from nfvigil.errors import NfvigilError
+from nfvigil.northbound.fields import Shape
 from nfvigil.northbound.guarded import ReadRoute, WriteRoute, for_readers, for_writers
 from nfvigil.northbound.problems import problem_of, validation_problem
 
 TAG = "aodh"
+
+
+class FaultText(Shape):
+    debuginfo: str | None
+    faultcode: Literal["Client", "Server"]
+    faultstring: str
+
+
+class AodhFault(Shape):
+    """An error in Aodh's form."""
+
+    error_message: FaultText
 
 
 class UnauthorizedError(NfvigilError):
@@ -27,10 +41,12 @@ def error_view(text: str, status: int) -> dict[str, Any]:
     return {"error_message": fault}
 
 
-def _answer(error: NfvigilError | RequestValidationError) -> Response:
+def _answer(error: NfvigilError | RequestValidationError | HTTPException) -> Response:
     """The status and the headers of our own API, with the body of Aodh's."""
     if isinstance(error, UnauthorizedError):
         return _response(str(error), 401, {})
+    if isinstance(error, HTTPException):
+        return _response(str(error.detail), error.status_code, dict(error.headers or {}))
     told = validation_problem(error) if isinstance(error, RequestValidationError) else problem_of(error)
     problem = msgspec.json.decode(bytes(told.body))
     flaws = [f"{one['field']}: {one['reason']}" for one in problem.get("errors", ())]
@@ -50,7 +66,7 @@ def _spoken(handle: Handler) -> Handler:
     async def spoken(request: Request) -> Response:
         try:
             return await handle(request)
-        except (NfvigilError, RequestValidationError) as error:
+        except (NfvigilError, RequestValidationError, HTTPException) as error:
             return _answer(error)
 
     return spoken
@@ -74,23 +90,7 @@ _TEXTS: dict[int | str, str] = {
     "default": "Another error.",
 }
 _DECLARED: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}}}
-    for status, text in _TEXTS.items()
-}
-FAULT: dict[str, Any] = {
-    "type": "object",
-    "required": ["error_message"],
-    "properties": {
-        "error_message": {
-            "type": "object",
-            "required": ["debuginfo", "faultcode", "faultstring"],
-            "properties": {
-                "debuginfo": {"type": ["string", "null"]},
-                "faultcode": {"enum": ["Client", "Server"]},
-                "faultstring": {"type": "string"},
-            },
-        }
-    },
+    status: {"description": text, "model": AodhFault} for status, text in _TEXTS.items()
 }
 
 
@@ -106,8 +106,3 @@ def _in_aodhs_words(router: APIRouter, route_class: type[ReadRoute] | type[Write
     router.route_class = route_class
     router.responses = dict(_DECLARED)
     return router
-
-
-def aodh_components() -> dict[str, Any]:
-    """What the description of the API needs for these routes."""
-    return {"components": {"schemas": {"Fault": FAULT}}}
