@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from nfvigil.errors import ForbiddenError
 from nfvigil.model.event_alarm import CloudEvent, EventAlarm
-from nfvigil.notifier.event_values import Test, Value, holds, test_of, values_of
+from nfvigil.notifier.event_values import Test, Value, holds, comparison, values_of
 
 QUESTIONS_MAX = 1_000
 """Different questions of one project: each is looked at for each event of its own."""
@@ -51,7 +51,7 @@ _Answers = dict[tuple[Value, ...], dict[str, _Entry]]
 
 
 def _taken_apart(alarm: EventAlarm) -> tuple[_Question, tuple[Value, ...], tuple[Test, ...]]:
-    tests = [test_of(condition) for condition in alarm.query]
+    tests = [comparison(condition) for condition in alarm.query]
     equal = {name: value for (name, _, value), one in zip(tests, alarm.query, strict=True) if one.op == "eq"}
     rest = tuple(test for test, one in zip(tests, alarm.query, strict=True) if one.op != "eq")
     names = tuple(sorted(equal))

@@ -60,7 +60,7 @@ Test = tuple[str, Callable[[Any, Any], bool], Value]
 """Trait, comparison, value."""
 
 
-def test_of(condition: Condition) -> Test:
+def comparison(condition: Condition) -> Test:
     return condition.trait, OPS[condition.op], wanted(condition)
 
 
