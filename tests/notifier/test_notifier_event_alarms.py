@@ -23,7 +23,7 @@ from nfvigil.notifier.channels.aodh import AodhChannel
 from nfvigil.notifier.event_alarms import EventAlarms, subscription_of
 from nfvigil.notifier.event_index import EventIndex
 from nfvigil.notifier.event_query import flaws
-from nfvigil.notifier.event_values import holds, moment, comparison, values_of
+from nfvigil.notifier.event_values import comparison, holds, moment, values_of
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.notifier.own_events import events_of
 
@@ -547,3 +547,13 @@ def test_a_subscription_of_an_event_alarm_is_known_and_matches_nothing() -> None
     assert matcher.covered(way, [alarm()]) == []
     matcher.remove("w")
     assert matcher.get("w") is None
+
+
+def test_of_two_that_fired_for_one_server_the_other_stays() -> None:
+    index = EventIndex([wish(name, state=AodhState.ALARM, fired_for="server/vm-1") for name in ("v", "w")])
+
+    index.remove("v")
+    index.remove("no such one")
+
+    assert [one.id for one in index.fired_for("server/vm-1")] == ["w"]
+    assert index.is_watched(UPDATE)

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from nfvigil.errors import ForbiddenError
 from nfvigil.model.event_alarm import CloudEvent, EventAlarm
-from nfvigil.notifier.event_values import Test, Value, holds, comparison, values_of
+from nfvigil.notifier.event_values import Test, Value, comparison, holds, values_of
 
 QUESTIONS_MAX = 1_000
 """Different questions of one project: each is looked at for each event of its own."""
