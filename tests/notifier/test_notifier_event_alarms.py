@@ -282,6 +282,7 @@ def decided(*news: tuple[News, Any], event: Event | None = None) -> Decision:
 def told(decision: Decision, **given: Any) -> list[CloudEvent]:
     given.setdefault("host_of", lambda _resource: "c1")
     given.setdefault("is_ill", lambda _resource: False)
+    given.setdefault("is_wanted", lambda *_: True)
     return list(events_of(decision, **given))
 
 
@@ -372,6 +373,24 @@ def test_a_host_in_maintenance_is_the_operators_event(status: Status, state: str
     )
     assert hits(index, made) == ["operator"]
     assert told(Decision(event=event, verdict=Verdict(event_id=9))) == [], "it was so already"
+
+
+def test_what_nobody_asks_for_is_not_even_made() -> None:
+    raised = decided((News.RAISED, alarm(resource="port/p")))
+    index = EventIndex([wish("server"), wish("fired", state=AodhState.ALARM, fired_for="port/q", event_type="z")])
+
+    def made(decision: Decision) -> int:
+        return len(told(decision, is_wanted=index.is_wanted))
+
+    assert made(raised) == 0, "no type of a port is asked for"
+    assert made(decided((News.CLEARED, cleared(alarm(resource="port/q"))))) == 1, "one may return by it"
+    assert made(decided((News.RAISED, alarm(project="red")))) == 0, "the project has no alarms"
+    index.put(wish("port", event_type="port.update.*"))
+    assert made(raised) == 1
+    assert not index.is_wanted(("compute.instance.update",), "", "server/x")
+    index.put(wish("all", project=""))
+    assert made(decided((News.RAISED, alarm(project="red")))) == 1
+    assert index.is_wanted(("compute.instance.update",), "", "server/x")
 
 
 # What becomes of them

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -104,7 +104,7 @@ class EventAlarms:
         if len(self.index):
             for decision in decisions:
                 try:
-                    for event in events_of(decision, host_of=self._host_of, is_ill=self._is_ill):
+                    for event in self._events_of(decision):
                         self._evaluate(event, work)
                 except Exception:
                     # It is decided: one that cannot be told to event alarms must not keep it from all others.
@@ -158,6 +158,10 @@ class EventAlarms:
                 _log.info("event alarm", action=url, **message)
             else:
                 self.tested.append((url, message))
+
+    def _events_of(self, decision: Decision) -> Iterator[CloudEvent]:
+        is_wanted = self.index.is_wanted
+        return events_of(decision, host_of=self._host_of, is_ill=self._is_ill, is_wanted=is_wanted)
 
     # What follows from it
 

@@ -187,6 +187,13 @@ class EventIndex:
             known = self._watched[event_type] = any(_fits(glob, (event_type,)) for glob in self._types)
         return known
 
+    def is_wanted(self, names: tuple[str, ...], project: str, resource: str) -> bool:
+        """Whether an event by these names could fire anything, or let anything return."""
+        if resource in self._fired:
+            return True
+        has_hearers = bool(self._operators) if not project else project in self._projects or bool(self._operators)
+        return has_hearers and any(self.is_watched(name) for name in names)
+
     def match(self, event: CloudEvent) -> list[EventAlarm]:
         """Those whose type and query the event fits, each once, whatever state they are in."""
         names = (event.event_type, *event.other_names)

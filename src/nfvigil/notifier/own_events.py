@@ -28,28 +28,38 @@ IsIll = Callable[[str], bool]
 """Whether an alarm stands on a resource that says that it does not work."""
 
 
-def events_of(decision: Decision, *, host_of: HostOf, is_ill: IsIll) -> Iterator[CloudEvent]:
-    """What a decision means for the resources of the cloud. The same decision makes the same events."""
+IsWanted = Callable[[tuple[str, ...], str, str], bool]
+"""Whether anything could come of an event by these names, of a project, about a resource."""
+
+
+def events_of(decision: Decision, *, host_of: HostOf, is_ill: IsIll, is_wanted: IsWanted) -> Iterator[CloudEvent]:
+    """What a decision means for the resources of the cloud, as far as anybody could be told of it. The same decision
+    makes the same events.
+    """
     event = decision.event
     if event.door == _INTERNAL and event.type == _ACKED:
         return  # somebody has taken note of it: nothing is different in the cloud
     if event.type == MAINTENANCE_HOST and not decision.verdict.is_empty:
         yield _maintenance(event)
     for news, alarm in decision.verdict.alarms:
-        made = _event(news, alarm, event.id, host_of=host_of, is_ill=is_ill)
-        if made is not None:
-            yield made
+        event_type = _TYPES.get(split_key(alarm.resource)[0])
+        if event_type is None or alarm.audience is Audience.NONE:
+            continue
+        # A rack's thousands of ports are passed by at once where nobody asks for ports.
+        if is_wanted((event_type, *OTHER_NAMES.get(event_type, ())), alarm.project, alarm.resource):
+            made = _event(event_type, news, alarm, event.id, host_of=host_of, is_ill=is_ill)
+            if made is not None:
+                yield made
 
 
 def says_broken(alarm: Alarm) -> bool:
     return alarm.is_open and alarm.resource_state in (ResourceState.DOWN, ResourceState.ERROR)
 
 
-def _event(news: News, alarm: Alarm, event_id: int, *, host_of: HostOf, is_ill: IsIll) -> CloudEvent | None:
-    kind, name = split_key(alarm.resource)
-    event_type = _TYPES.get(kind)
-    if event_type is None or alarm.audience is Audience.NONE:
-        return None
+def _event(
+    event_type: str, news: News, alarm: Alarm, event_id: int, *, host_of: HostOf, is_ill: IsIll
+) -> CloudEvent | None:
+    name = split_key(alarm.resource)[1]
     if news not in (News.RAISED, News.CHANGED, News.CLEARED):
         return None
     is_broken = says_broken(alarm)
