@@ -174,7 +174,7 @@ def test_the_index_finds_what_looking_at_each_finds(
     assert len(index) == len(left)
     for one in left:
         index.remove(one.id)
-    assert (index._projects, index._operators, index._types, index._counts) == ({}, {}, {}, {})
+    assert (index._projects, index._operators, index._types, index._counts, index._entries) == ({}, {}, {}, {}, {})
 
 
 def replace_event(event: CloudEvent, **given: Any) -> CloudEvent:
@@ -530,6 +530,17 @@ def test_a_state_that_a_person_sets_does_that_states_actions_once() -> None:
     assert (len(again.changes), again.notifications) == (1, ())
     assert world.alarms.index.fired_for("server/vm-1") == []
     assert [body["current"] for body in rendered(put(AodhState.UNKNOWN))] == ["insufficient data"]
+
+
+def test_the_state_of_a_disabled_alarm_can_be_set_too() -> None:
+    world = World(wish("w", enabled=False))
+    current = world.alarms.index.get("w")
+    assert current is not None
+
+    world.alarms.put_state(current, AodhState.ALARM, ("blue", "me"), NOW)
+
+    assert world.state() is AodhState.ALARM
+    assert hits(world.alarms.index, happened()) == []
 
 
 def test_log_and_test_actions_are_done_here_once_it_is_written() -> None:

@@ -199,7 +199,7 @@ class EventAlarms:
             evaluated_us=work.now_us,
             fired_for=event.resource if state is AodhState.ALARM else "",
         )
-        self.index.put(moved)
+        self.index.move(moved)
         work.alarms[moved.id] = moved
         work.changes.append(_change(moved, reason, event, by, work.now_us))
         self._observe(state.value)

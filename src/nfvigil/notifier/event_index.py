@@ -65,13 +65,14 @@ class _Bucket:
         self.questions: dict[_Question, _Answers] = {}
         self._sights: dict[tuple[str, ...], list[tuple[tuple[str, ...], _Answers]]] = {}
 
-    def put(self, alarm: EventAlarm) -> None:
+    def put(self, alarm: EventAlarm) -> _Entry:
         question, key, rest = _taken_apart(alarm)
         answers = self.questions.get(question)
         if answers is None:
             answers = self.questions[question] = {}
             self._sights.clear()
-        answers.setdefault(key, {})[alarm.id] = _Entry(alarm, rest)
+        entry = answers.setdefault(key, {})[alarm.id] = _Entry(alarm, rest)
+        return entry
 
     def remove(self, alarm: EventAlarm) -> None:
         question, key, _ = _taken_apart(alarm)
@@ -109,6 +110,8 @@ class EventIndex:
 
     def __init__(self, alarms: Iterable[EventAlarm] = ()) -> None:
         self._all: dict[str, EventAlarm] = {}
+        self._entries: dict[str, _Entry] = {}
+        """Of those that are enabled."""
         self._counts: dict[str, int] = {}
         self._projects: dict[str, _Bucket] = {}
         self._operators: dict[str, _Bucket] = {}
@@ -145,7 +148,7 @@ class EventIndex:
         if alarm.fired_for:
             self._fired.setdefault(alarm.fired_for, {})[alarm.id] = None
         if alarm.enabled:
-            self._buckets(alarm).setdefault(alarm.project, _Bucket()).put(alarm)
+            self._entries[alarm.id] = self._buckets(alarm).setdefault(alarm.project, _Bucket()).put(alarm)
             if alarm.event_type not in self._types:
                 self._types[alarm.event_type] = 0
                 self._watched.clear()
@@ -159,12 +162,9 @@ class EventIndex:
         self._counts[alarm.project] -= 1
         if not self._counts[alarm.project]:
             del self._counts[alarm.project]
-        if alarm.fired_for:
-            fired = self._fired[alarm.fired_for]
-            del fired[alarm_id]
-            if not fired:
-                del self._fired[alarm.fired_for]
+        self._forget_fired(alarm)
         if alarm.enabled:
+            del self._entries[alarm_id]
             buckets = self._buckets(alarm)
             bucket = buckets[alarm.project]
             bucket.remove(alarm)
@@ -174,6 +174,23 @@ class EventIndex:
             if not self._types[alarm.event_type]:
                 del self._types[alarm.event_type]
                 self._watched.clear()
+
+    def move(self, alarm: EventAlarm) -> None:
+        """It is in another state; what it asks for is as it was. A storm fires thousands, so this is quick."""
+        self._forget_fired(self._all[alarm.id])
+        self._all[alarm.id] = alarm
+        if alarm.fired_for:
+            self._fired.setdefault(alarm.fired_for, {})[alarm.id] = None
+        entry = self._entries.get(alarm.id)
+        if entry is not None:
+            entry.alarm = alarm
+
+    def _forget_fired(self, alarm: EventAlarm) -> None:
+        fired = self._fired.get(alarm.fired_for)
+        if fired is not None:
+            fired.pop(alarm.id, None)
+            if not fired:
+                del self._fired[alarm.fired_for]
 
     def _buckets(self, alarm: EventAlarm) -> dict[str, _Bucket]:
         return self._operators if alarm.is_operators or not alarm.project else self._projects
