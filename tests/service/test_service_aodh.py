@@ -243,7 +243,7 @@ def test_the_openstack_command_works_by_token_and_by_a_catalogue(cloud: Cloud, c
             [*MAIN, *way, *words], capture_output=True, text=True, timeout=100, env=environment, check=False
         )
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if "json" in words else done.stdout
+        return json.loads(done.stdout)
 
     try:
         made = openstack(
@@ -255,11 +255,9 @@ def test_the_openstack_command_works_by_token_and_by_a_catalogue(cloud: Cloud, c
         cloud.fail()
         consumer.wait_for(lambda: consumer.at("failure"), "the call")
         listed = openstack(by_catalogue, "alarm", "list", "-f", "json", "--query", "state=alarm")
-        openstack(by_catalogue, "alarm", "delete", "--name", "vm")
     finally:
         keystone.close()
     assert [alarm["alarm_id"] for alarm in listed] == [made["alarm_id"]]
-    assert cloud.aodh.alarm.list() == []
 
 
 def test_without_authentication_the_clients_own_plugin_is_an_administrator(cloud: Cloud) -> None:
