@@ -66,6 +66,7 @@ class Cloud:
         return Client(session=Session(auth=Token(self.url, token)))
 
     def fail(self, status: str = "down") -> None:
+        self.service.api.close()  # A command may have taken so long that the service has closed what was idle.
         self.service.api.post(
             "/v1/events", {"type": "compute.host.down", "resource": f"host/{self.host}", "status": status}
         )
