@@ -111,7 +111,7 @@ async def test_what_passes_by_on_the_bus_fires_and_is_written_before_it_counts_a
     assert (await desk.show("w", "blue")).state is AodhState.ALARM
     (notification,) = await service.store.notifications("w")
     assert notification.event is not None
-    assert notification.event["current"] == "alarm"
+    assert notification.event["payload"]["current"] == "alarm"
     assert await service.store.fired_events(10) == ["m"]
     assert sorted(await history(desk)) == ["creation", "state transition"]
     assert desk.counts == {"taken": 1, "fired": 1}
@@ -148,7 +148,7 @@ async def test_what_is_too_much_is_dropped_and_counted_and_a_reader_of_the_bus_w
     await until(lambda: desk.counts["fired"] == 3)
 
     assert desk.counts["dropped"] == 1
-    told = [one.event or {} for one in await service.store.notifications("w")]
+    told = [(one.event or {})["payload"] for one in await service.store.notifications("w")]
     assert told[0]["reason_data"]["event"]["generated"] > "2026", "an event without a time has ours"
 
 

@@ -131,6 +131,10 @@ class CloudEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Kept from the project by the policy."""
 
 
+FIRING = "alarm.state_transition"
+"""The type of a notification's event whose payload is Aodh's message, as Aodh itself calls it."""
+
+
 class Fired(msgspec.Struct, frozen=True, kw_only=True):
     """What became of events: written down in one transaction, then told."""
 

@@ -15,7 +15,16 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from nfvigil.model.event_alarm import AodhState, ChangeType, CloudEvent, EventAlarm, EventAlarmChange, Fired, Trait
+from nfvigil.model.event_alarm import (
+    FIRING,
+    AodhState,
+    ChangeType,
+    CloudEvent,
+    EventAlarm,
+    EventAlarmChange,
+    Fired,
+    Trait,
+)
 from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.subscription import Endpoint, Subscription
@@ -132,7 +141,7 @@ class EventAlarms:
         message_id = stable_id("state", alarm.id, now_us, state.value)
         event = CloudEvent(
             message_id=message_id,
-            event_type="alarm.state_transition",
+            event_type=FIRING,
             generated_us=now_us,
             project=alarm.project,
             traits=tuple(
@@ -230,7 +239,7 @@ class EventAlarms:
             seq=seq,
             news=_NEWS[alarm.state],
             created_us=work.now_us,
-            event=content,
+            event={"event_type": FIRING, "payload": content},
         )
         work.notifications.append(notification)
         for url in sent:

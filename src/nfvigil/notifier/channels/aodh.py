@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.alarm import Alarm
+from nfvigil.model.event_alarm import FIRING
 from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import Notification
 from nfvigil.model.resource import Kind, ResourceState, split_key
@@ -91,8 +92,8 @@ class AodhChannel:
         message_id = stable_id(notification.id, "aodh", part)
         request_id = f"req-{message_id}"
         headers = {"Content-Type": "application/json", "x-openstack-request-id": request_id}
-        if notification.event is not None:
-            return Message(_encode(notification.event), headers)
+        if notification.event is not None and notification.event["event_type"] == FIRING:
+            return Message(_encode(notification.event["payload"]), headers)
         if notification.alarms:
             told = self._alarm(notification, notification.alarms[part], message_id, request_id)
         else:
