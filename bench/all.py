@@ -21,7 +21,7 @@ _start.ready()
 from _figures import brief, finish, machine, note, options, show
 from _start import ROOT
 
-NAMES = ("map", "listing", "alarms", "ingest", "notify", "storm")
+NAMES = ("map", "listing", "alarms", "match", "ingest", "notify", "storm")
 DOCUMENT = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: written by bench/all.py -->", "<!-- end of figures -->"
 LIMIT_SECONDS = 1800
@@ -169,6 +169,17 @@ def of_alarms(found: dict[str, Any]) -> list[Row]:
     ]
 
 
+def of_match(found: dict[str, Any]) -> list[Row]:
+    beside = f"p99 {brief(found['match_p99_ms'])} ms; looking at each {brief(found['reference_match_ms'])} ms"
+    pages = ", ".join(f"{name} {brief(found[f'page_{name}_ms'])} ms" for name in ("first", "middle", "last"))
+    return [
+        Row("one event against 100,000 event alarms of one project", found["match_ms"], "ms", most=0.1, beside=beside),
+        Row("a new event alarm entered and hit by the next event", found["effective_ms"], "ms", most=0.1),
+        Row("100 of 100,000 alarms over HTTP, the slowest page", found["page_ms"], "ms",
+            beside=f"{pages}; last by offset {brief(found['reference_page_ms'])} ms"),
+    ]  # fmt: skip
+
+
 def text(results: Results, facts: dict[str, Any], quick: bool) -> str:
     commit = facts["commit_ms"]
     lines = [
@@ -187,6 +198,7 @@ def text(results: Results, facts: dict[str, Any], quick: bool) -> str:
         *of_map(results["map"]),
         *of_listing(results["listing"]),
         *of_alarms(results["alarms"]),
+        *of_match(results["match"]),
     ]
     return "\n".join([*lines, *[row.markdown() for row in rows]])
 

@@ -17,13 +17,14 @@ from nfvigil.accounts.accounts import Accounts
 from nfvigil.accounts.vault import Vault, keys_of
 from nfvigil.bus_parts import bus_places, is_kept_down, keep_in_line, open_buses
 from nfvigil.control_places import control_places
-from nfvigil.controller.plugins import Drivers, action_plugins, open_vim
+from nfvigil.controller.plugins import Drivers, action_plugins
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.controller.vims.suffixed import inmost
 from nfvigil.desk import BASE, Desk
 from nfvigil.errors import SettingsError
+from nfvigil.event_alarm_parts import LateTap, event_alarms_of, put_alarming_together, show_event_alarms
 from nfvigil.gauges import observe_delivery, show_capacity, show_depths, show_vims
 from nfvigil.health_report import health_report
 from nfvigil.inspector.capacity import Ratios
@@ -45,6 +46,7 @@ from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.control_plane import ControlPlane
 from nfvigil.notifier.dispatch import Dispatcher
 from nfvigil.notifier.dispatch import Limits as DeliveryLimits
+from nfvigil.notifier.event_alarms import EventAlarms
 from nfvigil.notifier.heartbeat import Heartbeats
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.notifier.poster import HttpPoster
@@ -87,9 +89,10 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         )
         store = await open_store(settings.database_url, node=settings.node, clock=clock, alone=True, keys=keys)
         stack.push_async_callback(store.close)
+        drivers = Drivers(tap=LateTap(lambda: alarming))
         vims: dict[str, Vim] = {}
         for one in settings.vims:
-            vims[one.name] = open_vim(
+            vims[one.name] = drivers.open(
                 driver=one.driver, name=one.name, options=one.options, clock=clock, host_suffix=one.host_suffix
             )
             stack.push_async_callback(vims[one.name].close)
@@ -101,7 +104,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         control = ControlPlane(
             places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses, *access.places()]
         )
-        tellers = await _tellers(store, settings, metrics, left.state, control)
+        resource_map = ResourceMap(topology)
+        tellers = await _tellers(store, settings, metrics, left.state, resource_map, control)
         stack.push_async_callback(tellers.poster.close)
         pipeline = Pipeline(
             keeper=store,
@@ -110,14 +114,16 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             sent=tellers.dispatcher.sent,
             act=lambda actions: controller.offer(actions),
             policy=policy,
-            resource_map=ResourceMap(topology),
+            resource_map=resource_map,
             state=left.state,
             ids=left.ids,
             clock=clock,
+            event_alarms=tellers.event_alarms,
             forget=lambda *names: intake.forget(*names),
             decided=lambda decisions: recovery.look_out(decisions),
             observe=metrics.stage,
         )
+        alarming = put_alarming_together(settings, pipeline, store, tellers, clock=clock)
         fences = fences_of(settings, vims, clock)
         stack.push_async_callback(fences.close)
         recovery = put_recovery_together(settings, pipeline, store, fences, controller=lambda: controller, clock=clock)
@@ -143,7 +149,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
                 metrics=metrics,
             )
         )
-        accounts = _accounts(store, keys, settings, vims, controller, inventory, pipeline)
+        accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline)
         stack.push_async_callback(accounts.close)
         await accounts.start()
         await control.refresh()
@@ -171,6 +177,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_capacity(metrics, desk)
         show_depths(metrics, pipeline, tellers.dispatcher, controller)
         show_vims(metrics, inventory)
+        show_event_alarms(metrics, alarming)
         monitoring = put_monitoring_together(
             settings.formats,
             intake=intake,
@@ -194,6 +201,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             extra_routes=monitoring.doors,
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
+            alarming=alarming,
         )
         yield Service(
             settings=settings,
@@ -206,6 +214,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             outages=recovery.watch,
             look_out=recovery.look_out,
             control=control,
+            alarming=alarming,
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             app=app,
             undecided=left.undecided,
@@ -257,9 +266,17 @@ class _Tellers(NamedTuple):
     safety: Safety
     poster: HttpPoster
     dispatcher: Dispatcher
+    event_alarms: EventAlarms
 
 
-async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: State, control: ControlPlane) -> _Tellers:
+async def _tellers(
+    store: Store,
+    settings: Settings,
+    metrics: Metrics,
+    state: State,
+    resource_map: ResourceMap,
+    control: ControlPlane,
+) -> _Tellers:
     posters = open_buses(settings.buses)
     subscriptions = await store.subscriptions()
     if await keep_in_line(settings.buses, subscriptions, store, clock):
@@ -295,7 +312,8 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
     )
     for subscription in subscriptions:
         dispatcher.put_subscription(subscription, seqs.get(subscription.id, 0))
-    return _Tellers(matcher, channels, composer, safety, poster, dispatcher)
+    event_alarms = await event_alarms_of(store, settings, composer, state, resource_map)
+    return _Tellers(matcher, channels, composer, safety, poster, dispatcher, event_alarms)
 
 
 def _o2ims(settings: Settings, store: Store, pipeline: Pipeline, tellers: _Tellers, desk: Desk) -> O2ims:
@@ -339,6 +357,7 @@ def _accounts(
     store: Store,
     keys: Keys,
     settings: Settings,
+    drivers: Drivers,
     vims: Mapping[str, Vim],
     controller: Controller,
     inventory: Inventory,
@@ -361,7 +380,7 @@ def _accounts(
         given={name: (account, vims[name]) for name, account in given.items()},
         store=store,
         vault=Vault(keys=keys, shelf=store),
-        drivers=Drivers(),
+        drivers=drivers,
         controller=controller,
         inventory=inventory,
         take_map=pipeline.take_map,

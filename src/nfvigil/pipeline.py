@@ -12,8 +12,9 @@ Nothing is done that was not written down before. After a crash, ``resume`` find
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -30,6 +31,7 @@ from nfvigil.model.action import Action, ActionState, is_state
 from nfvigil.model.alarm import Alarm, AlarmState, HistoryEntry
 from nfvigil.model.change import Change
 from nfvigil.model.event import Event, Status
+from nfvigil.model.event_alarm import Fired
 from nfvigil.model.fault import Fault
 from nfvigil.model.happening import Happening
 from nfvigil.model.ids import EventIds
@@ -49,6 +51,8 @@ DEEDS_MAX = 200
 KEYS_MAX = 500
 """Resources named in one event about a changed map."""
 
+TURN_SECONDS = 5.0
+"""How long one waits for the end of a turn."""
 RETRY_SECONDS = 0.5
 """How long actions wait before they are offered again to a controller that has enough of them."""
 
@@ -77,6 +81,26 @@ class Writer(Protocol):
     def compose_single(
         self, subscription: Subscription, news: News, alarms: Sequence[Alarm], now_us: int
     ) -> tuple[list[Notification], list[Delivery]]: ...
+
+
+class EventAlarms(Protocol):
+    """What the pipeline needs of whoever evaluates event alarms."""
+
+    def decided(self, decisions: Sequence[Decision], now_us: int) -> Fired:
+        """What decisions fire. It counts as written from then on, as it will be."""
+
+    def told(self, fired: Fired) -> None:
+        """It is written, and on its way."""
+
+
+class NoEventAlarms:
+    """There are none."""
+
+    def decided(self, decisions: Sequence[Decision], now_us: int) -> Fired:
+        return Fired()
+
+    def told(self, fired: Fired) -> None:
+        """Nothing was fired."""
 
 
 Tell = Callable[[Sequence[tuple[Notification, Delivery]]], None]
@@ -121,6 +145,7 @@ class Pipeline:
         state: State,
         ids: EventIds,
         clock: Callable[[], int],
+        event_alarms: EventAlarms | None = None,
         forget: Callable[..., None] = lambda *_names: None,
         decided: Callable[[Sequence[Decision]], None] = lambda _decisions: None,
         observe: Observe = lambda _stage, _seconds: None,
@@ -137,6 +162,7 @@ class Pipeline:
         self._sent = sent
         self._ids = ids
         self._clock = clock
+        self._event_alarms = event_alarms or NoEventAlarms()
         self._forget = forget
         self._after = decided
         self._observe = observe
@@ -237,10 +263,12 @@ class Pipeline:
         decided_us = self._clock()
         self._observe("decide", (decided_us - started) / 1e6)
         async with self._writing:
-            change, news = self._change(decisions, decided_us)
+            fired = self._event_alarms.decided(decisions, decided_us)
+            change = _with_fired(self._change(decisions, decided_us), fired)
             await self._commit(change)
             self._observe("commit", (self._clock() - decided_us) / 1e6)
-            self._tell(news)
+            self._tell(_paired(change.notifications, change.deliveries))
+            self._event_alarms.told(fired)
         for decision in decisions:
             if self.doubted and decision.event.type == internal.MAP_CHANGED:
                 self.doubted.difference_update(decision.event.details.get("returned", ()))
@@ -285,7 +313,7 @@ class Pipeline:
             _log.exception("an event could not be decided and is passed by", event_id=event.id, type=event.type)
             return Decision(event=event, verdict=Verdict(event_id=event.id, policy=self.policy.label))
 
-    def _change(self, decisions: Sequence[Decision], now_us: int) -> tuple[Change, list[tuple[Notification, Delivery]]]:
+    def _change(self, decisions: Sequence[Decision], now_us: int) -> Change:
         notifications: list[Notification] = []
         deliveries: list[Delivery] = []
         alarms: dict[str, Alarm] = {}
@@ -310,7 +338,7 @@ class Pipeline:
                 alarms[alarm.id] = alarm
             memory.update(verdict.memory)
             history.extend(_history(decision))
-        change = Change(
+        return Change(
             # What changed nothing is not kept: made again on the same state it would change nothing again.
             decisions=tuple(
                 msgspec.structs.replace(decision, told_with=group[0].event.id)
@@ -327,7 +355,6 @@ class Pipeline:
             deliveries=tuple(deliveries),
             cursor=decisions[-1].event.id,
         )
-        return change, _paired(notifications, deliveries)
 
     async def _commit(self, change: Change) -> None:
         """Write it down, however long the store is away: our state is ahead of it, and nothing may overtake it."""
@@ -473,6 +500,31 @@ class Pipeline:
             self._tell(_paired(notifications, deliveries))
         return notifications
 
+    @contextlib.asynccontextmanager
+    async def between_turns(self, seconds: float = TURN_SECONDS) -> AsyncIterator[None]:
+        """While nothing is decided or told: for who changes what decisions are told by. UnavailableError where it
+        takes too long to get there, as when what was decided waits for the store.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._writing.acquire()
+        except TimeoutError as error:
+            raise OverloadedError("what was decided is still being written down") from error
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    async def fire(self, make: Callable[[int], Fired]) -> Fired:
+        """Write down and tell what ``make`` finds to have fired by nothing that was decided. It gets the time."""
+        async with self._writing:
+            fired = make(self._clock())
+            if not fired.is_empty:
+                await self._commit(_with_fired(Change(), fired))
+                self._tell(_paired(fired.notifications, fired.deliveries))
+                self._event_alarms.told(fired)
+        return fired
+
     # After a restart
 
     async def resume(
@@ -522,6 +574,19 @@ def told_together(decisions: Sequence[Decision]) -> list[list[Decision]]:
 
 
 ONE_WAY = (frozenset({News.RAISED, News.CONFIRMED}), frozenset({News.CLEARED}))
+
+
+def _with_fired(change: Change, fired: Fired) -> Change:
+    if fired.is_empty:
+        return change
+    return msgspec.structs.replace(
+        change,
+        notifications=change.notifications + fired.notifications,
+        deliveries=change.deliveries + fired.deliveries,
+        event_alarms=fired.alarms,
+        event_alarm_changes=fired.changes,
+        fired_events=fired.events,
+    )
 
 
 def _history(decision: Decision) -> Iterable[HistoryEntry]:

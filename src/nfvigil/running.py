@@ -13,6 +13,7 @@ import structlog
 from nfvigil.brakes.watch import OutageWatch
 from nfvigil.controller.runner import Controller
 from nfvigil.errors import UnavailableError
+from nfvigil.event_alarm_desk import EventAlarmDesk
 from nfvigil.inspector.state import RESTORING, State
 from nfvigil.lookout import LookOut
 from nfvigil.model.action import Action, ActionState, is_state
@@ -57,6 +58,7 @@ class Service:
         outages: OutageWatch,
         look_out: LookOut,
         control: ControlPlane,
+        alarming: EventAlarmDesk,
         retention: Retention,
         app: Any,
         undecided: list[Event],
@@ -72,6 +74,7 @@ class Service:
         self.outages = outages
         self.look_out = look_out
         self.control = control
+        self.alarming = alarming
         self.retention = retention
         self.app = app
         self.undecided = undecided
@@ -93,6 +96,7 @@ class Service:
             # What is left comes first: what is decided now is for the same endpoints and VIM states, and after it.
             await self._resume()
             rest.append(group.create_task(self.pipeline.run(), name="pipeline"))
+            rest.append(group.create_task(self.alarming.run(), name="event alarms"))
             rest.append(group.create_task(self.outages.run(), name="outages"))
             rest.append(group.create_task(self.heartbeats.run(), name="heartbeats"))
             rest.append(group.create_task(_keep_leases(self.store), name="leases"))

@@ -176,6 +176,16 @@ class RetentionSettings(Section):
     interval_seconds: Seconds = 3600
 
 
+class AodhSettings(Section):
+    """Event alarms by Aodh's API."""
+
+    auto_ok: bool = False
+    """Whether an event alarm returns to ok, and does its ok_actions, when the resource that fired it is well again. It
+    can be said otherwise for each alarm. Aodh leaves them in alarm."""
+    quota: Annotated[int, Field(ge=0, le=10_000_000)] = 100_000
+    """How many event alarms a project may have."""
+
+
 class SecretsSettings(Section):
     """What secrets in the database are encrypted with: those of accounts of clouds and of endpoints."""
 
@@ -262,6 +272,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     formats: dict[str, dict[str, Any]] = {}
     """What incoming formats want to know, by their names: ``[formats.alertmanager]``. See the reference on events."""
+    aodh: AodhSettings = AodhSettings()
     secrets: SecretsSettings = SecretsSettings()
     access: AccessSettings = AccessSettings()
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from jsonschema import Draft202012Validator
+from northbound_aodh import FakeAlarming
 from northbound_credentials import make_credentials
 from northbound_o2ims import make_o2ims
 from northbound_recovery import FakeRecovery
@@ -587,6 +588,7 @@ def make_world(*, dev: bool = False, **more: Any) -> World:
         "metrics": metrics,
         "read_event": read_event,
         "o2ims": make_o2ims(desk),
+        "alarming": FakeAlarming(NOW),
     }
     if more:
         app = create_api(**parts, **more)

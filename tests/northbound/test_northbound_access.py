@@ -43,6 +43,7 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("POST", "/v1/subscriptions/s-a/pause", None, WRITE),
     ("POST", "/v1/subscriptions/s-a/resume", None, WRITE),
     ("DELETE", "/v1/subscriptions/s-a", None, WRITE),
+    ("PUT", "/v1/event-alarms/ea-a/auto-ok", {"auto_ok": True}, WRITE),
     ("GET", "/v1/resources?kind=server", None, READ),
     ("GET", "/v1/resources/server/s-a", None, READ),
     ("GET", "/v1/resources/host/compute-1/impact", None, ADMIN),

@@ -55,6 +55,7 @@ def address(world: World) -> Iterator[str]:
         metrics=parts.metrics,
         read_event=parts.read_event,
         o2ims=parts.o2ims,
+        alarming=parts.alarming,
     )
     with served(app) as url:
         yield url
@@ -76,6 +77,11 @@ SEMANTIC = {
     "/o2ims-infrastructureMonitoring/v1/alarms/{alarmEventRecordId}": "something must be changed",
     "/o2ims-infrastructureMonitoring/v1/alarmSubscriptions": "the same, and where nothing may be sent to",
     "/o2ims-infrastructureMonitoring/v1/alarmServiceConfiguration": "the same",
+    "/v2/alarms": "which rules can match is said by field; q.field, q.op and q.value come in step",
+    "/v2/alarms/{alarm_id}": "the same",
+    "/v2/alarms/{alarm_id}/history": "the same",
+    "/v2/query/alarms": "a filter is JSON in a text",
+    "/v2/query/alarms/history": "the same",
     "/v1/policies": "a policy is YAML in a text",
     "/v1/policies/dry-run": "so is the policy here, and an event may be of any form",
 }

@@ -79,13 +79,16 @@ def error_of(url: str, status: int, after: str, text: bytes) -> NfvigilError:
 
 
 def _read(text: bytes) -> tuple[str, list[FieldError]]:
-    """Detail and errors of a problem+json (RFC 9457), as far as there are any."""
+    """Detail and errors of a problem+json (RFC 9457) or of Aodh's errors, as far as there are any."""
     try:
         body: Any = json.loads(text)
     except ValueError:
         return "", []
     if not isinstance(body, dict):
         return "", []
+    fault = body.get("error_message")
+    if isinstance(fault, dict):  # Aodh's form
+        return str(fault.get("faultstring") or ""), []
     given = body.get("errors")
     errors = [
         FieldError(str(one.get("field", "")), str(one.get("reason", "")), _whole(one.get("line")))

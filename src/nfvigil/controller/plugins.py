@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
-from nfvigil.controller.vim import ActionPlugin, Vim
+from nfvigil.controller.vim import ActionPlugin, Tap, Tappable, Vim
 from nfvigil.controller.vims.suffixed import SuffixedVim
 from nfvigil.errors import FieldError, RefusedError
 
@@ -38,10 +38,11 @@ class Point(Protocol):
 
 
 class Drivers:
-    """The VIM drivers that are installed."""
+    """The VIM drivers that are installed. ``tap`` hears what the clouds tell, where a driver listens."""
 
-    def __init__(self, *, points: Points | None = None) -> None:
+    def __init__(self, *, points: Points | None = None, tap: Tap | None = None) -> None:
         self._points: Points = entry_points(group=VIMS) if points is None else points
+        self._tap = tap
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,6 +59,8 @@ class Drivers:
             )
         maker: Driver = self._points[driver].load()
         vim = maker.from_options(name, options, clock)
+        if self._tap is not None and isinstance(vim, Tappable):
+            vim.tap(self._tap)
         return SuffixedVim(inner=vim, suffix=host_suffix) if host_suffix else vim
 
     def secret_names(self, driver: str, options: Mapping[str, Any]) -> frozenset[str]:

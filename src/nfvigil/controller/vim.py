@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
+from nfvigil.model.event_alarm import CloudEvent
 from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 
 
@@ -78,6 +79,27 @@ class Reaching(Protocol):
 
     def places(self) -> Sequence[str]:
         """URLs without credentials, from memory; those that it knows by now."""
+
+
+class Tap(Protocol):
+    """Who wants to hear what a cloud tells on its own bus."""
+
+    def wants(self, event_type: str) -> bool:
+        """Whether events of this type are to be read at all."""
+
+    def take(self, event: CloudEvent) -> None:
+        """One passed by. It never waits: what is too much is dropped."""
+
+    async def kept(self) -> None:
+        """Returns when what was taken is written down, or after some seconds."""
+
+
+@runtime_checkable
+class Tappable(Protocol):
+    """A driver that hears what its cloud tells on its own bus."""
+
+    def tap(self, tap: Tap) -> None:
+        """Let ``tap`` hear it, from the next connection on."""
 
 
 NOTHING_TO_CHECK = CheckItem(what="driver", ok=True, detail="this driver has nothing to check")

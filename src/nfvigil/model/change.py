@@ -8,6 +8,7 @@ import msgspec
 
 from nfvigil.model.action import Action
 from nfvigil.model.alarm import Alarm, HistoryEntry
+from nfvigil.model.event_alarm import EventAlarm, EventAlarmChange
 from nfvigil.model.fault import Fault
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.verdict import Decision
@@ -25,5 +26,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of the inspector's memory; None removes one."""
     notifications: tuple[Notification, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    event_alarms: tuple[EventAlarm, ...] = ()
+    """Those of Aodh's kind that fired or returned. One that was deleted meanwhile stays deleted."""
+    event_alarm_changes: tuple[EventAlarmChange, ...] = ()
+    fired_events: tuple[tuple[str, int], ...] = ()
+    """(message id, time) of events from outside that fired one."""
     cursor: int | None = None
     """The last event that is decided with this."""

@@ -26,7 +26,8 @@ class Notification(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     """The event that caused it, the first of several that were decided together; 0 for a heartbeat, test or summary."""
     alarms: tuple[Alarm, ...] = ()
     event: dict[str, Any] | None = None
-    """What it is about where that is no alarm: ``event_type`` and ``payload``."""
+    """What it is about where that is no alarm: ``event_type`` and ``payload``. If an event alarm fired, the payload is
+    Aodh's message."""
 
 
 class DeliveryState(StrEnum):

@@ -18,6 +18,7 @@ from nfvigil.northbound import (
     alarms,
     brakes,
     capacity,
+    event_alarms,
     events,
     faults,
     health,
@@ -37,6 +38,10 @@ from nfvigil.northbound import (
 )
 from nfvigil.northbound.access.credentials import Credentials
 from nfvigil.northbound.access.headers import WithoutIdentityHeaders
+from nfvigil.northbound.aodh import alarms as aodh_alarms
+from nfvigil.northbound.aodh import beside as aodh_beside
+from nfvigil.northbound.aodh import history as aodh_history
+from nfvigil.northbound.aodh.desk import Alarming
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
 from nfvigil.northbound.metrics import Metrics
@@ -70,6 +75,12 @@ ROUTERS = (
     vim_routes.administer,
     tokens.administer,
     *o2ims.ROUTERS,
+    aodh_alarms.read,
+    aodh_alarms.write,
+    aodh_history.read,
+    aodh_beside.public,
+    aodh_beside.read,
+    event_alarms.write,
     health.public,
     health.scrape,
     masakari.public,
@@ -96,6 +107,7 @@ def create_api(
     extra_paths: Mapping[str, Any] | None = None,
     new_id: Callable[[], str] = new_id,
     o2ims: O2imsDesk | None = None,
+    alarming: Alarming | None = None,
 ) -> FastAPI:
     """``extra_routes`` are plain routes, such as the event doors; they come first, as they are the hot path.
 
@@ -122,6 +134,7 @@ def create_api(
         read_event=read_event,
         new_id=new_id,
         o2ims=o2ims,
+        alarming=alarming,
     )
     app.add_middleware(WithoutIdentityHeaders)
     problems.install(app)

@@ -14,6 +14,7 @@ from nfvigil.errors import UnavailableError
 from nfvigil.model.event import Event
 from nfvigil.model.identity import Identity
 from nfvigil.northbound.access.credentials import Credentials
+from nfvigil.northbound.aodh.desk import Alarming
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.records import Records
@@ -38,6 +39,8 @@ class Parts:
     """One event in our own form, not kept; RefusedError says what is wrong with it."""
     new_id: Callable[[], str]
     o2ims: O2imsDesk | None = None
+    alarming: Alarming | None = None
+    """Event alarms; None where there are none."""
 
 
 def parts_of(request: Request) -> Parts:

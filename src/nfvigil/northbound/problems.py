@@ -97,6 +97,10 @@ def problem_of(error: NfvigilError) -> Response:
     return problem(status, str(error))
 
 
+def validation_problem(error: RequestValidationError) -> Response:
+    return problem(HTTPStatus.BAD_REQUEST, "the request is wrong", [*map(_field_error, error.errors())])
+
+
 def install(app: FastAPI) -> None:
     """Every error of this app leaves it as problem+json."""
 
@@ -106,7 +110,7 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return problem(HTTPStatus.BAD_REQUEST, "the request is wrong", [*map(_field_error, error.errors())])
+        return validation_problem(error)
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

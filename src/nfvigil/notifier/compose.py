@@ -92,6 +92,11 @@ class Composer:
         """The subscription is gone: its number need not be kept."""
         self._seqs.pop(subscription_id, None)
 
+    def number(self, subscription_id: str) -> int:
+        """The subscription's next number. Whoever takes it writes a notification under it."""
+        self._seqs[subscription_id] = seq = self._seqs.get(subscription_id, 0) + 1
+        return seq
+
     def compose(
         self, news: Sequence[tuple[News, Alarm]], event_id: int, now_us: int
     ) -> tuple[list[Notification], list[Delivery]]:
@@ -182,8 +187,7 @@ class Composer:
     ) -> None:
         for start in range(0, max(1, len(alarms)), ALARMS_MAX):
             portion = tuple(alarms[start : start + ALARMS_MAX])
-            seq = self._seqs.get(subscription.id, 0) + 1
-            self._seqs[subscription.id] = seq
+            seq = self.number(subscription.id)
             notification = Notification(
                 id=stable_id(subscription.id, seq),
                 subscription=subscription.id,

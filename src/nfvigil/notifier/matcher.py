@@ -21,6 +21,8 @@ from nfvigil.model.resource import is_infrastructure, split_key
 from nfvigil.model.subscription import Filter, Mode, Subscription
 
 _ADMIN = ""
+_COMPOSED_ELSEWHERE = frozenset({"aodh"})
+"""Owners of subscriptions whose messages are made by another part: they are known here, and match nothing."""
 _SIGHTS_MAX = 4096
 """How many kinds of alarms a bucket remembers the shapes of: fault types are few, but monitors may invent some."""
 
@@ -185,6 +187,8 @@ class Matcher:
         """Add it, or take the place of the one with its id."""
         self.remove(subscription.id)
         self._all[subscription.id] = subscription
+        if subscription.owner in _COMPOSED_ELSEWHERE:
+            return
         self._buckets.setdefault(subscription.project, _Bucket()).put(subscription)
         for event_type in subscription.filter.events:
             self._by_event.setdefault(event_type, {})[subscription.id] = subscription
@@ -192,7 +196,7 @@ class Matcher:
     def remove(self, subscription_id: str) -> None:
         """Take it out; nothing happens if it is not in."""
         known = self._all.pop(subscription_id, None)
-        if known is None:
+        if known is None or known.owner in _COMPOSED_ELSEWHERE:
             return
         bucket = self._buckets[known.project]
         bucket.remove(known)
@@ -286,6 +290,7 @@ class Matcher:
             kind, name = split_key(alarm.resource)
             if (
                 alarm.is_open
+                and subscription.owner not in _COMPOSED_ELSEWHERE
                 and _may_hear(subscription, alarm)
                 and _names(subscription.filter, name, alarm)
                 and _fits(subscription.filter, kind, alarm)

@@ -12,6 +12,7 @@ from nfvigil.model.event import Event
 from nfvigil.model.notification import Delivery
 from nfvigil.store import rows, schema
 from nfvigil.store.access import Access
+from nfvigil.store.event_alarm_records import fired_ops
 from nfvigil.store.ops import Conflict, Delete, Insert, Op, Update
 
 
@@ -95,6 +96,7 @@ class HotPath(Access):
                 conflict=Conflict.IGNORE,
             ),
         ]
+        ops.extend(fired_ops(change.event_alarms, change.event_alarm_changes, change.fired_events))
         if change.cursor is not None:
             ops.append(_replace("cursors", [(schema.DECIDED, change.cursor)]))
         if gone:

@@ -27,7 +27,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0003")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0003", "0006")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(

@@ -12,6 +12,8 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, literal_column,
 from nfvigil.model.ids import event_id_at
 from nfvigil.store import backup, rows
 from nfvigil.store.delivery_records import DeliveryRecords
+from nfvigil.store.event_alarm_records import to_event_alarm
+from nfvigil.store.event_alarm_schema import event_alarm_history, event_alarms, fired_events
 from nfvigil.store.ops import Execute
 from nfvigil.store.schema import (
     DECIDED,
@@ -48,6 +50,8 @@ class Purged(msgspec.Struct, kw_only=True):
     actions: int = 0
     decisions: int = 0
     events: int = 0
+    event_alarm_changes: int = 0
+    fired_events: int = 0
 
 
 class Upkeep(DeliveryRecords):
@@ -62,6 +66,7 @@ class Upkeep(DeliveryRecords):
         purged.alarms = await self._purge_alarms(before_us if alarms_before_us is None else alarms_before_us)
         purged.faults = await self._remove(faults, (faults.c.raised_us, faults.c.id), faults.c.cleared_us < before_us)
         await self._purge_sent(before_us, purged)
+        await self._purge_event_alarms(before_us, purged)
         before_id = event_id_at(before_us)
         is_needed = or_(
             actions.c.alarm_id.in_(select(alarms.c.id).where(IS_OPEN)),
@@ -95,6 +100,13 @@ class Upkeep(DeliveryRecords):
             ),
         )
         return purged
+
+    async def _purge_event_alarms(self, before_us: int, purged: Purged) -> None:
+        """The history of event alarms, and which messages fired one: not the alarms, which are their owners'."""
+        changes, fired = event_alarm_history.c, fired_events.c
+        key = (changes.alarm_id, changes.at_us, changes.id)
+        purged.event_alarm_changes = await self._remove(event_alarm_history, key, changes.at_us < before_us)
+        purged.fired_events = await self._remove(fired_events, (fired.id,), fired.at_us < before_us)
 
     async def _purge_alarms(self, before_us: int) -> int:
         """Cleared alarms, each with its history in the same step."""
@@ -221,6 +233,7 @@ _READ_AT_START: tuple[tuple[str, Any, Callable[[bytes], Any]], ...] = (
     ("fault", select(faults.c.id, faults.c.body).where(IS_STANDING), rows.to_fault),
     ("action", select(actions.c.id, actions.c.body).where(IS_UNFINISHED), rows.to_action),
     ("subscription", select(subscriptions.c.id, subscriptions.c.body), rows.to_subscription),
+    ("event alarm", select(event_alarms.c.id, event_alarms.c.body), to_event_alarm),
     ("VIM account", select(vims.c.name, vims.c.body), to_body),
     ("memory", select(memory.c.key, memory.c.body), rows.to_anything),
 )

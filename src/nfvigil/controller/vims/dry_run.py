@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self
 
 from nfvigil.controller.plugins import open_vim
-from nfvigil.controller.vim import Vim, checked, described
+from nfvigil.controller.vim import Tap, Tappable, Vim, checked, described
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
@@ -48,6 +48,10 @@ class DryRunVim:
 
     def changes(self) -> AsyncIterator[MapChange | None]:
         return self.inner.changes()
+
+    def tap(self, tap: Tap) -> None:
+        if isinstance(self.inner, Tappable):
+            self.inner.tap(tap)
 
     async def perform(self, action: Action) -> Outcome:
         self.recorded.append(action)

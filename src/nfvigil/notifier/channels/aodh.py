@@ -1,6 +1,7 @@
 """The webhook of Aodh's event alarm, so that what was written for OpenStack's alarming works unmodified.
 
-The subscription plays the Aodh alarm: its id and name are ``alarm_id`` and ``alarm_name``.
+An event alarm's firing comes with its message. Of other news the subscription plays the Aodh alarm: its id and name
+are ``alarm_id`` and ``alarm_name``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.alarm import Alarm
+from nfvigil.model.event_alarm import FIRING
 from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import Notification
 from nfvigil.model.resource import Kind, ResourceState, split_key
@@ -89,6 +91,9 @@ class AodhChannel:
     ) -> Message:
         message_id = stable_id(notification.id, "aodh", part)
         request_id = f"req-{message_id}"
+        headers = {"Content-Type": "application/json", "x-openstack-request-id": request_id}
+        if notification.event is not None and notification.event["event_type"] == FIRING:
+            return Message(_encode(notification.event["payload"]), headers)
         if notification.alarms:
             told = self._alarm(notification, notification.alarms[part], message_id, request_id)
         else:
@@ -98,7 +103,7 @@ class AodhChannel:
             "alarm_id": subscription.id,
             **told,
         }
-        return Message(_encode(envelope), {"Content-Type": "application/json", "x-openstack-request-id": request_id})
+        return Message(_encode(envelope), headers)
 
     def _alarm(self, notification: Notification, alarm: Alarm, message_id: str, request_id: str) -> dict[str, Any]:
         kind, name = split_key(alarm.resource)

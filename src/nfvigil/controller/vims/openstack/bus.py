@@ -17,10 +17,12 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
+from nfvigil.controller.vim import Tap
 from nfvigil.controller.vims.openstack.bus_options import Address, BusOptions
-from nfvigil.controller.vims.openstack.envelope import Unreadable, decode
+from nfvigil.controller.vims.openstack.envelope import Notification, Unreadable, decode
 from nfvigil.controller.vims.openstack.hints import Hint
 from nfvigil.controller.vims.openstack.seen import Seen
+from nfvigil.controller.vims.openstack.traits import event_of
 from nfvigil.errors import UnavailableError
 
 _log = structlog.get_logger(__name__)
@@ -78,6 +80,8 @@ class BusStatus(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int = 0
     ignored: int = 0
     """Notifications that say nothing about what is in the map."""
+    told: int = 0
+    """Notifications that somebody's event alarm may wait for."""
     refused: Mapping[str, int] = {}
     snapshots: int = 0
     """How often a snapshot was asked for."""
@@ -116,7 +120,11 @@ class Bus:
         self._unbound: Mapping[str, str] = {}
         self._error = ""
         self._session: Session | None = None
+        self._tap: Tap | None = None
         self._closing = asyncio.Event()
+
+    def tap(self, tap: Tap) -> None:
+        self._tap = tap
 
     def status(self) -> BusStatus:
         return BusStatus(
@@ -197,6 +205,8 @@ class Bus:
                 yield hints
             if is_doubtful:
                 yield None
+            if self._tap is not None and arrived.bodies:
+                await self._tap.kept()  # Before it is acknowledged: what is not written when we die comes again.
             if arrived.bodies or arrived.is_lossy:
                 await session.ack(arrived)
             if self._monotonic() >= due:
@@ -225,6 +235,7 @@ class Bus:
                 self._refused[found] += 1
             elif not self._seen.is_new(found.id):
                 self._counts["repeats"] += 1
+                continue
             elif found.needs_snapshot:
                 is_doubtful = True
             elif found.hints:
@@ -232,11 +243,19 @@ class Bus:
                 self._counts["hints"] += len(found.hints)
             else:
                 self._counts["ignored"] += 1
+            if self._tap is not None and isinstance(found, Notification) and self._tap.wants(found.event_type):
+                self._hand_over(self._tap, body)
         if arrived.bodies:
             self._counts["received"] += len(arrived.bodies)
             self._message_us = self._clock()
         self._counts["snapshots"] += is_doubtful
         return tuple(hints), is_doubtful
+
+    def _hand_over(self, tap: Tap, body: bytes) -> None:
+        event = event_of(body)
+        if event is not None:
+            self._counts["told"] += 1
+            tap.take(event)
 
     def _have(self, address: Address) -> None:
         self._server, self._connected_us, self._error = str(address), self._clock(), ""

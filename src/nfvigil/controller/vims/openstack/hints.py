@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from nfvigil.controller.vim import Tap
 from nfvigil.model.resource import Kind
 
 
@@ -27,6 +28,9 @@ class Hints(Protocol):
         It never ends by itself, and takes care of its own connection.
         """
 
+    def tap(self, tap: Tap) -> None:
+        """Let ``tap`` hear all that is heard."""
+
     async def check(self) -> str:
         """ "" where it can be reached, otherwise why not."""
 
@@ -43,6 +47,9 @@ class NoHints:
     async def listen(self) -> AsyncIterator[Sequence[Hint] | None]:
         await asyncio.Event().wait()
         yield None
+
+    def tap(self, tap: Tap) -> None:
+        """There is nothing to hear."""
 
     async def check(self) -> str:
         return "no bus is configured"

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self
 
+from nfvigil.controller.vim import Tap
 from nfvigil.controller.vims.openstack.amqp import open_session, reach
 from nfvigil.controller.vims.openstack.bus import Bus
 from nfvigil.controller.vims.openstack.bus_options import checked_bus
@@ -103,6 +104,9 @@ class OpenStackVim:
 
     async def read(self, key: str) -> CloudRecord:
         return await self._records.look(key)
+
+    def tap(self, tap: Tap) -> None:
+        self.hints.tap(tap)
 
     async def check(self) -> Sequence[CheckItem]:
         return await check(self)
