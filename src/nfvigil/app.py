@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
@@ -34,11 +34,13 @@ from nfvigil.model.event import Event
 from nfvigil.model.ids import EventIds
 from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
+from nfvigil.model.verdict import Decision
 from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.monitoring_parts import put_monitoring_together
 from nfvigil.northbound.api import create_api
 from nfvigil.northbound.auth import Guard
 from nfvigil.northbound.event_doors import event_paths
+from nfvigil.northbound.feed import AlarmFeed
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
@@ -101,6 +103,12 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         control = ControlPlane(places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses])
         tellers = await _tellers(store, settings, metrics, left.state, control)
         stack.push_async_callback(tellers.poster.close)
+        feed = AlarmFeed()
+
+        def decided(decisions: Sequence[Decision]) -> None:
+            recovery.look_out(decisions)
+            feed.decided(decisions)
+
         pipeline = Pipeline(
             keeper=store,
             writer=tellers.composer,
@@ -113,7 +121,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             ids=left.ids,
             clock=clock,
             forget=lambda *names: intake.forget(*names),
-            decided=lambda decisions: recovery.look_out(decisions),
+            decided=decided,
             observe=metrics.stage,
         )
         fences = fences_of(settings, vims, clock)
@@ -178,6 +186,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             extra_routes=monitoring.doors,
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
+            feed=feed,
         )
         yield Service(
             settings=settings,

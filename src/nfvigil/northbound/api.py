@@ -15,20 +15,25 @@ from nfvigil.model.event import Event
 from nfvigil.model.identity import Identity
 from nfvigil.northbound import (
     actions,
+    alarm_stream,
     alarms,
     brakes,
     capacity,
+    deliveries,
     events,
     faults,
     health,
     instructions,
     masakari,
     o2ims,
+    physical,
     policies,
     problems,
     recovery,
     resources,
+    root,
     simulation,
+    subscription_changes,
     subscriptions,
 )
 from nfvigil.northbound import (
@@ -36,6 +41,8 @@ from nfvigil.northbound import (
 )
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
+from nfvigil.northbound.feed import AlarmFeed
+from nfvigil.northbound.front import Front
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.o2ims.desk import O2imsDesk
 from nfvigil.northbound.openapi import description_route
@@ -46,11 +53,18 @@ from nfvigil.northbound.vim_desk import VimDesk
 
 ROUTERS = (
     events.administer,
+    root.public,
+    alarm_stream.follow,
     alarms.read,
     alarms.write,
     alarms.administer,
     subscriptions.read,
     subscriptions.write,
+    subscription_changes.read,
+    subscription_changes.write,
+    deliveries.read,
+    deliveries.write,
+    physical.read,
     resources.read,
     resources.administer,
     capacity.administer,
@@ -91,12 +105,14 @@ def create_api(
     extra_paths: Mapping[str, Any] | None = None,
     new_id: Callable[[], str] = new_id,
     o2ims: O2imsDesk | None = None,
+    feed: AlarmFeed | None = None,
 ) -> FastAPI:
     """``extra_routes`` are plain routes, such as the event doors; they come first, as they are the hot path.
 
     ``extra_paths`` describes them: an OpenAPI document's ``paths`` and ``components`` (``event_doors.event_paths()``).
     ``read_event`` reads one event in our own form for a dry run, without keeping it.
     """
+    feed = feed or AlarmFeed()
     app = FastAPI(
         title="NFVigil",
         version=__version__,
@@ -116,7 +132,10 @@ def create_api(
         read_event=read_event,
         new_id=new_id,
         o2ims=o2ims,
+        feed=feed,
     )
+    app.state.end = feed.close
+    app.add_middleware(Front)
     problems.install(app)
     app.router.routes.extend(extra_routes)
     for router in ROUTERS:

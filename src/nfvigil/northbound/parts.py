@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends
@@ -14,7 +14,9 @@ from nfvigil.errors import UnavailableError
 from nfvigil.model.event import Event
 from nfvigil.model.identity import Identity
 from nfvigil.northbound.desk import Desk
+from nfvigil.northbound.feed import AlarmFeed
 from nfvigil.northbound.metrics import Metrics
+from nfvigil.northbound.once import Once
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
 from nfvigil.northbound.vim_desk import VimDesk
@@ -36,6 +38,8 @@ class Parts:
     """One event in our own form, not kept; RefusedError says what is wrong with it."""
     new_id: Callable[[], str]
     o2ims: O2imsDesk | None = None
+    feed: AlarmFeed = field(default_factory=AlarmFeed)
+    once: Once = field(default_factory=Once)
 
 
 def parts_of(request: Request) -> Parts:
