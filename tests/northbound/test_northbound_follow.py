@@ -243,6 +243,7 @@ async def test_a_stream_goes_on_where_it_ended(store: Store, ask: Client) -> Non
 async def test_a_slow_reader_misses_no_alarm_and_holds_up_nobody(store: Store, ask: Client) -> None:
     slow, quick = open_stream(ask), open_stream(ask)
     await slow.until(lambda one: "id: " in one.text)
+    await quick.until(lambda one: "id: " in one.text)
     slow.may_read.clear()
     for start in range(0, 240, 20):
         await put(store, *(alarm(f"n{number}", f"server/{number}", "A") for number in range(start, start + 20)))
