@@ -58,7 +58,7 @@ class Once:
     """The requests with a key that are being answered right now."""
 
     def __init__(self) -> None:
-        self._running: dict[str, tuple[str, asyncio.Future[None]]] = {}
+        self._running: dict[str, asyncio.Future[None]] = {}
         self._void: dict[str, None] = {}
         """Had no effect, and the store was away when that was to be written down."""
 
@@ -78,12 +78,9 @@ class Once:
         content = sha256(request.url.query.encode() + b"\n" + body).hexdigest()
         key = _hash(caller.via, caller.id, caller.name, caller.scope, request.method, request.url.path, given)
         while key in self._running:
-            before, over = self._running[key]
-            if before != content:
-                raise _other()
-            await asyncio.shield(over)
-        over = asyncio.get_running_loop().create_future()
-        self._running[key] = (content, over)
+            await asyncio.shield(self._running[key])
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._running[key] = over
         try:
             if key in self._void:
                 await store.forget_request(key)
