@@ -114,7 +114,9 @@ class GuardedRoute(APIRoute):
 def _parameters(dependant: Dependant) -> dict[str, bool]:
     """The query parameters of an operation, and whether each may be repeated."""
     models = [one.field_info.annotation for one in dependant.query_params]
-    fields = {name: field for model in models for name, field in getattr(model, "model_fields", {}).items()}
+    fields = {
+        field.alias or name: field for model in models for name, field in getattr(model, "model_fields", {}).items()
+    }
     return {name: get_origin(field.annotation) in (list, tuple) for name, field in fields.items()}
 
 
