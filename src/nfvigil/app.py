@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
@@ -36,10 +36,12 @@ from nfvigil.model.event import Event
 from nfvigil.model.ids import EventIds
 from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
+from nfvigil.model.verdict import Decision
 from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.monitoring_parts import put_monitoring_together
 from nfvigil.northbound.api import create_api, new_id
 from nfvigil.northbound.event_doors import event_paths
+from nfvigil.northbound.feed import AlarmFeed
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
@@ -107,6 +109,12 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         resource_map = ResourceMap(topology)
         tellers = await _tellers(store, settings, metrics, left.state, resource_map, control)
         stack.push_async_callback(tellers.poster.close)
+        feed = AlarmFeed()
+
+        def decided(decisions: Sequence[Decision]) -> None:
+            recovery.look_out(decisions)
+            feed.decided(decisions)
+
         pipeline = Pipeline(
             keeper=store,
             writer=tellers.composer,
@@ -120,7 +128,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             event_alarms=tellers.event_alarms,
             forget=lambda *names: intake.forget(*names),
-            decided=lambda decisions: recovery.look_out(decisions),
+            decided=decided,
             observe=metrics.stage,
         )
         alarming = put_alarming_together(settings, pipeline, store, tellers, clock=clock)
@@ -202,6 +210,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
             alarming=alarming,
+            feed=feed,
         )
         yield Service(
             settings=settings,

@@ -16,13 +16,23 @@ from nfvigil.inspector.decide import decide
 from nfvigil.inspector.policy import CompiledPolicy, Policy, project_of
 from nfvigil.inspector.reading import PolicyError, read_policy
 from nfvigil.inspector.replay import Base, replay
-from nfvigil.inspector.resource_map import INVERSE, AnyRecord, RecordedMap
+from nfvigil.inspector.resource_map import INVERSE, RecordedMap
+from nfvigil.inspector.standing import StateQuery, find, keys_named, may_see, of_keys, standing
 from nfvigil.inspector.state import State
-from nfvigil.model.alarm import Alarm, Audience
-from nfvigil.model.answers import Capacity, CapacityBy, Difference, DryRun, Health, Replay, ResourceDetail
+from nfvigil.model.alarm import Alarm
+from nfvigil.model.answers import (
+    Capacity,
+    CapacityBy,
+    Difference,
+    DryRun,
+    Health,
+    Replay,
+    ResourceDetail,
+    ResourceStanding,
+)
 from nfvigil.model.event import Event, Status
-from nfvigil.model.notification import Notification
-from nfvigil.model.resource import split_key
+from nfvigil.model.notification import Delivery, Notification
+from nfvigil.model.resource import Kind, split_key
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision, News
 from nfvigil.notifier.admission import check_subscription
@@ -110,7 +120,7 @@ class Desk:
 
     def _open_alarm(self, alarm_id: str, project: str | None) -> Alarm:
         alarm = self._pipeline.state.alarms.get(alarm_id)
-        if alarm is None or not _may_see(alarm, project):
+        if alarm is None or not may_see(alarm, project):
             raise NotFoundError("there is no open alarm of this id")
         return alarm
 
@@ -143,6 +153,52 @@ class Desk:
             self._heartbeats.remove(subscription_id)
             self._dispatcher.remove_subscription(subscription_id)
             self._composer.forget(subscription_id)
+
+    async def change_subscription(self, was: Subscription, becomes: Subscription) -> list[Alarm]:
+        """Durable and effective at once, for what is decided from now on; returns the open alarms that it covers now.
+
+        What waits for an endpoint that it has no more is dropped. ConflictError where it is not any more what it was.
+        """
+        check_subscription(becomes, channels=self._channels, safety=self._safety)
+        gone = {one.id for one in was.endpoints} - {one.id for one in becomes.endpoints}
+        # Nothing is composed meanwhile: it would be for endpoints that are gone when it is written down.
+        async with self._changing, self._pipeline.writing:
+            if self._known(was.id) != was:
+                raise ConflictError("the subscription was changed meanwhile: read it again")
+            await self._store.change_subscription(becomes, gone)
+            self._matcher.put(becomes)
+            self._dispatcher.put_subscription(becomes)
+            self._heartbeats.put(becomes)
+            covered = self._matcher.covered(becomes, self._pipeline.state.alarms.values())
+            self._composer.inform(becomes, covered)
+        return covered
+
+    def subscribed(self, subscription: Subscription, after: str, limit: int) -> list[ResourceStanding]:
+        """How what it asks for stands: what it names, or else what it would hear of now; by key, behind ``after``."""
+        there, state = self._pipeline.map, self._pipeline.state
+        wanted = subscription.filter
+        scope = subscription.project or None
+        if wanted.resource_ids:
+            kinds = wanted.resource_types or tuple(kind for kind in Kind if scope is None or kind.is_virtual)
+            keys = {
+                key
+                for name in wanted.resource_ids
+                for key in keys_named(name, kinds)
+                if split_key(key)[0] in kinds and there.get(key) is not None
+            }
+        else:
+            keys = {alarm.resource for alarm in self._matcher.covered(subscription, state.alarms.values())}
+        found = of_keys(sorted(key for key in keys if key > after), there, state, scope)[:limit]
+        return [
+            msgspec.structs.replace(one, alarms=tuple(self._matcher.covered(subscription, one.alarms))) for one in found
+        ]
+
+    async def send_again(self, delivery: Delivery) -> None:
+        """One that was given up is pending again, with its id. ConflictError where it is not dead."""
+        self._known(delivery.subscription)
+        await self._dispatcher.flush()
+        await self._store.requeue_delivery(delivery)
+        self._dispatcher.rewind(delivery.subscription, delivery.seq - 1)
 
     async def pause(self, subscription_id: str, paused: bool) -> None:
         async with self._changing:
@@ -292,8 +348,8 @@ class Desk:
 
     # Resources
 
-    def find_resources(self, kind: str, project: str | None, after: str, limit: int) -> list[tuple[str, AnyRecord]]:
-        return self._pipeline.map.find(kind=kind, project=project, after=after, limit=limit)
+    async def resources(self, query: StateQuery) -> list[ResourceStanding]:
+        return await find(self._pipeline.map, self._pipeline.state, query)
 
     def resource(self, key: str, project: str | None) -> ResourceDetail:
         there = self._pipeline.map
@@ -316,9 +372,10 @@ class Desk:
         return ResourceDetail(
             key=found,
             record=record,
+            state=standing(found, record, self._pipeline.state, project),
             related=related,
             projects=tuple(sorted(owners)),
-            alarms=tuple(alarm for alarm in alarms if _may_see(alarm, project)),
+            alarms=tuple(alarm for alarm in alarms if may_see(alarm, project)),
         )
 
     def capacity(self, by: CapacityBy) -> list[Capacity]:
@@ -352,10 +409,6 @@ async def each_decision(store: Store, after: int) -> AsyncIterator[bytes]:
         for _, body in page:
             yield body
         after = page[-1][0]
-
-
-def _may_see(alarm: Alarm, project: str | None) -> bool:
-    return project is None or (alarm.project == project and alarm.audience is Audience.OWNERS)
 
 
 def _changed(decision: Decision, alarm_id: str) -> Alarm:

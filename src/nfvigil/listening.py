@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,9 @@ _log = structlog.get_logger("nfvigil")
 class _Server(uvicorn.Server):
     """uvicorn, with the signals left to us: it would raise them again and cut the orderly end short."""
 
+    end_streams: Callable[[], None] = staticmethod(lambda: None)
+    """Tells those who keep a connection open for good; the others end by themselves."""
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
@@ -36,6 +39,7 @@ class _Server(uvicorn.Server):
 
     def _end(self) -> None:
         self.should_exit = True
+        self.end_streams()
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -87,5 +91,6 @@ async def listen(app: Any, listener: socket.socket, settings: Settings) -> None:
             timeout_graceful_shutdown=3,
         )
     )
+    server.end_streams = app.state.end
     _log.info("serving", url=f"http://{settings.host}:{listener.getsockname()[1]}", dev=settings.dev)
     await server.serve(sockets=[listener])

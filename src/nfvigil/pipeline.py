@@ -210,6 +210,11 @@ class Pipeline:
         """What would be decided about an event now; nothing is kept."""
         return decide(event, self.policy, self.map, self.state)
 
+    @property
+    def writing(self) -> asyncio.Lock:
+        """Held from composing what is told until it is written down."""
+        return self._writing
+
     def now(self) -> int:
         return self._clock()
 

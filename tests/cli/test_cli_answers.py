@@ -342,8 +342,9 @@ def test_every_command_explains_itself_and_each_of_its_options(path: tuple[str, 
 
 
 def test_every_command_that_the_product_promises_is_there() -> None:
-    promised = """serve; demo; status; replay; event send; alarm list show explain ack unack clear history watch;
-        subscription create list show delete test replay pause resume deliveries; resource list show impact;
+    promised = """serve; demo; status; replay; event send; alarm list show explain ack unack clear history watch follow;
+        subscription create list show delete test replay pause resume deliveries set resources
+        redeliver; delivery list; host list; resource list show impact;
         policy list show lint apply rollback dry-run; profile show summary; db upgrade check backup purge
         rotate-key; vim add list show set check refresh remove;
         token create list revoke; host list show power confirm-off fence; simulation show fail heal power;

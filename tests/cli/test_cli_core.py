@@ -284,6 +284,28 @@ def test_watch_prints_an_object_a_line_for_what_comes(cli: Cli, port: int) -> No
     assert seen["fault_type"].startswith("compute.")
 
 
+def test_follow_prints_what_happens_as_it_happens(cli: Cli) -> None:
+    cli("event", "send", "compute.host.down", "--host", "compute-5")
+
+    lines = cli("alarm", "follow", "--after", "0", "--for", "2", "--min-severity", "critical", "-f", "json").stdout
+    cli("event", "send", "compute.host.down", "--host", "compute-5", "--status", "up")
+
+    seen = [json.loads(line) for line in lines.splitlines()]
+    assert "host/compute-5" in {
+        f"{one['data']['alarm']['resource']['kind']}/{one['data']['alarm']['resource']['id']}" for one in seen
+    }
+    assert all(one["event"] and one["id"] for one in seen)
+    assert cli("alarm", "follow", "--after", "0123456789ab." + "A" * 64, "--for", "1", code=1).stderr.startswith(
+        "error: resync"
+    )
+
+
+def test_hosts_are_listed_with_their_state(cli: Cli) -> None:
+    assert [one["state"] for one in cli.json("host", "list", "--zone", "none")] == []
+    assert {one["kind"] for one in cli.json("host", "list")} == {"host"}
+    assert "compute-1" in cli("host", "list").stdout
+
+
 # Subscriptions
 
 
@@ -295,9 +317,15 @@ def test_a_subscription_is_made_paused_tested_and_deleted(cli: Cli, tmp_path: Pa
     made = cli.json("subscription", "create", *words, "--fault", "compute.*", "--min-severity", "major")
 
     shown = cli.json("subscription", "show", made["id"][:8])
+    changed = cli.json("subscription", "set", made["id"], "--name", "ours", "-e", made["endpoints"][0]["id"])
+    assert (changed["name"], changed["endpoints"]) == ("ours", made["endpoints"])
+    assert cli.json("subscription", "resources", made["id"]) == []
+    assert "nothing to change" in cli("subscription", "set", made["id"], code=1).stderr
     paused = cli.json("subscription", "pause", made["id"])
     cli("subscription", "test", made["id"])
     waiting = cli.json("subscription", "deliveries", made["id"], "--state", "pending")
+    assert cli.json("delivery", "list", "--subscription", made["id"][:8]) == waiting
+    cli("subscription", "redeliver", made["id"], made["endpoints"][0]["id"], "1", code=1)
     requeued = cli.json("subscription", "replay", made["id"], "--after", "0")
     cli("subscription", "resume", made["id"])
     cli("subscription", "delete", made["id"])

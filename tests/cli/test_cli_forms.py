@@ -115,11 +115,19 @@ def test_a_shell_completes_commands_options_and_values(line: str, offered: list[
 def test_hosts_are_listed_and_shown_under_their_own_name(service: FakeService) -> None:
     record = {"name": "compute-1", "forced_down": False, "service_up": True, "service_enabled": True, "zone": "zone-1"}
     one = {"key": "host/compute-1", "record": record}
-    service.says("GET", "/v1/resources", {"items": [one], "next": None})
+    info = {
+        "key": "host/compute-1",
+        "state": "normal",
+        "zone_id": "zone-1",
+        "vim": "cloud",
+        "hypervisor_version": None,
+        "firmware_version": None,
+    }
+    service.says("GET", "/v1/physical-resources", {"items": [info], "next": None})
     service.says("GET", "/v1/resources/host/compute-1", {**one, "related": {}, "projects": [], "alarms": []})
 
     listed = run(service, "host", "list")
     shown = run(service, "host", "show", "compute-1")
 
-    assert listed.stdout.splitlines()[1].split() == ["host/compute-1", "compute-1", "up", "zone-1"]
+    assert listed.stdout.splitlines()[1].split() == ["host/compute-1", "normal", "zone-1", "cloud"]
     assert shown.stdout.startswith("host/compute-1: up")

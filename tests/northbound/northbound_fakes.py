@@ -22,6 +22,7 @@ from northbound_vims import FakeVims
 
 from nfvigil.controller.vims.failure import HEALTHY, Failure
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
+from nfvigil.inspector.standing import StateQuery
 from nfvigil.model.action import Action
 from nfvigil.model.alarm import Alarm, AlarmState, Audience, HistoryEntry
 from nfvigil.model.answers import (
@@ -35,6 +36,7 @@ from nfvigil.model.answers import (
     Health,
     Replay,
     ResourceDetail,
+    ResourceStanding,
 )
 from nfvigil.model.change import Change
 from nfvigil.model.checkpoints import Checkpoint, Profile
@@ -42,7 +44,7 @@ from nfvigil.model.event import Event
 from nfvigil.model.fault import Assertion, Fault
 from nfvigil.model.identity import Role
 from nfvigil.model.notification import Delivery, Notification
-from nfvigil.model.resource import Host, Record, Server, split_key
+from nfvigil.model.resource import Host, Record, ResourceState, Server, split_key
 from nfvigil.model.severity import Severity
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision, News, Reason, Step, Verdict
@@ -53,12 +55,15 @@ from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.openapi import describe
 from nfvigil.northbound.parts import Parts
 from nfvigil.store.alarm_query import AlarmQuery
-from nfvigil.store.alarm_records import AlarmChanges
+from nfvigil.store.alarm_records import AlarmChanges, AlarmPage
+from nfvigil.store.follow_records import Run
 from nfvigil.store.instance_ha_records import HaCase
 from nfvigil.store.records import PolicyRecord, TokenRecord
+from nfvigil.store.requests import RequestRecord
 
 NOW = 1_700_000_000_000_000
 POLICY = "name: test\n"
+RUN = Run(name="0000aaaa", generation="0123456789ab", key=b"k" * 16, began_change=0)
 
 SERVER_A = Server(id="s-a", name="vm-a", vim="cloud", project="A", host="compute-1")
 SERVER_B = Server(id="s-b", name="vm-b", vim="cloud", project="B", host="compute-1")
@@ -169,6 +174,7 @@ class FakeStore:
     subscribed: dict[str, Subscription] = field(default_factory=dict)
     tokens: dict[str, TokenRecord] = field(default_factory=dict)
     asked_for_tokens: int = 0
+    requests: dict[str, RequestRecord] = field(default_factory=dict)
     notes: list[tuple[str, str, str]] = field(default_factory=list)
     ha_kept: list[HaCase] = field(default_factory=list)
     texts: list[PolicyRecord] = field(
@@ -206,7 +212,39 @@ class FakeStore:
     async def alarm_changes(self, query: AlarmQuery) -> AlarmChanges:
         since = query.since_change or 0
         found = [one for one in list(self.kept.values())[since:] if self._sees(one, query.project)]
-        return AlarmChanges(max(since, len(self.kept)), tuple(found[: query.limit]))
+        numbers = tuple(range(since + 1, since + 1 + len(found)))
+        last = max(since, len(self.kept))
+        return AlarmChanges(last, tuple(found), numbers, ("changed",) * len(found), False, last)
+
+    async def alarm_page(self, query: AlarmQuery) -> AlarmPage:
+        found = [
+            one
+            for one in await self.alarms(msgspec.structs.replace(query, limit=1000))
+            if query.place is None or (-one.raised_us, one.id) > (-query.place[0], query.place[1])
+        ][: query.limit]
+        following = (found[-1].raised_us, found[-1].id) if len(found) == query.limit else None
+        return AlarmPage(tuple(found), following, len(self.kept))
+
+    async def last_change(self) -> int:
+        return len(self.kept)
+
+    async def runs(self) -> tuple[Run, ...]:
+        return (RUN,)
+
+    async def comment(self, entry: HistoryEntry) -> None:
+        self.entries.append(entry)
+
+    async def begin_request(self, key: str, content: str) -> RequestRecord | None:
+        before = self.requests.get(key)
+        if before is None:
+            self.requests[key] = RequestRecord(content=content, status=None, answer=b"")
+        return before
+
+    async def end_request(self, key: str, status: int, answer: bytes) -> None:
+        self.requests[key] = msgspec.structs.replace(self.requests[key], status=status, answer=answer)
+
+    async def forget_request(self, key: str) -> None:
+        self.requests.pop(key, None)
 
     async def alarm(self, alarm_id: str, project: str | None) -> Alarm | None:
         found = self.kept.get(alarm_id)
@@ -248,6 +286,15 @@ class FakeStore:
 
     async def deliveries(self, subscription_id: str, **asked: Any) -> list[Delivery]:
         return [Delivery(id="d-1", notification="n-1", subscription=subscription_id, endpoint="e-1", seq=1)]
+
+    async def deliveries_of(self, project: str | None, **asked: Any) -> list[Delivery]:
+        owned = await self.subscriptions(project)
+        return [one for own in owned for one in await self.deliveries(own.id)] if asked["after"] is None else []
+
+    async def delivery(self, subscription_id: str, seq: int, part: int, endpoint: str) -> Delivery | None:
+        if endpoint != "e-1" or seq > 2:
+            return None
+        return Delivery(id="d-1", notification="n-1", subscription=subscription_id, endpoint="e-1", seq=seq)
 
     async def deliveries_of_event(self, event_id: int, limit: int = 1000) -> list[Delivery]:
         return await self.deliveries("somebody")
@@ -380,12 +427,34 @@ class FakeDesk:
     async def replay_decisions(self, *, since_us: int | None, limit: int) -> Replay:
         return Replay(replayed=2, equal=1, different=(Difference(event_id=7, recorded="{}", replayed="[]"),))
 
-    def find_resources(self, kind: str, project: str | None, after: str, limit: int) -> list[tuple[str, Record]]:
+    async def resources(self, query: StateQuery) -> list[ResourceStanding]:
         return [
-            (key, record)
+            ResourceStanding(key=key, record=record, state=ResourceState.NORMAL, zone="nova")
             for key, record in sorted(RECORDS.items())
-            if key.startswith(f"{kind}/") and key > after and (project is None or record.project == project != "")
+            if key.split("/")[0] in query.kinds
+            and key > query.after
+            and (query.project is None or record.project == query.project != "")
+            and (not query.ids or record.id in query.ids)
+            and (not query.states or ResourceState.NORMAL in query.states)
+            and (not query.vims or record.vim in query.vims)
+            and (not query.zones or "nova" in query.zones)
+        ][: query.limit]
+
+    def subscribed(self, subscription: Subscription, after: str, limit: int) -> list[ResourceStanding]:
+        return [
+            ResourceStanding(key=key, record=record, state=ResourceState.DOWN)
+            for key, record in sorted(RECORDS.items())
+            if key > after and record.id in subscription.filter.resource_ids
         ][:limit]
+
+    async def change_subscription(self, was: Subscription, becomes: Subscription) -> list[Alarm]:
+        if self.store.subscribed[was.id] != was:
+            raise ConflictError("it was changed meanwhile")
+        return await self.subscribe(becomes)
+
+    async def send_again(self, delivery: Delivery) -> None:
+        if delivery.seq == 2:
+            raise ConflictError("it was not given up")
 
     def resource(self, key: str, project: str | None) -> ResourceDetail:
         record = RECORDS.get(key)

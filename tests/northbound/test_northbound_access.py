@@ -44,6 +44,10 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("POST", "/v1/subscriptions/s-a/resume", None, WRITE),
     ("DELETE", "/v1/subscriptions/s-a", None, WRITE),
     ("PUT", "/v1/event-alarms/ea-a/auto-ok", {"auto_ok": True}, WRITE),
+    ("PATCH", "/v1/subscriptions/s-a", {"name": "new"}, WRITE),
+    ("GET", "/v1/subscriptions/s-a/resources", None, READ),
+    ("POST", "/v1/subscriptions/s-a/deliveries/replay", {"endpoint_id": "e-1", "sequence": 1}, WRITE),
+    ("GET", "/v1/deliveries", None, READ),
     ("GET", "/v1/resources?kind=server", None, READ),
     ("GET", "/v1/resources/server/s-a", None, READ),
     ("GET", "/v1/resources/host/compute-1/impact", None, ADMIN),
@@ -130,7 +134,8 @@ def test_the_table_of_operations_is_complete() -> None:
         (method.upper(), path) for path, item in document["paths"].items() for method in item if path.startswith("/v1/")
     }
 
-    assert len(operations) == len(ROUTES)
+    apart = {("GET", "/v1/alarms/stream"), ("GET", "/v1/physical-resources")}  # have tests of their own
+    assert len(operations - apart) == len(ROUTES)
 
 
 OTHERS = [
@@ -151,6 +156,9 @@ OTHERS = [
     ("POST", "/v1/subscriptions/s-b/replay?after=0", None),
     ("POST", "/v1/subscriptions/s-b/pause", None),
     ("GET", "/v1/subscriptions/s-b/deliveries", None),
+    ("PATCH", "/v1/subscriptions/s-b", {"name": "mine"}),
+    ("GET", "/v1/subscriptions/s-b/resources", None),
+    ("POST", "/v1/subscriptions/s-b/deliveries/replay", {"endpoint_id": "e-1", "sequence": 1}),
     ("GET", "/v1/resources/server/s-b", None),
     ("GET", "/v1/resources/host/compute-1", None),
     ("POST", "/v1/instructions", {"action": "reboot", "target": "server/s-b"}),

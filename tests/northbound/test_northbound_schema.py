@@ -62,13 +62,20 @@ def address(world: World) -> Iterator[str]:
 
 
 DOCUMENT = describe(make_world().call.app, {})
-OPERATIONS = [(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item]
+OPERATIONS = [
+    (method.upper(), path)
+    for path, item in DOCUMENT["paths"].items()
+    for method in item
+    if "x-endless" not in item[method]
+]
 
 
 SEMANTIC = {
     "/v1/tokens": "which roles speak for a project is theirs; a time may be over",
     "/v1/monitor-keys": "a time may be over",
-    "/v1/alarms": "a marker does not go with changed_after",
+    "/v1/alarms": "a marker does not go with changed_after, and both are what an answer gave",
+    "/v1/deliveries": "a marker is what an answer gave",
+    "/v1/subscriptions/{subscription_id}": "which endpoints it has, and where nothing may be sent to",
     "/v1/subscriptions": "which formats there are, and where nothing may be sent to, is the running service's",
     "/v1/vims": "which drivers there are, and what they want to know, is theirs; a name is taken once",
     "/v1/vims/check": "the same",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from northbound_credentials import make_credentials
-from northbound_fakes import DECISION, EVENT, FAULT, NOW, PEOPLE, Client, FakeDesk, action, first_alarms, make_world
+from northbound_fakes import DECISION, EVENT, FAULT, NOW, PEOPLE, Client, action, first_alarms, make_world
 from starlette.applications import Starlette
 from test_northbound_schema import served
 
@@ -26,7 +26,6 @@ from nfvigil.northbound.api import new_id
 from nfvigil.northbound.auth import Guard, create_token
 from nfvigil.northbound.event_doors import event_paths
 from nfvigil.northbound.openapi import describe
-from nfvigil.northbound.parts import Parts
 from nfvigil.southbound.doors import routes
 from nfvigil.southbound.formats import load_formats
 from nfvigil.southbound.intake import Intake
@@ -68,15 +67,11 @@ async def ask(store: Store) -> Client:
         tokens[name], hashed = create_token()
         await store.add_token(TokenRecord(id=name, hash=hashed, name=name, project=project, role=role, created_us=NOW))
     client = Client(world.call.app, tokens)
-    client.parts = Parts(
-        desk=FakeDesk(world.store),
-        recovery=world.recovery,
-        vims=world.vims,
-        credentials=make_credentials(world.store.tokens, lambda: NOW),
+    client.parts = replace(
+        world.call.parts,
         store=store,
         guard=Guard(store=store, clock=lambda: NOW),
         clock=lambda: NOW + 10_000_000,
-        metrics=world.metrics,
         read_event=lambda body: EVENT,
         new_id=new_id,
     )
@@ -146,7 +141,7 @@ async def test_a_project_sees_its_own_of_the_store_and_no_more(ask: Client) -> N
     shown = (await ask("GET", "/v1/alarms?state=all", by="member-a")).json["items"]
     assert {one["id"] for one in shown} == {"a-1", "old"}
     assert (await ask("GET", "/v1/alarms", by="member-nowhere")).json["items"] == []
-    for address in ("/v1/alarms/b-1", "/v1/alarms/for-admin", "/v1/alarms?marker=b-1"):
+    for address in ("/v1/alarms/b-1", "/v1/alarms/for-admin"):
         answer = await ask("GET", address, by="member-a")
         assert answer.status == 404, (address, answer)
     why = (await ask("GET", "/v1/alarms/a-1/explain")).json

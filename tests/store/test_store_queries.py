@@ -327,8 +327,41 @@ async def test_a_page_of_alarms_is_read_from_an_index_in_its_order(store, tmp_pa
 
     await store.alarms(AlarmQuery(**({"project": None} | query)))
 
-    statement, values = asked[-1]
+    statement, values = next(one for one in reversed(asked) if "alarms.body" in one[0])
     with closing(sqlite3.connect(tmp_path / "nfvigil.db")) as connection:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert any(f"INDEX {index} " in f"{line} " for line in plan), plan
     assert not any("TEMP B-TREE" in line for line in plan), plan
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ({}, "alarms_by_time"),
+        ({"place": (NEW, "x")}, "alarms_by_time"),
+        ({"project": "p1", "min_severity": Severity.MAJOR}, "alarms_by_project"),
+        ({"project": "p1", "open_only": True, "place": (NEW, "x")}, "alarms_open_by_project"),
+        ({"states": (AlarmState.CONFIRMED,)}, "alarms_open"),
+        ({"states": (AlarmState.CLEARED,), "probable_causes": ("x",)}, "alarms_by_time"),
+        ({"event_from_us": OLD, "fault_types": ("x.*",), "resource_kinds": (Kind.PORT,)}, "alarms_by_time"),
+        ({"resources": ("server/a",)}, "alarms_by_resource"),
+        ({"resources": ("a",), "project": "p1", "place": (NEW, "x")}, "alarms_by_"),
+    ],
+)
+async def test_whatever_is_asked_for_a_page_looks_at_part_of_the_alarms_only(store, tmp_path, query, index):
+    await store.commit(Change(alarms=ALARMS))
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    listen(
+        store._reader.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _c, _cursor, statement, values, *_: asked.append((statement, values)),
+    )
+
+    await store.alarm_page(AlarmQuery(**({"project": None} | query)))
+
+    with closing(sqlite3.connect(tmp_path / "nfvigil.db")) as connection:
+        for statement, values in asked:
+            if "FROM alarms" in statement:
+                plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+                assert any(f"INDEX {index}" in line for line in plan), plan

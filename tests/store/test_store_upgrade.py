@@ -11,10 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from store_sample import START_US, alarm, subscription
 
+from nfvigil.model.severity import Severity
 from nfvigil.model.subscription import Endpoint
 from nfvigil.sealing.box import is_sealed
 from nfvigil.sealing.keys import Keys
-from nfvigil.store import open_store, rows, upgrade
+from nfvigil.store import AlarmQuery, open_store, rows, upgrade
 from nfvigil.store.migrating import run_revisions
 from nfvigil.store.schema import REVISIONS
 
@@ -73,7 +74,13 @@ async def test_a_database_of_the_first_schema_is_upgraded_with_all_that_is_in_it
 
     store = await open_store(empty_url, node="node-1", clock=clock)
     assert await store.vims() == []
-    assert await store.open_alarms() == [alarm("a")]
+    there = alarm("a")
+    assert await store.open_alarms() == [there]
+    # What got columns of its own is found by them, as it is in alarms that come now.
+    asked = AlarmQuery(project=None, probable_causes=("other",), event_from_us=START_US, event_until_us=START_US + 1)
+    assert (await store.alarm_page(asked)).alarms == (there,)
+    followed = await store.alarm_changes(AlarmQuery(project=None, since_change=0, severities=(Severity.INDETERMINATE,)))
+    assert (followed.alarms, followed.news) == ((there,), ("raised",))
     assert await store.cursor() == 7
     assert await store.subscriptions() == [SAMPLE]
     assert await store.check() == []

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,8 +85,23 @@ def list_alarms(
     ] = None,
     root_only: Annotated[bool, typer.Option("--root-only", help="Root causes only.")] = False,
     acked: Annotated[bool | None, typer.Option("--acked/--unacked", help="Only those, or only the others.")] = None,
+    cause: Annotated[
+        list[str] | None, typer.Option("--cause", metavar="CAUSE", help="Only of this probable cause; repeat it.")
+    ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    event_since: Annotated[
+        str | None, typer.Option("--event-since", metavar="TIME", help="Of an event observed then or later.")
+    ] = None,
+    event_until: Annotated[
+        str | None, typer.Option("--event-until", metavar="TIME", help="Of an event observed before then.")
+    ] = None,
+    changed_since: Annotated[
+        str | None, typer.Option("--changed-since", metavar="TIME", help="Raised, changed or cleared then or later.")
+    ] = None,
+    cleared_since: Annotated[
+        str | None, typer.Option("--cleared-since", metavar="TIME", help="Cleared then or later.")
+    ] = None,
     limit: LimitOption = None,
     form: FormOption = Form.TABLE,
 ) -> None:
@@ -104,8 +122,13 @@ def list_alarms(
         "project": project,
         "root_only": root_only or None,
         "acked": acked,
+        "probable_cause": cause,
         "since": moment(since, "since"),
         "until": moment(until, "until"),
+        "event_since": moment(event_since, "event-since"),
+        "event_until": moment(event_until, "event-until"),
+        "changed_since": moment(changed_since, "changed-since"),
+        "cleared_since": moment(cleared_since, "cleared-since"),
     }
     with connect(context) as client:
         found = list(client.items("/v1/alarms", parameters, limit=limit))
@@ -209,40 +232,104 @@ def watch(
     ] = None,
     form: FormOption = Form.TABLE,
 ) -> None:
-    """Every alarm that is raised, changed or cleared from now on, a line each, until Ctrl-C.
+    """Every alarm that is raised, changed or cleared from now on, a line each, until Ctrl-C. It asks now and then.
 
     With -f json each line is a JSON object, with -f csv one of a table.
     """
     end = None if lasting is None else time.monotonic() + lasting
     is_first = True
     with connect(context) as client:
-        cursor = _last(client)
+        cursor = client.get("/v1/alarms", {"limit": 1})["cursor"]
         while True:
-            cursor, changed = _changes(client, cursor)
-            for alarm in changed:
+            page = client.get("/v1/alarms", {"changed_after": cursor, "limit": PAGE})
+            cursor = page["cursor"]
+            for alarm in page["items"]:
                 _draw_change(alarm, form, is_first)
                 is_first = False
-            if len(changed) == PAGE:
+            if page["more"]:
                 continue
             if end is not None and time.monotonic() >= end:
                 return
             time.sleep(interval)
 
 
-def _changes(client: Client, cursor: str) -> tuple[str, list[dict[str, Any]]]:
-    page = client.get("/v1/alarms", {"state": "all", "changed_after": cursor, "limit": PAGE})
-    return page["next"], page["items"]
+@app.command()
+def follow(
+    context: typer.Context,
+    after: Annotated[
+        str | None,
+        typer.Option("--after", metavar="CURSOR", help="Go on from there; 0 begins with everything that there is."),
+    ] = None,
+    min_severity: Annotated[Severity | None, typer.Option("--min-severity", help="This one or worse.")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option("--fault", metavar="GLOB", help="Only these types: 'compute.host.*'; repeat it.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only on such resources; repeat it.")
+    ] = None,
+    resource: Annotated[
+        list[str] | None, typer.Option("--resource", metavar="ID", help="Only on the resource of this id; repeat it.")
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="PROJECT", help="Of this project; for administrators.")
+    ] = None,
+    lasting: Annotated[
+        float | None, typer.Option("--for", min=0, metavar="SECONDS", help="Then end; never if left out.")
+    ] = None,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """What happens to alarms, the moment it does, until Ctrl-C. A broken connection is taken up where it broke off.
+
+    With -f json each line is an object with event, id (the cursor) and data.
+
+    \b
+      nfvigil alarm follow --min-severity major
+      nfvigil alarm follow --after 0 -f json
+    """
+    filters: Any = {
+        "min_severity": min_severity,
+        "fault_type": fault,
+        "resource_type": kind,
+        "resource_id": resource,
+        "project": project,
+    }
+    with connect(context) as client, _lasting(lasting):
+        is_first = True
+        chosen = {name: value for name, value in filters.items() if value}
+        for event in client.alarms.stream(last_event_id=after or "", **chosen):
+            if form is Form.JSON:
+                print(json.dumps({"event": event.kind, "id": event.id, "data": event.data}), flush=True)
+            elif isinstance(event.data, dict) and "alarm" in event.data:
+                _draw_change(event.data["alarm"], form, is_first, event.kind)
+                is_first = False
 
 
-def _last(client: Client) -> str:
-    """The point behind everything that has happened so far."""
-    cursor, changed = _changes(client, "0")
-    while len(changed) == PAGE:
-        cursor, changed = _changes(client, cursor)
-    return cursor
+class _Over(Exception):
+    """The time is up."""
 
 
-def _draw_change(alarm: dict[str, Any], form: Form, is_first: bool) -> None:
+@contextmanager
+def _lasting(seconds: float | None) -> Iterator[None]:
+    """End what is inside after so long, also while it waits."""
+
+    def end(*_: object) -> None:
+        raise _Over
+
+    if seconds is None:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds))
+    try:
+        yield
+    except _Over:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _draw_change(alarm: dict[str, Any], form: Form, is_first: bool, news: str = "") -> None:
     if form is Form.JSON:
         print(json.dumps(alarm), flush=True)
     elif form is Form.YAML:
@@ -251,5 +338,11 @@ def _draw_change(alarm: dict[str, Any], form: Form, is_first: bool) -> None:
         print(as_csv([alarm], with_titles=is_first), flush=True)
     else:
         when = alarm["cleared_time"] or alarm["changed_time"] or alarm["raised_time"]
-        words = (local(when), short(alarm["id"]), alarm["state"], alarm["perceived_severity"], alarm["fault_type"])
+        words = (
+            local(when),
+            short(alarm["id"]),
+            news or alarm["state"],
+            alarm["perceived_severity"],
+            alarm["fault_type"],
+        )
         print(printable("  ".join((*words, resource_of(alarm)))), flush=True)

@@ -12,7 +12,7 @@ from nfvigil.cli.connection import connect, place, resource_path
 from nfvigil.cli.instructions import Deed, DryRunOption, KeyOption, WaitMaxOption, WaitOption, ask
 from nfvigil.cli.options import FormOption, LimitOption
 from nfvigil.cli.output import Form, emit
-from nfvigil.cli.terminal import complain, printable, say
+from nfvigil.cli.terminal import Column, complain, printable, say, table
 from nfvigil.errors import RefusedError
 
 app = typer.Typer(no_args_is_help=True, help="See hosts and their power, switch one off, or say that it is off.")
@@ -21,10 +21,40 @@ HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="Any of its na
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for the host's name.")]
 
 
+PHYSICAL_COLUMNS = (
+    Column("RESOURCE", lambda one: one["key"]),
+    Column("STATE", lambda one: one["state"]),
+    Column("ZONE", lambda one: one["zone_id"] or " ", shrink=True),
+    Column("VIM", lambda one: one["vim"] or " ", shrink=True),
+    Column("HYPERVISOR", lambda one: one["hypervisor_version"] or " ", shrink=True),
+    Column("FIRMWARE", lambda one: one["firmware_version"] or " ", shrink=True),
+)
+
+
 @app.command("list")
-def list_hosts(context: typer.Context, limit: LimitOption = None, form: FormOption = Form.TABLE) -> None:
-    """The hosts, as 'resource list host'; for administrators."""
-    resources.list_resources(context, resources.Kind.HOST, limit=limit, form=form)
+def list_hosts(
+    context: typer.Context,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="Other hardware: nic, switch ...; repeat it.")
+    ] = None,
+    state: Annotated[
+        list[str] | None, typer.Option("--state", help="Only those: normal, maintenance, down, error; repeat it.")
+    ] = None,
+    zone: Annotated[list[str] | None, typer.Option("--zone", metavar="ZONE", help="Only there; repeat it.")] = None,
+    vim: Annotated[list[str] | None, typer.Option("--vim", metavar="VIM", help="Only there; repeat it.")] = None,
+    limit: LimitOption = None,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Hosts, or other hardware, and how each stands; for administrators and readers of the whole system.
+
+    \b
+      nfvigil host list --state down
+      nfvigil host list --kind switch --kind pdu -f json
+    """
+    parameters = {"kind": kind or ["host"], "state": state, "zone": zone, "vim": vim}
+    with connect(context) as client:
+        found = list(client.items("/v1/physical-resources", parameters, limit=limit))
+    emit(found, form, lambda items: table(items, PHYSICAL_COLUMNS, empty="none"))
 
 
 @app.command()

@@ -71,6 +71,13 @@ def list_resources(
     project: Annotated[
         str | None, typer.Option("--project", metavar="PROJECT", help="Of this project; for administrators.")
     ] = None,
+    state: Annotated[
+        list[str] | None, typer.Option("--state", help="Only those: normal, maintenance, down, error; repeat it.")
+    ] = None,
+    zone: Annotated[list[str] | None, typer.Option("--zone", metavar="ZONE", help="Only there; repeat it.")] = None,
+    vim: Annotated[
+        list[str] | None, typer.Option("--vim", metavar="VIM", help="Only there; for administrators; repeat it.")
+    ] = None,
     limit: LimitOption = None,
     form: FormOption = Form.TABLE,
 ) -> None:
@@ -80,8 +87,9 @@ def list_resources(
       nfvigil resource list host
       nfvigil resource list server --project 4f0c...
     """
+    parameters = {"kind": kind, "project": project, "state": state, "zone": zone, "vim": vim}
     with connect(context) as client:
-        found = list(client.items("/v1/resources", {"kind": kind, "project": project}, limit=limit))
+        found = list(client.items("/v1/resources", parameters, limit=limit))
     emit(found, form, lambda items: table(items, RESOURCE_COLUMNS, empty=f"no resources of the kind {kind}"))
 
 

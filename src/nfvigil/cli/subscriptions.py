@@ -159,6 +159,10 @@ def _endpoint(text: str) -> dict[str, Any]:
 
 def _draw_created(subscription: dict[str, Any]) -> None:
     say(f"subscribed: {subscription['id']}")
+    below = [one for one in subscription.get("virtual_resources", {"items": []})["items"] if one["state"] != "normal"]
+    if below:
+        say("not normal are:")
+        table(below, STANDING_COLUMNS, indent="  ")
     covered = subscription["resources"]
     if covered:
         say(f"{len(covered)} alarms that it covers stand already:")
@@ -205,6 +209,98 @@ def draw_subscription(one: dict[str, Any]) -> None:
             Column("URL", lambda endpoint: endpoint["url"], shrink=True),
         ),
     )
+
+
+@app.command("set")
+def change(
+    context: typer.Context,
+    subscription: SubscriptionId,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What you call it.")] = None,
+    mode: Annotated[Mode | None, typer.Option("--mode", help="Which news it takes.")] = None,
+    heartbeat: Annotated[
+        float | None, typer.Option("--heartbeat", min=0, metavar="SECONDS", help="A sign of life this often; 0: none.")
+    ] = None,
+    min_severity: Annotated[Severity | None, typer.Option("--min-severity", help="This one or worse.")] = None,
+    kind: Annotated[list[str] | None, typer.Option("--kind", metavar="KIND", help="All that it asks for.")] = None,
+    resource: Annotated[list[str] | None, typer.Option("--resource", metavar="ID", help="All of them.")] = None,
+    state: Annotated[list[str] | None, typer.Option("--resource-state", help="All of them.")] = None,
+    fault: Annotated[list[str] | None, typer.Option("--fault", metavar="GLOB", help="All of them.")] = None,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--endpoint", "-e", metavar="[FORMAT=]URL|ID", help="All of them: an id keeps the one there is; repeat it."
+        ),
+    ] = None,
+    secret_file: Annotated[
+        Path | None, typer.Option("--secret-file", metavar="FILE", help="The key for signing of the new ones.")
+    ] = None,
+    endpoint_token_file: Annotated[
+        Path | None, typer.Option("--endpoint-token-file", metavar="FILE", help="What is sent to the new ones.")
+    ] = None,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Change one: what is not named stays, secrets of endpoints too. In effect when this returns.
+
+    \b
+      nfvigil subscription set 3f2a --min-severity major
+      nfvigil subscription set 3f2a -e 7c1d... -e cloudevents=https://bus/in
+    """
+    chosen = {
+        "resource_types": kind,
+        "resource_ids": resource,
+        "resource_states": state,
+        "fault_types": fault,
+        "min_severity": min_severity,
+    }
+    given = {"name": name, "mode": mode, "heartbeat_seconds": heartbeat}
+    body: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if wanted := {field: value for field, value in chosen.items() if value is not None}:
+        body["filter"] = wanted
+    if endpoint:
+        kept = [{"id": one} for one in endpoint if "://" not in one]
+        body["endpoints"] = [
+            *kept,
+            *_endpoints([one for one in endpoint if "://" in one], secret_file, endpoint_token_file),
+        ]
+    if not body:
+        raise RefusedError("nothing to change", [FieldError("options", "name what is to be another")])
+    with connect(context) as client:
+        found = client.patch(path_of(client, subscription), body)
+    emit(found, form, draw_subscription)
+
+
+STANDING_COLUMNS = (
+    Column("RESOURCE", lambda one: one["key"], shrink=True),
+    Column("NAME", lambda one: one["name"], shrink=True),
+    Column("STATE", lambda one: one["state"]),
+    Column("FAULTS", lambda one: sorted({fault["fault_type"] for fault in one["faults"]}), shrink=True),
+)
+
+
+@app.command()
+def resources(
+    context: typer.Context, subscription: SubscriptionId, limit: LimitOption = None, form: FormOption = Form.TABLE
+) -> None:
+    """How what it is about stands now."""
+    with connect(context) as client:
+        found = list(client.items(path_of(client, subscription, "resources"), limit=limit))
+    emit(found, form, lambda items: table(items, STANDING_COLUMNS, empty="all is well"))
+
+
+@app.command()
+def redeliver(
+    context: typer.Context,
+    subscription: SubscriptionId,
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's whole id.")],
+    sequence: Annotated[int, typer.Argument(metavar="SEQUENCE", min=1, help="As it is listed.")],
+    part: Annotated[int, typer.Option("--part", min=0, help="As it is listed.")] = 0,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Send one delivery again that was given up."""
+    body = {"endpoint_id": endpoint, "sequence": sequence, "part": part}
+    with connect(context) as client:
+        found = client.post(path_of(client, subscription, "deliveries", "replay"), body)
+    emit(found, form, lambda one: say(f"on its way again: {one['id']}"))
 
 
 @app.command()

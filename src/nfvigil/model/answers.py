@@ -9,7 +9,7 @@ import msgspec
 
 from nfvigil.model.alarm import Alarm
 from nfvigil.model.event import Event
-from nfvigil.model.resource import Record
+from nfvigil.model.resource import Record, ResourceState
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision
 from nfvigil.model.vim_account import VimAccount
@@ -48,9 +48,21 @@ class ResourceDetail(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     record: Record
+    state: ResourceState = ResourceState.NORMAL
     related: dict[str, tuple[str, ...]] = {}
     projects: tuple[str, ...] = ()
     """Who owns something on it."""
+    alarms: tuple[Alarm, ...] = ()
+    """The open ones on it."""
+
+
+class ResourceStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource and how it stands, as whoever asks may know it."""
+
+    key: str
+    record: Record
+    state: ResourceState
+    zone: str = ""
     alarms: tuple[Alarm, ...] = ()
     """The open ones on it."""
 

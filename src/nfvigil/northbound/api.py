@@ -15,9 +15,11 @@ from nfvigil.model.event import Event
 from nfvigil.model.identity import Identity
 from nfvigil.northbound import (
     actions,
+    alarm_stream,
     alarms,
     brakes,
     capacity,
+    deliveries,
     event_alarms,
     events,
     faults,
@@ -25,11 +27,14 @@ from nfvigil.northbound import (
     instructions,
     masakari,
     o2ims,
+    physical,
     policies,
     problems,
     recovery,
     resources,
+    root,
     simulation,
+    subscription_changes,
     subscriptions,
     tokens,
 )
@@ -44,6 +49,8 @@ from nfvigil.northbound.aodh import history as aodh_history
 from nfvigil.northbound.aodh.desk import Alarming
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
+from nfvigil.northbound.feed import AlarmFeed
+from nfvigil.northbound.front import Front
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.o2ims.desk import O2imsDesk
 from nfvigil.northbound.openapi import description_route
@@ -54,11 +61,18 @@ from nfvigil.northbound.vim_desk import VimDesk
 
 ROUTERS = (
     events.administer,
+    root.public,
+    alarm_stream.follow,
     alarms.read,
     alarms.write,
     alarms.administer,
     subscriptions.read,
     subscriptions.write,
+    subscription_changes.read,
+    subscription_changes.write,
+    deliveries.read,
+    deliveries.write,
+    physical.read,
     resources.read,
     resources.administer,
     capacity.administer,
@@ -108,12 +122,14 @@ def create_api(
     new_id: Callable[[], str] = new_id,
     o2ims: O2imsDesk | None = None,
     alarming: Alarming | None = None,
+    feed: AlarmFeed | None = None,
 ) -> FastAPI:
     """``extra_routes`` are plain routes, such as the event doors; they come first, as they are the hot path.
 
     ``extra_paths`` describes them: an OpenAPI document's ``paths`` and ``components`` (``event_doors.event_paths()``).
     ``read_event`` reads one event in our own form for a dry run, without keeping it.
     """
+    feed = feed or AlarmFeed()
     app = FastAPI(
         title="NFVigil",
         version=__version__,
@@ -135,7 +151,10 @@ def create_api(
         new_id=new_id,
         o2ims=o2ims,
         alarming=alarming,
+        feed=feed,
     )
+    app.state.end = feed.close
+    app.add_middleware(Front)
     app.add_middleware(WithoutIdentityHeaders)
     problems.install(app)
     app.router.routes.extend(extra_routes)

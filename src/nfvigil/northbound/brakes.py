@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Path, Response
+from fastapi import Path, Request, Response
 from pydantic import Field
 
 from nfvigil.model.recovery import BrakesView, HoldView, ProofView
 from nfvigil.model.times import iso
-from nfvigil.northbound.etags import answer
+from nfvigil.northbound.etags import answer, require_match, tag_of_view
 from nfvigil.northbound.fields import Body, Prose, Shape, Switch, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
-from nfvigil.northbound.parts import Have
+from nfvigil.northbound.parts import Have, Parts
 from nfvigil.northbound.shapes import Time
+from nfvigil.northbound.tagged import ETAG
 
 administer = for_administrators("brakes")
 
@@ -92,31 +93,52 @@ def view(brakes: BrakesView) -> dict[str, Any]:
     }
 
 
-@administer.get("/v1/brakes", response_model=BrakesShape)
+def _set(parts: Parts) -> dict[str, Any]:
+    """What people set, and can have seen changed by others: how many actions wait changes by itself."""
+    shown = view(parts.recovery.brakes())
+    return {name: shown[name] for name in ("automation", "automation_off", "holds")}
+
+
+def _shown(parts: Parts) -> Response:
+    tag = tag_of_view(_set(parts))
+    return answer(view(parts.recovery.brakes()), 200, {"ETag": tag})
+
+
+@administer.get("/v1/brakes", response_model=BrakesShape, responses=ETAG)
 async def show_brakes(parts: Have, caller: Caller) -> Response:
-    """The kill switch, every HOLD, the hosts that are proven off, and how many actions wait."""
-    return answer(view(parts.recovery.brakes()))
+    """The kill switch, every HOLD, the hosts that are proven off, and how many actions wait.
+
+    The ETag is of the switch and the HOLDs.
+    """
+    return _shown(parts)
 
 
-@administer.put("/v1/brakes/automation", response_model=BrakesShape, responses=problems(409) | OF_A_BODY)
-async def switch_automation(parts: Have, caller: Caller, body: AutomationBody) -> Response:
+@administer.put("/v1/brakes/automation", response_model=BrakesShape, responses=problems(409, 412) | ETAG | OF_A_BODY)
+async def switch_automation(parts: Have, caller: Caller, request: Request, body: AutomationBody) -> Response:
     """The kill switch of all automatic actions. What people instruct is done all the same."""
+    require_match(request, _set(parts))
     await parts.recovery.switch_automation(body.on, by=caller.name, text=body.reason)
-    return answer(view(parts.recovery.brakes()))
+    return _shown(parts)
 
 
-@administer.put("/v1/brakes/holds/{vim}", response_model=BrakesShape, responses=problems(404, 409) | OF_A_BODY)
-async def hold(parts: Have, caller: Caller, vim: Vim, body: ReasonBody) -> Response:
+@administer.put(
+    "/v1/brakes/holds/{vim}", response_model=BrakesShape, responses=problems(404, 409, 412) | ETAG | OF_A_BODY
+)
+async def hold(parts: Have, caller: Caller, request: Request, vim: Vim, body: ReasonBody) -> Response:
     """Put a VIM on HOLD: nothing destructive is done there."""
+    require_match(request, _set(parts))
     await parts.recovery.hold(vim, by=caller.name, text=body.reason)
-    return answer(view(parts.recovery.brakes()))
+    return _shown(parts)
 
 
-@administer.post("/v1/brakes/holds/{vim}/release", response_model=BrakesShape, responses=problems(409) | OF_A_BODY)
-async def release(parts: Have, caller: Caller, vim: Vim, body: ReasonBody) -> Response:
+@administer.post(
+    "/v1/brakes/holds/{vim}/release", response_model=BrakesShape, responses=problems(409, 412) | ETAG | OF_A_BODY
+)
+async def release(parts: Have, caller: Caller, request: Request, vim: Vim, body: ReasonBody) -> Response:
     """Release it: what waits goes on, under the other brakes."""
+    require_match(request, _set(parts))
     await parts.recovery.release(vim, by=caller.name, text=body.reason)
-    return answer(view(parts.recovery.brakes()))
+    return _shown(parts)
 
 
 @administer.post("/v1/hosts/{host}/confirm-off", response_model=ProofShape, responses=problems(404, 409) | OF_A_BODY)

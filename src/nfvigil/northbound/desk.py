@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from nfvigil.controller.vims.failure import Failure
 from nfvigil.errors import FieldError
+from nfvigil.inspector.standing import StateQuery
 from nfvigil.model.alarm import Alarm
-from nfvigil.model.answers import Capacity, CapacityBy, DryRun, Health, Replay, ResourceDetail
+from nfvigil.model.answers import Capacity, CapacityBy, DryRun, Health, Replay, ResourceDetail, ResourceStanding
 from nfvigil.model.event import Event
-from nfvigil.model.notification import Notification
-from nfvigil.model.resource import Record
+from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.subscription import Subscription
 
 
@@ -47,6 +47,15 @@ class Desk(Protocol):
     async def subscribe(self, subscription: Subscription) -> Sequence[Alarm]:
         """Durable and effective at its return; the open alarms that it covers."""
 
+    async def change_subscription(self, was: Subscription, becomes: Subscription) -> Sequence[Alarm]:
+        """As ``subscribe``. ConflictError where it is not any more what it was."""
+
+    def subscribed(self, subscription: Subscription, after: str, limit: int) -> Sequence[ResourceStanding]:
+        """How what it asks for stands, in the order of the keys."""
+
+    async def send_again(self, delivery: Delivery) -> None:
+        """ConflictError where it was not given up."""
+
     async def unsubscribe(self, subscription_id: str) -> None: ...
     async def pause(self, subscription_id: str, paused: bool) -> None: ...
     async def test(self, subscription_id: str) -> Notification: ...
@@ -72,8 +81,8 @@ class Desk(Protocol):
     def impact(self, key: str, event_type: str | None) -> DryRun: ...
     async def replay_decisions(self, *, since_us: int | None, limit: int) -> Replay: ...
 
-    def find_resources(self, kind: str, project: str | None, after: str, limit: int) -> Sequence[tuple[str, Record]]:
-        """(key, record) in the order of keys, those beyond the key ``after``."""
+    async def resources(self, query: StateQuery) -> Sequence[ResourceStanding]:
+        """In the order of the keys."""
 
     def resource(self, key: str, project: str | None) -> ResourceDetail:
         """NotFoundError where it is not there or not theirs."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path, Response
+from fastapi import Path, Request, Response
 from fastapi import Query as QueryParameters
 from pydantic import Field
 
 from nfvigil.errors import NotFoundError
 from nfvigil.model.ids import ID_MAX
-from nfvigil.northbound.etags import answer
+from nfvigil.northbound.etags import answer, tagged_answer
 from nfvigil.northbound.fields import EventId, Moment, Text
 from nfvigil.northbound.guarded import Caller, for_administrators, problems
 from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have
 from nfvigil.northbound.shapes import EventShape
+from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.northbound.views import event_view
 
 administer = for_administrators("events")
@@ -44,12 +45,12 @@ async def list_events(
     return answer(await page(found, parameters.limit, lambda event: event.id, event_view))
 
 
-@administer.get("/v1/events/{event_id}", response_model=EventShape, responses=problems(404))
+@administer.get("/v1/events/{event_id}", response_model=EventShape, responses=problems(404) | ETAG | NOT_MODIFIED)
 async def show_event(
-    parts: Have, caller: Caller, event_id: Annotated[EventId, Path(description="The event's id.")]
+    parts: Have, caller: Caller, request: Request, event_id: Annotated[EventId, Path(description="The event's id.")]
 ) -> Response:
     """One event."""
     event = await parts.store.event(int(event_id)) if int(event_id) <= ID_MAX else None
     if event is None:
         raise NotFoundError("there is no such event")
-    return answer(event_view(event))
+    return tagged_answer(request, event_view(event))

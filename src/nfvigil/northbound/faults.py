@@ -7,7 +7,7 @@ from enum import StrEnum
 from math import ceil
 from typing import Annotated, Any
 
-from fastapi import Path, Response
+from fastapi import Path, Request, Response
 from fastapi import Query as QueryParameters
 from pydantic import Field
 
@@ -16,13 +16,14 @@ from nfvigil.model.checkpoints import SPANS, Checkpoint, Profile
 from nfvigil.model.fault import Fault
 from nfvigil.model.severity import Severity
 from nfvigil.model.times import iso, iso_or_none
-from nfvigil.northbound.etags import answer
+from nfvigil.northbound.etags import answer, tagged_answer
 from nfvigil.northbound.explain import profile_of
 from nfvigil.northbound.fields import Moment, Query, Shape, Text
 from nfvigil.northbound.guarded import Caller, for_administrators, for_readers, problems
 from nfvigil.northbound.paging import Limit, Listing, Page, page
 from nfvigil.northbound.parts import Have
 from nfvigil.northbound.shapes import Id, ProfileShape, Time
+from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.northbound.views import profile_view, veiled_profile_view
 
 read = for_readers("faults")
@@ -126,28 +127,31 @@ async def list_faults(
     return answer(await page(found, parameters.limit, lambda fault: fault.id, fault_view))
 
 
-@administer.get("/v1/faults/{fault_id}", response_model=FaultShape, responses=problems(404))
-async def show_fault(parts: Have, caller: Caller, fault_id: FaultId) -> Response:
+@administer.get("/v1/faults/{fault_id}", response_model=FaultShape, responses=problems(404) | ETAG | NOT_MODIFIED)
+async def show_fault(parts: Have, caller: Caller, request: Request, fault_id: FaultId) -> Response:
     """One fault, with every monitor's word for it."""
     fault = await parts.store.fault(fault_id)
     if fault is None:
         raise NotFoundError("there is no such fault")
-    return answer(fault_view(fault))
+    return tagged_answer(request, fault_view(fault))
 
 
-@read.get("/v1/faults/{fault_id}/profile", response_model=ProfileShape, responses=problems(404))
+@read.get("/v1/faults/{fault_id}/profile", response_model=ProfileShape, responses=problems(404) | ETAG | NOT_MODIFIED)
 async def show_profile(
-    parts: Have, caller: Caller, fault_id: Annotated[Text, Path(description="The id of a fault or of an alarm.")]
+    parts: Have,
+    caller: Caller,
+    request: Request,
+    fault_id: Annotated[Text, Path(description="The id of a fault or of an alarm.")],
 ) -> Response:
     """A fault's checkpoints; a project asks by the id of its alarm."""
     profile = await parts.store.profile(fault_id) if caller.is_admin else None
     if profile is not None:
-        return answer(profile_view(profile))
+        return tagged_answer(request, profile_view(profile))
     alarm = await parts.store.alarm(fault_id, caller.scope)
     profile = None if alarm is None else await profile_of(parts, alarm)
     if alarm is None or profile is None:
         raise NotFoundError("there is no such fault")
-    return answer(profile_view(profile) if caller.is_admin else veiled_profile_view(profile, alarm))
+    return tagged_answer(request, profile_view(profile) if caller.is_admin else veiled_profile_view(profile, alarm))
 
 
 @administer.get("/v1/profiles/summary", response_model=Summary)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, ClassVar, cast
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Annotated, Any, ClassVar, cast, get_origin
 
 from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import Field
 
-from nfvigil.errors import FieldError, ForbiddenError
+from nfvigil.errors import FieldError, ForbiddenError, RefusedError
 from nfvigil.model.identity import Identity, Role
 from nfvigil.northbound.fields import Shape
 from nfvigil.northbound.parts import parts_of
@@ -19,6 +20,7 @@ from nfvigil.northbound.problems import MEDIA_TYPE, BodyTooLargeError, MediaType
 
 BODY_MAX_BYTES = 1 << 20
 BODY_SECONDS = 30.0
+KEY = "idempotency-key"
 
 READERS = frozenset({Role.READER, Role.MEMBER, Role.MANAGER, Role.ADMIN})
 WRITERS = frozenset({Role.MEMBER, Role.MANAGER, Role.ADMIN})
@@ -49,8 +51,10 @@ _TEXTS = {
     401: "No token, or one that is not valid.",
     403: "The caller's role does not allow this.",
     404: "There is no such thing, or it is not the caller's.",
+    406: "There is no such version of the API (`NFVigil-API-Version`).",
     408: "The body did not come in whole in time.",
     409: "It is in the wrong state for this.",
+    410: "What the caller knows is of a past that is not there any more: begin anew.",
     412: "It was changed since the caller has seen it (`If-Match`).",
     413: "The body is too large.",
     415: "The body is not JSON.",
@@ -85,15 +89,48 @@ class GuardedRoute(APIRoute):
         handle = super().get_route_handler()
         roles = self.roles
         reads_body = self.body_field is not None
+        takes = _parameters(self.dependant) if self.path.startswith("/v1/") else None
+        # What is named by its key has that as its own way of being done once.
+        is_named = any(one.name == "idempotency_key" for one in self.dependant.header_params)
+        keeps_answers = "POST" in (self.methods or ()) and not is_named
 
         async def guarded(request: Request) -> Response:
             identity = await parts_of(request).guard(request)
             if identity.role not in roles:
                 raise ForbiddenError(f"the role {identity.role} may not do this; it takes {_one_of(roles)}")
             request.state.identity = identity
-            return await handle(await _bounded(request) if reads_body else request)
+            if takes is not None and request.query_params:
+                _check_parameters(request, takes)
+            whole = await _bounded(request) if reads_body else request
+            if not keeps_answers or KEY not in request.headers:
+                return await handle(whole)
+            parts = parts_of(request)
+            body = await whole.body() if reads_body else b""
+            return await parts.once(parts.store, request, identity, body, lambda: handle(whole))
 
         return guarded
+
+
+def _parameters(dependant: Dependant) -> dict[str, bool]:
+    """The query parameters of an operation, and whether each may be repeated."""
+    models = [one.field_info.annotation for one in dependant.query_params]
+    fields = {
+        field.alias or name: field for model in models for name, field in getattr(model, "model_fields", {}).items()
+    }
+    return {name: get_origin(field.annotation) in (list, tuple) for name, field in fields.items()}
+
+
+def _check_parameters(request: Request, takes: Mapping[str, bool]) -> None:
+    """Refuse what would be passed by in silence: one that the operation does not have, or has once."""
+    given = request.query_params
+    flaws = [FieldError(name[:300], "is not known here") for name in given if name not in takes]
+    flaws += [
+        FieldError(name, "is given more than once")
+        for name, is_many in takes.items()
+        if not is_many and len(given.getlist(name)) > 1
+    ]
+    if flaws:
+        raise RefusedError("the request is wrong", flaws)
 
 
 class ReadRoute(GuardedRoute):

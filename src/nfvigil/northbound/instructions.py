@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Path, Response
+from fastapi import Header, Path, Request, Response
 from fastapi import Query as QueryParameters
 from pydantic import Field, WithJsonSchema
 
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.action import OWNERS_DEEDS, Action, ActionKind, ActionState, Origin
 from nfvigil.model.times import iso, iso_or_none
-from nfvigil.northbound.etags import answer
+from nfvigil.northbound.etags import answer, tagged_answer
 from nfvigil.northbound.fields import VISIBLE, Body, Flag, Number, Query, Shape, Switch, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_readers, for_writers, problems
 from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have, note
 from nfvigil.northbound.shapes import Id, Time
+from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.store.event_records import action_marker
 
 read = for_readers("instructions")
@@ -124,7 +125,10 @@ async def list_instructions(parts: Have, caller: Caller, parameters: Annotated[P
     return answer(await page(found, parameters.limit, action_marker, lambda action: view(action, caller.scope)))
 
 
-@read.get("/v1/instructions/{instruction_id}", response_model=InstructionShape, responses=problems(404))
-async def show_instruction(parts: Have, caller: Caller, instruction_id: InstructionId) -> Response:
+@read.get(
+    "/v1/instructions/{instruction_id}", response_model=InstructionShape, responses=problems(404) | ETAG | NOT_MODIFIED
+)
+async def show_instruction(parts: Have, caller: Caller, request: Request, instruction_id: InstructionId) -> Response:
     """How it stands, or how it ended."""
-    return answer(view(await parts.recovery.instruction(instruction_id, caller.scope), caller.scope))
+    found = await parts.recovery.instruction(instruction_id, caller.scope)
+    return tagged_answer(request, view(found, caller.scope))

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nfvigil.northbound.front import VERSION, VERSION_HEADER
 from nfvigil.northbound.guarded import Problem
+from nfvigil.northbound.once import HEADER
 
 DESCRIPTION = """Fault management for telco clouds: who is affected, what was done, who was told.
 
@@ -27,6 +29,7 @@ def describe(app: FastAPI, extra: Mapping[str, Any]) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(_schemas_of_problems())
+    _declare_headers(document)
     return merged(document, extra)
 
 
@@ -57,6 +60,37 @@ def merged(document: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]
     for group, members in extra.get("components", {}).items():
         document.setdefault("components", {}).setdefault(group, {}).update(members)
     return document
+
+
+_VERSION: dict[str, Any] = {
+    "name": VERSION_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The version that is wanted; another one than this answers `406`.",
+    "schema": {"type": "string", "enum": [VERSION]},
+}
+_KEY: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Sent again with the same key, within 24 hours, the same request is answered again and not done "
+    "again; another one with this key answers `409`.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+}
+
+
+def _declare_headers(document: Mapping[str, Any]) -> None:
+    """What every operation under ``/v1`` takes: its route does not say so itself."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            parameters = operation.setdefault("parameters", [])
+            names = {one["name"].lower() for one in parameters}
+            if path.startswith("/v1"):
+                parameters.append(_VERSION)
+            if method == "post" and "security" in operation and HEADER.lower() not in names:
+                parameters.append(_KEY)
+            if not parameters:
+                del operation["parameters"]
 
 
 def _schemas_of_problems() -> dict[str, Any]:

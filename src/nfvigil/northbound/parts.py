@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends
@@ -16,7 +16,9 @@ from nfvigil.model.identity import Identity
 from nfvigil.northbound.access.credentials import Credentials
 from nfvigil.northbound.aodh.desk import Alarming
 from nfvigil.northbound.desk import Desk
+from nfvigil.northbound.feed import AlarmFeed
 from nfvigil.northbound.metrics import Metrics
+from nfvigil.northbound.once import Once
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
 from nfvigil.northbound.vim_desk import VimDesk
@@ -41,6 +43,8 @@ class Parts:
     o2ims: O2imsDesk | None = None
     alarming: Alarming | None = None
     """Event alarms; None where there are none."""
+    feed: AlarmFeed = field(default_factory=AlarmFeed)
+    once: Once = field(default_factory=Once)
 
 
 def parts_of(request: Request) -> Parts:

@@ -15,7 +15,7 @@ from nfvigil.model.verdict import News
 from nfvigil.northbound.etags import answer, tagged_answer
 from nfvigil.northbound.fields import AS_NUMBER, AS_WHOLE, Body, Moment, PolicyText, Query, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, Flaw, for_administrators, problems
-from nfvigil.northbound.paging import LIMIT, LIMIT_MAX, Listing
+from nfvigil.northbound.paging import LIMIT, LIMIT_MAX, Listing, Page, page
 from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.problems import field_error_view
 from nfvigil.northbound.shapes import ActionShape, AlarmShape, EventShape, StepShape, Time, ToldShape
@@ -120,9 +120,19 @@ def policy_view(policy: PolicyRecord) -> dict[str, Any]:
 
 
 @administer.get("/v1/policies", response_model=Listing[PolicyHead])
-async def list_policies(parts: Have, caller: Caller) -> Response:
-    """Every version of every policy, without their texts."""
-    return answer({"items": [policy_head(policy) for policy in await parts.store.policies()], "next": None})
+async def list_policies(parts: Have, caller: Caller, parameters: Annotated[Page, QueryParameters()]) -> Response:
+    """Every version of every policy, without their texts; by name, the newest first."""
+    found = list(await parts.store.policies())
+    if parameters.marker is not None:
+        marks = [_marker(policy) for policy in found]
+        if parameters.marker not in marks:
+            raise NotFoundError("there is no such policy to go on from")
+        found = found[marks.index(parameters.marker) + 1 :]
+    return answer(await page(found[: parameters.limit], parameters.limit, _marker, policy_head))
+
+
+def _marker(policy: PolicyRecord) -> str:
+    return f"{policy.name}@{policy.version}"
 
 
 async def _find(parts: Parts, name: str, version: int | None) -> PolicyRecord:

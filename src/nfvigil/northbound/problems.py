@@ -30,11 +30,19 @@ from nfvigil.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 100
-_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
 class PreconditionError(RefusedError):
     """It is not in the state any more that the caller has seen (``If-Match``)."""
+
+
+class GoneError(RefusedError):
+    """What the caller knows is of a past that is not there any more: it begins anew."""
+
+
+class VersionError(RefusedError):
+    """The caller asks for a version of the API that this service does not speak."""
 
 
 class BodyTooLargeError(RefusedError):
@@ -55,6 +63,8 @@ _STATUS: dict[type[NfvigilError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     SlowBodyError: HTTPStatus.REQUEST_TIMEOUT,
     ConflictError: HTTPStatus.CONFLICT,
+    GoneError: HTTPStatus.GONE,
+    VersionError: HTTPStatus.NOT_ACCEPTABLE,
     UnsafeError: HTTPStatus.CONFLICT,
     PreconditionError: HTTPStatus.PRECONDITION_FAILED,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -65,11 +75,16 @@ _STATUS: dict[type[NfvigilError], HTTPStatus] = {
 }
 
 
+def type_of(status: int) -> str:
+    """Where the page at ``/docs`` says what this sort of problem means and what to do about it."""
+    return f"/docs#problem-{int(status)}"
+
+
 def problem(
     status: int, detail: str, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     body: dict[str, Any] = {
-        "type": "about:blank",
+        "type": type_of(status),
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
@@ -116,6 +131,8 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = ", ".join(_allowed(app.routes, request))
+            if request.method == "OPTIONS":
+                return Response(None, HTTPStatus.NO_CONTENT, {"Allow": allowed})
             return problem(error.status_code, f"allowed are {allowed}", headers={"Allow": allowed})
         detail = "there is no such address" if error.status_code == HTTPStatus.NOT_FOUND else str(error.detail)
         return problem(error.status_code, detail, headers=error.headers)
@@ -144,9 +161,10 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
 
 def _allowed(routes: Sequence[BaseRoute], request: Request) -> list[str]:
     """Every method that some route has for this path: several may share one."""
-    found = []
+    found = ["OPTIONS"]
     for method in _METHODS:
         scope = {**request.scope, "method": method}
         if any(route.matches(scope)[0] is Match.FULL for route in routes):
             found.append(method)
-    return found
+            found += ["HEAD"] if method == "GET" else []
+    return sorted(found)

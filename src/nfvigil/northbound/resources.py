@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Path, Response
+from fastapi import Path, Request, Response
 from fastapi import Query as QueryParameters
 from pydantic import Field
 
 from nfvigil.errors import FieldError, ForbiddenError, NotFoundError
-from nfvigil.model.resource import Kind, Record, key_of, split_key
+from nfvigil.inspector.standing import StateQuery
+from nfvigil.model.answers import ResourceStanding
+from nfvigil.model.resource import Kind, Record, ResourceState, key_of, split_key
 from nfvigil.model.view import alarm_view, veiled
-from nfvigil.northbound.etags import answer
+from nfvigil.northbound.etags import answer, tagged_answer
 from nfvigil.northbound.fields import Query, Shape, Text
 from nfvigil.northbound.guarded import Caller, for_administrators, for_readers, problems
 from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have
 from nfvigil.northbound.shapes import AlarmShape, ToldShape
+from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.northbound.views import plain, told_views
 
 read = for_readers("resources")
@@ -25,17 +28,24 @@ administer = for_administrators("resources")
 PHYSICAL_FIELDS = ("host", "vim")
 """What a project does not see of its own resources."""
 
+LIST_MAX = 100
 ResourceId = Annotated[Text, Path(description="Its id, or for a host any of its names.")]
 
 
 class ResourceParameters(Page):
     kind: Annotated[Kind, Field(description="Which kind of resource.")]
+    id: Annotated[tuple[Text, ...], Field(max_length=LIST_MAX)] = ()
+    state: Annotated[tuple[ResourceState, ...], Field(max_length=LIST_MAX, description="By its open alarms.")] = ()
+    zone: Annotated[tuple[Text, ...], Field(max_length=LIST_MAX)] = ()
+    vim: Annotated[tuple[Text, ...], Field(max_length=LIST_MAX, description="For administrators.")] = ()
     project: Annotated[Text | None, Field(description="Of this project only; for administrators.")] = None
 
 
 class ResourceShape(Shape):
     key: str
     """`kind/id`."""
+    state: ResourceState
+    """By its open alarms, and what the cloud says."""
     record: dict[str, Any]
     """What is known of it. A project sees `host_id`, which tells its hosts apart, in place of a host's name."""
 
@@ -94,17 +104,33 @@ async def list_resources(
         raise ForbiddenError(
             "the resources of other projects are for administrators", [FieldError("project", "is not yours")]
         )
-    wanted = parameters.project if scope is None else scope
-    found = parts.desk.find_resources(parameters.kind, wanted, parameters.marker or "", parameters.limit)
+    if parameters.vim and scope is not None:
+        raise ForbiddenError("where resources are is for administrators", [FieldError("vim", "is not for projects")])
+    found = await parts.desk.resources(
+        StateQuery(
+            kinds=(parameters.kind,),
+            project=parameters.project if scope is None else scope,
+            ids=tuple(parameters.id),
+            states=tuple(parameters.state),
+            zones=tuple(parameters.zone),
+            vims=tuple(parameters.vim),
+            after=parameters.marker or "",
+            limit=parameters.limit,
+        )
+    )
 
-    def view(item: tuple[str, Record]) -> dict[str, Any]:
-        return {"key": item[0], "record": record_view(item[1], scope)}
+    def view(one: ResourceStanding) -> dict[str, Any]:
+        return {"key": one.key, "state": one.state, "record": record_view(one.record, scope)}
 
-    return answer(await page(found, parameters.limit, lambda item: item[0], view))
+    return answer(await page(found, parameters.limit, lambda one: one.key, view))
 
 
-@read.get("/v1/resources/{kind}/{resource_id}", response_model=ResourceDetailShape, responses=problems(404))
-async def show_resource(parts: Have, caller: Caller, kind: Kind, resource_id: ResourceId) -> Response:
+@read.get(
+    "/v1/resources/{kind}/{resource_id}",
+    response_model=ResourceDetailShape,
+    responses=problems(404) | ETAG | NOT_MODIFIED,
+)
+async def show_resource(parts: Have, caller: Caller, request: Request, kind: Kind, resource_id: ResourceId) -> Response:
     """One resource, what hangs on it, who owns something there, and its open alarms."""
     scope = caller.scope
     key = key_of(kind, resource_id)
@@ -112,14 +138,16 @@ async def show_resource(parts: Have, caller: Caller, kind: Kind, resource_id: Re
         raise NotFoundError("there is no such resource")
     detail = parts.desk.resource(key, scope)
     related = {word: [one for one in keys if _is_shown(one, scope)] for word, keys in detail.related.items()}
-    return answer(
+    return tagged_answer(
+        request,
         {
             "key": detail.key,
+            "state": detail.state,
             "record": record_view(detail.record, scope),
             "related": {word: keys for word, keys in related.items() if keys},
             "projects": [one for one in detail.projects if scope is None or one == scope],
             "alarms": [alarm_view(alarm, scope) for alarm in detail.alarms],
-        }
+        },
     )
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Path, Response
+from fastapi import Path, Request, Response
 from pydantic import Field
 
 from nfvigil.controller.vims.failure import Failure
 from nfvigil.errors import NotFoundError
 from nfvigil.northbound.desk import SimulatedCloud
-from nfvigil.northbound.etags import answer
+from nfvigil.northbound.etags import answer, require_match, tagged_answer
 from nfvigil.northbound.fields import Body, Number, Prose, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
 from nfvigil.northbound.parts import Have, Parts, note
+from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 
 administer = for_administrators("simulation")
 
@@ -118,22 +119,23 @@ def _cloud(parts: Parts) -> SimulatedCloud:
     return cloud
 
 
-@administer.get("/v1/simulation", response_model=Simulation, responses=problems(404))
-async def show_simulation(parts: Have, caller: Caller) -> Response:
+@administer.get("/v1/simulation", response_model=Simulation, responses=problems(404) | ETAG | NOT_MODIFIED)
+async def show_simulation(parts: Have, caller: Caller, request: Request) -> Response:
     """What the simulated cloud has, and what is wrong with it."""
-    return answer(_cloud(parts).describe())
+    return tagged_answer(request, _cloud(parts).describe())
 
 
-@administer.put("/v1/simulation", response_model=Simulation, responses=problems(404) | OF_A_BODY)
-async def change_simulation(parts: Have, caller: Caller, body: FailureBody) -> Response:
+@administer.put("/v1/simulation", response_model=Simulation, responses=problems(404, 412) | ETAG | OF_A_BODY)
+async def change_simulation(parts: Have, caller: Caller, request: Request, body: FailureBody) -> Response:
     """Make its API misbehave, instead of how it did so far."""
     cloud = _cloud(parts)
+    require_match(request, cloud.describe())
     if isinstance(body.failure, Nothing):
         cloud.heal()
     else:
         cloud.inject(body.failure.failure())
     await note(parts, caller, "changed the simulation", body.failure.kind)
-    return answer(cloud.describe())
+    return tagged_answer(request, cloud.describe())
 
 
 @administer.post("/v1/simulation/hosts/{host}", response_model=Power, responses=problems(404) | OF_A_BODY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Header, Path, Request, Response
@@ -11,6 +12,7 @@ from fastapi import Query as QueryParameters
 from pydantic import Field
 
 from nfvigil.errors import ConflictError, FieldError, ForbiddenError, NotFoundError, RefusedError
+from nfvigil.model.alarm import Alarm
 from nfvigil.model.identity import Identity
 from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import DeliveryState
@@ -23,9 +25,10 @@ from nfvigil.northbound.delivery_views import DeliveryShape, delivery_view
 from nfvigil.northbound.etags import answer, require_match, tagged_answer
 from nfvigil.northbound.fields import AS_WHOLE, SEQUENCE_MAX, Body, MaybeText, Number, Query, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_readers, for_writers, problems
-from nfvigil.northbound.paging import Listing, Page, page
+from nfvigil.northbound.paging import LIMIT, LIMIT_MAX, Listing, Page, page, shown
 from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.shapes import AlarmShape, Id, Time
+from nfvigil.northbound.standing_views import VirtualResourceInfo, virtual_view
 from nfvigil.northbound.tagged import CREATED, ETAG, NOT_MODIFIED
 from nfvigil.store.delivery_records import delivery_marker
 
@@ -103,11 +106,18 @@ class SubscriptionShape(Shape):
     paused: bool
     created_time: Time
     created_by: str
+    owner: str
+    """Which API made it, and alone changes it: empty for this one."""
+
+
+class Standing(Listing[VirtualResourceInfo]):
+    """The first of those that it names, or of those with alarms that it covers; the next under `/resources`."""
 
 
 class CreatedSubscription(SubscriptionShape):
     resources: list[AlarmShape]
-    """The open alarms that it covers, as of now."""
+    """The open alarms that it covers, as of now; the first thousand of them."""
+    virtual_resources: Standing
 
 
 class SentShape(Shape):
@@ -158,6 +168,7 @@ def subscription_view(subscription: Subscription) -> dict[str, Any]:
         "paused": subscription.paused,
         "created_time": iso(subscription.created_us),
         "created_by": subscription.created_by,
+        "owner": subscription.owner,
     }
 
 
@@ -177,7 +188,7 @@ async def subscribe(
 ) -> Response:
     """Hear of faults from now on. It is in effect when it is answered."""
     project = _owner(body.project, caller)
-    endpoints = _checked_endpoints(parts, body.endpoints)
+    endpoints = checked_endpoints(parts, body.endpoints)
     subscription_id = parts.new_id()
     if idempotency_key is not None:
         subscription_id = stable_id("subscription", caller.scope, caller.name, idempotency_key)
@@ -185,13 +196,7 @@ async def subscribe(
         id=subscription_id,
         project=project,
         name=body.name,
-        filter=Filter(
-            resource_types=tuple(body.filter.resource_types),
-            resource_ids=tuple(body.filter.resource_ids),
-            resource_states=tuple(body.filter.resource_states),
-            fault_types=tuple(body.filter.fault_types),
-            min_severity=body.filter.min_severity,
-        ),
+        filter=filter_of(body.filter),
         endpoints=tuple(
             Endpoint(
                 id=stable_id(subscription_id, index),
@@ -211,8 +216,29 @@ async def subscribe(
         subscription = await _same_as_before(parts, subscription)
     covered = await parts.desk.subscribe(subscription)
     await note(parts, caller, "subscribed", subscription.id)
-    view = subscription_view(subscription) | {"resources": [alarm_view(alarm, caller.scope) for alarm in covered]}
+    view = await with_standing(parts, caller, subscription, covered)
     return answer(view, 201, {"Location": f"/v1/subscriptions/{subscription.id}"})
+
+
+def filter_of(body: FilterBody) -> Filter:
+    return Filter(**{name: getattr(body, name) for name in FilterBody.model_fields})
+
+
+async def with_standing(
+    parts: Parts, caller: Identity, subscription: Subscription, covered: Sequence[Alarm]
+) -> dict[str, Any]:
+    """A subscription that was just made or changed, with the state of what it is about."""
+    return subscription_view(subscription) | {
+        "resources": await shown(covered[:LIMIT_MAX], lambda alarm: alarm_view(alarm, caller.scope)),
+        "virtual_resources": await standing_page(parts, caller, subscription, "", LIMIT),
+    }
+
+
+async def standing_page(
+    parts: Parts, caller: Identity, subscription: Subscription, after: str, limit: int
+) -> dict[str, Any]:
+    found = parts.desk.subscribed(subscription, after, limit)
+    return await page(found, limit, lambda one: one.key, lambda one: virtual_view(one, caller.scope))
 
 
 def _owner(wanted: str | None, caller: Identity) -> str:
@@ -228,7 +254,7 @@ def _owner(wanted: str | None, caller: Identity) -> str:
     return caller.scope
 
 
-def _checked_endpoints(parts: Parts, endpoints: list[EndpointBody]) -> list[EndpointBody]:
+def checked_endpoints(parts: Parts, endpoints: Sequence[EndpointBody]) -> Sequence[EndpointBody]:
     """Everything that only the running service knows of them: formats, and where nothing may be sent to."""
     formats = parts.desk.channels()
     errors: list[FieldError] = []
@@ -282,11 +308,21 @@ async def list_subscriptions(parts: Have, caller: Caller, parameters: Annotated[
     return answer(await page(found, parameters.limit, lambda one: one.id, subscription_view))
 
 
-async def _find(parts: Parts, subscription_id: str, caller: Identity) -> Subscription:
+async def find_subscription(parts: Parts, subscription_id: str, caller: Identity) -> Subscription:
     found = await parts.store.subscription(subscription_id, caller.scope)
     if found is None:
         raise NotFoundError("there is no such subscription")
     return found
+
+
+def own(subscription: Subscription) -> Subscription:
+    """ConflictError where another API made it: what it keeps of it would be wrong."""
+    if subscription.owner:
+        raise ConflictError(
+            f"it belongs to the API {subscription.owner}, and is changed and ended there",
+            [FieldError("owner", f"is {subscription.owner}")],
+        )
+    return subscription
 
 
 @read.get(
@@ -296,13 +332,14 @@ async def _find(parts: Parts, subscription_id: str, caller: Identity) -> Subscri
 )
 async def show_subscription(parts: Have, caller: Caller, request: Request, subscription_id: SubscriptionId) -> Response:
     """One subscription, with its ETag."""
-    return tagged_answer(request, subscription_view(await _find(parts, subscription_id, caller)))
+    return tagged_answer(request, subscription_view(await find_subscription(parts, subscription_id, caller)))
 
 
-@write.delete("/v1/subscriptions/{subscription_id}", status_code=204, responses=problems(404, 412))
+@write.delete("/v1/subscriptions/{subscription_id}", status_code=204, responses=problems(404, 409, 412))
 async def unsubscribe(parts: Have, caller: Caller, request: Request, subscription_id: SubscriptionId) -> Response:
     """Hear no more; what was not delivered yet is dropped."""
-    require_match(request, subscription_view(await _find(parts, subscription_id, caller)))
+    found = own(await find_subscription(parts, subscription_id, caller))
+    require_match(request, subscription_view(found))
     await parts.desk.unsubscribe(subscription_id)
     await note(parts, caller, "unsubscribed", subscription_id)
     return Response(None, 204)
@@ -313,7 +350,7 @@ async def unsubscribe(parts: Have, caller: Caller, request: Request, subscriptio
 )
 async def test(parts: Have, caller: Caller, subscription_id: SubscriptionId) -> Response:
     """Send a test notification to its endpoints."""
-    await _find(parts, subscription_id, caller)
+    await find_subscription(parts, subscription_id, caller)
     sent = await parts.desk.test(subscription_id)
     return answer({"notification_id": sent.id, "sequence": sent.seq}, 202)
 
@@ -330,34 +367,35 @@ async def replay(
     parameters: Annotated[ReplayParameters, QueryParameters()],
 ) -> Response:
     """Send again what came after a sequence number, also what was given up; under the same ids."""
-    await _find(parts, subscription_id, caller)
+    await find_subscription(parts, subscription_id, caller)
     return answer({"requeued": await parts.desk.replay(subscription_id, parameters.after)})
 
 
-async def _pause(parts: Parts, caller: Identity, subscription_id: str, paused: bool) -> Response:
-    await _find(parts, subscription_id, caller)
+async def _pause(parts: Parts, caller: Identity, request: Request, subscription_id: str, paused: bool) -> Response:
+    require_match(request, subscription_view(await find_subscription(parts, subscription_id, caller)))
     await parts.desk.pause(subscription_id, paused)
-    return answer(subscription_view(await _find(parts, subscription_id, caller)))
+    await note(parts, caller, "paused a subscription" if paused else "resumed a subscription", subscription_id)
+    return tagged_answer(request, subscription_view(await find_subscription(parts, subscription_id, caller)))
 
 
 @write.post(
     "/v1/subscriptions/{subscription_id}/pause",
     response_model=SubscriptionShape,
-    responses=problems(404),
+    responses=problems(404, 412) | ETAG,
 )
-async def pause(parts: Have, caller: Caller, subscription_id: SubscriptionId) -> Response:
+async def pause(parts: Have, caller: Caller, request: Request, subscription_id: SubscriptionId) -> Response:
     """Send nothing for now; what comes meanwhile is kept."""
-    return await _pause(parts, caller, subscription_id, True)
+    return await _pause(parts, caller, request, subscription_id, True)
 
 
 @write.post(
     "/v1/subscriptions/{subscription_id}/resume",
     response_model=SubscriptionShape,
-    responses=problems(404),
+    responses=problems(404, 412) | ETAG,
 )
-async def resume(parts: Have, caller: Caller, subscription_id: SubscriptionId) -> Response:
+async def resume(parts: Have, caller: Caller, request: Request, subscription_id: SubscriptionId) -> Response:
     """Send again, first what was kept meanwhile."""
-    return await _pause(parts, caller, subscription_id, False)
+    return await _pause(parts, caller, request, subscription_id, False)
 
 
 @read.get(
@@ -372,7 +410,7 @@ async def list_deliveries(
     parameters: Annotated[DeliveryParameters, QueryParameters()],
 ) -> Response:
     """What was sent, is waiting, or was given up; in the order of sending."""
-    await _find(parts, subscription_id, caller)
+    await find_subscription(parts, subscription_id, caller)
     found = await parts.store.deliveries(
         subscription_id, state=parameters.state, marker=parameters.marker, limit=parameters.limit
     )

@@ -48,7 +48,12 @@ def json_answer(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
 
 
 def problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
-    body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail} | more
+    body = {
+        "type": f"/docs#problem-{status.value}",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+    } | more
     return Response(_encode(body), status, headers, media_type="application/problem+json")
 
 

@@ -42,6 +42,15 @@ class AlarmQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Raised at or after."""
     until_us: int | None = None
     """Raised before."""
+    probable_causes: tuple[str, ...] = ()
+    event_from_us: int | None = None
+    """Of an event that was observed at or after."""
+    event_until_us: int | None = None
+    changed_from_us: int | None = None
+    """Raised, changed or cleared at or after."""
+    cleared_from_us: int | None = None
     since_change: int | None = None
+    place: tuple[int, str] | None = None
+    """Behind the alarm of this time raised and id, which need not be there any more. In place of ``marker``."""
     marker: str | None = None
     limit: int = 100

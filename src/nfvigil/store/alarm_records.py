@@ -9,14 +9,17 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 
 from nfvigil.errors import NotFoundError, RefusedError
-from nfvigil.model.alarm import Alarm, Audience, HistoryEntry
+from nfvigil.model.alarm import Alarm, AlarmState, Audience, HistoryEntry
 from nfvigil.model.fault import Fault
 from nfvigil.model.resource import Kind, key_of, split_key
 from nfvigil.store import rows
 from nfvigil.store.access import Access, in_scope, like_any
 from nfvigil.store.alarm_query import LIMIT_MAX, AlarmQuery
 from nfvigil.store.reading import page_limit
-from nfvigil.store.schema import ALARM_CHANGE, IS_OPEN, IS_STANDING, alarms, cursors, faults, history
+from nfvigil.store.schema import ALARM_CHANGE, IS_OPEN, IS_STANDING, alarms, cursors, faults, forgotten, history
+
+SCAN_MAX = 2_000
+"""Rows that one question looks at. Where few of them fit, it answers with those and where to go on."""
 
 
 class AlarmChanges(msgspec.Struct, frozen=True):
@@ -24,6 +27,25 @@ class AlarmChanges(msgspec.Struct, frozen=True):
 
     next_change: int
     alarms: tuple[Alarm, ...]
+    numbers: tuple[int, ...] = ()
+    """Of the change of each."""
+    news: tuple[str, ...] = ()
+    """What happened to each last."""
+    has_more: bool = False
+    """There may be more already."""
+    last_change: int = 0
+    """The number of the last change of any alarm, when this was asked."""
+    forgotten: int = 0
+    """The highest number of a change, in the reader's scope, that was purged: who stands before it begins anew."""
+
+
+class AlarmPage(msgspec.Struct, frozen=True):
+    """A page of alarms, newest first. ``following`` is the place to go on from, None at the end."""
+
+    alarms: tuple[Alarm, ...]
+    following: tuple[int, str] | None
+    last_change: int
+    """What changed after this is not sure to be in it."""
 
 
 class AlarmRecords(Access):
@@ -42,25 +64,65 @@ class AlarmRecords(Access):
         statement = statement.order_by(alarms.c.raised_us.desc(), alarms.c.id.desc()).limit(page_limit(query.limit))
         return [rows.to_alarm(body) for body in await self._reader.values(statement)]
 
+    async def alarm_page(self, query: AlarmQuery) -> AlarmPage:
+        """A page of alarms, newest first. It looks at ``SCAN_MAX`` rows at most: a short page need not be the last."""
+        limit = page_limit(query.limit)
+        at = (alarms.c.raised_us, alarms.c.id)
+        order = (alarms.c.raised_us.desc(), alarms.c.id.desc())
+        statement = self._matching(query, *at, alarms.c.body)
+        # The few alarms of a resource are sorted: PostgreSQL would look for them through all alarms by their times.
+        its_order = ((alarms.c.raised_us + 0).desc(), alarms.c.id.desc()) if query.resources else order
+        beyond = [] if query.place is None else [tuple_(*at) < tuple_(*query.place)]
+        async with self._reader.connection() as connection:
+            last = (await connection.execute(_LAST_CHANGE)).scalar_one()
+            edge = None
+            if _narrows(query):
+                row = select(*at).where(*_standing(query), *beyond).order_by(*order).limit(1).offset(SCAN_MAX - 1)
+                edge = (await connection.execute(row)).first()
+            if edge is not None:
+                statement = statement.where(tuple_(*at) >= tuple_(*edge))
+            found = (await connection.execute(statement.where(*beyond).order_by(*its_order).limit(limit))).all()
+        following = (found[-1][0], found[-1][1]) if len(found) == limit else edge and (edge[0], edge[1])
+        return AlarmPage(tuple(rows.to_alarm(row[2]) for row in found), following, last)
+
     async def alarm_changes(self, query: AlarmQuery) -> AlarmChanges:
-        """What has changed since ``query.since_change`` (None: ever), oldest change first."""
+        """What has changed since ``query.since_change`` (None: ever), oldest change first.
+
+        An alarm counts by every severity that it has had: who was told of it when it was worse hears how it ends.
+        """
         since = query.since_change or 0
         limit = page_limit(query.limit)
+        is_later = alarms.c.change > since
+        statement = self._matching(query, alarms.c.change, alarms.c.news, alarms.c.body, in_its_life=True)
         async with self._reader.connection() as connection:
             # Read first: what changes between the two statements is then seen by this call or the next one.
-            last = (
-                await connection.execute(select(cursors.c.value).where(cursors.c.name == ALARM_CHANGE))
-            ).scalar_one()
-            found = (
-                await connection.execute(
-                    self._matching(query, alarms.c.change, alarms.c.body)
-                    .where(alarms.c.change > since)
-                    .order_by(alarms.c.change)
-                    .limit(limit)
-                )
-            ).all()
-        next_change = found[-1][0] if len(found) == limit else max([last, since, *(row[0] for row in found)])
-        return AlarmChanges(next_change, tuple(rows.to_alarm(row[1]) for row in found))
+            last = (await connection.execute(_LAST_CHANGE)).scalar_one()
+            row = select(alarms.c.change).where(is_later).order_by(alarms.c.change).limit(1).offset(SCAN_MAX - 1)
+            edge = (await connection.execute(row)).scalar()
+            if edge is not None:
+                statement = statement.where(alarms.c.change <= edge)
+            found = (await connection.execute(statement.where(is_later).order_by(alarms.c.change).limit(limit))).all()
+            # Read last: what a purge took away before the rows were read is told then.
+            purged = select(func.max(forgotten.c.change)).where(*in_scope(forgotten.c.project, query.project))
+            gone = (await connection.execute(purged)).scalar()
+        next_change = max([last, since, *(row[0] for row in found)])
+        if len(found) == limit:
+            next_change = found[-1][0]
+        elif edge is not None:
+            next_change = edge
+        return AlarmChanges(
+            next_change,
+            tuple(rows.to_alarm(row[2]) for row in found),
+            tuple(row[0] for row in found),
+            tuple(row[1] for row in found),
+            len(found) == limit or edge is not None,
+            last,
+            gone or 0,
+        )
+
+    async def last_change(self) -> int:
+        """The number of the last change of any alarm."""
+        return int(await self._reader.value(_LAST_CHANGE) or 0)
 
     async def alarm(self, alarm_id: str, project: str | None) -> Alarm | None:
         body = await self._reader.value(select(alarms.c.body).where(alarms.c.id == alarm_id, *_visible(project)))
@@ -109,19 +171,13 @@ class AlarmRecords(Access):
         body = await self._reader.value(select(faults.c.body).where(faults.c.id == fault_id))
         return None if body is None else rows.to_fault(body)
 
-    def _matching(self, query: AlarmQuery, *columns: Any) -> Select[Any]:
-        statement = select(*columns).where(*_visible(query.project))
-        statement = statement.where(*_about_resources(query))
-        if query.of_project is not None:
-            statement = statement.where(alarms.c.project == query.of_project)
-        if query.open_only:
-            statement = statement.where(IS_OPEN)
+    def _matching(self, query: AlarmQuery, *columns: Any, in_its_life: bool = False) -> Select[Any]:
+        statement = select(*columns).where(*_visible(query.project), *_standing(query))
+        statement = statement.where(*_about_resources(query), *_so_bad(query, in_its_life), *_at_times(query))
         if query.states:
             statement = statement.where(alarms.c.state.in_([state.value for state in query.states]))
-        if query.severities:
-            statement = statement.where(alarms.c.severity_rank.in_([severity.rank for severity in query.severities]))
-        if query.min_severity is not None:
-            statement = statement.where(alarms.c.severity_rank >= query.min_severity.rank)
+        if query.probable_causes:
+            statement = statement.where(alarms.c.probable_cause.in_(query.probable_causes))
         types = like_any(alarms.c.fault_type, query.fault_types, on_sqlite=self._reader.on_sqlite)
         if types is not None:
             statement = statement.where(types)
@@ -134,11 +190,58 @@ class AlarmRecords(Access):
         if query.is_acked is not None:
             acked = alarms.c.acked_us.is_not(None)
             statement = statement.where(acked if query.is_acked else ~acked)
-        if query.from_us is not None:
-            statement = statement.where(alarms.c.raised_us >= query.from_us)
-        if query.until_us is not None:
-            statement = statement.where(alarms.c.raised_us < query.until_us)
         return statement
+
+
+_LAST_CHANGE = select(cursors.c.value).where(cursors.c.name == ALARM_CHANGE)
+
+_BY_AN_INDEX = {"project", "of_project", "open_only", "from_us", "until_us", "since_change", "place", "marker", "limit"}
+
+
+def _narrows(query: AlarmQuery) -> bool:
+    """Whether rows may be looked at that do not fit, and no index leads past them (as one does to a resource's)."""
+    if query.resources:
+        return False
+    asked = {name for name in query.__struct_fields__ if getattr(query, name) not in (None, (), False)}
+    return bool(query.project) or not asked <= _BY_AN_INDEX
+
+
+def _standing(query: AlarmQuery) -> list[ColumnElement[bool]]:
+    """The part of a question that an index answers."""
+    conditions = in_scope(alarms.c.project, query.project)
+    if query.of_project is not None:
+        conditions.append(alarms.c.project == query.of_project)
+    if query.open_only or (query.states and AlarmState.CLEARED not in query.states):
+        conditions.append(IS_OPEN)
+    if query.from_us is not None:
+        conditions.append(alarms.c.raised_us >= query.from_us)
+    if query.until_us is not None:
+        conditions.append(alarms.c.raised_us < query.until_us)
+    return conditions
+
+
+def _so_bad(query: AlarmQuery, in_its_life: bool) -> list[ColumnElement[bool]]:
+    worst, least = (alarms.c.worst_rank, alarms.c.least_rank) if in_its_life else (alarms.c.severity_rank,) * 2
+    conditions = []
+    if query.severities:
+        conditions.append(or_(*((least <= one.rank) & (worst >= one.rank) for one in query.severities)))
+    if query.min_severity is not None:
+        conditions.append(worst >= query.min_severity.rank)
+    return conditions
+
+
+def _at_times(query: AlarmQuery) -> list[ColumnElement[bool]]:
+    conditions = []
+    if query.event_from_us is not None:
+        conditions.append(alarms.c.event_us >= query.event_from_us)
+    if query.event_until_us is not None:
+        conditions.append(alarms.c.event_us < query.event_until_us)
+    if query.changed_from_us is not None:
+        since = query.changed_from_us
+        conditions.append(or_(alarms.c.raised_us >= since, alarms.c.changed_us >= since, alarms.c.cleared_us >= since))
+    if query.cleared_from_us is not None:
+        conditions.append(alarms.c.cleared_us >= query.cleared_from_us)
+    return conditions
 
 
 def _visible(project: str | None) -> Sequence[ColumnElement[bool]]:

@@ -11,6 +11,7 @@ import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from secrets import token_bytes, token_hex
 from typing import Any
 
 from sqlalchemy import create_engine, event, select, text
@@ -35,6 +36,7 @@ async def copy_to(engine: AsyncEngine, target: Path) -> int:
             await asyncio.to_thread(_copy_file, str(engine.url.database), draft)
         else:
             await _copy_rows(engine, draft)
+        await asyncio.to_thread(_begin_generation, draft)
         return await asyncio.to_thread(_name, draft, target)
     except FileExistsError as error:
         raise RefusedError(f"there is a file {target} already") from error
@@ -81,6 +83,17 @@ def _make_empty(draft: Path) -> None:
             connection.execute(text("COMMIT"))
     finally:
         engine.dispose()
+
+
+def _begin_generation(draft: Path) -> None:
+    """Put in the place of the original, it goes another way from here: who follows the alarms must know."""
+    with closing(sqlite3.connect(draft)) as copy:
+        copy.execute(
+            "INSERT INTO runs (name, generation, key, began_change, began_us) "
+            "SELECT ?, ?, ?, value, 0 FROM cursors WHERE name = 'alarm_change'",
+            (token_hex(4), token_hex(6), token_bytes(16)),
+        )
+        copy.commit()
 
 
 def _name(draft: Path, target: Path) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from sqlalchemy import ColumnElement, literal_column, select, tuple_, update
 
 from nfvigil.errors import RefusedError
@@ -37,6 +40,71 @@ class DeliveryRecords(Access):
             statement = statement.where(tuple_(*at) > tuple_(subscription_id, *_split_marker(marker)))
         found = await self._reader.rows(statement.order_by(*at).limit(page_limit(limit)))
         return [rows.to_delivery(row) for row in found]
+
+    async def deliveries_of(
+        self,
+        project: str | None,
+        *,
+        subscription: str | None = None,
+        state: DeliveryState | None = None,
+        after: Sequence[str | int] | None = None,
+        limit: int = 100,
+    ) -> list[Delivery]:
+        """Deliveries of all that a project subscribes to, behind ``after`` (the last one's ``place_of`` in this order):
+        what waits by endpoint, the rest by subscription.
+        """
+        key = (deliveries.c.subscription, deliveries.c.seq, deliveries.c.part, deliveries.c.endpoint)
+        at: tuple[ColumnElement[Any], ...] = key
+        statement = select(deliveries).where(*_of_project(deliveries.c.subscription, project))
+        if subscription is not None:
+            statement = statement.where(deliveries.c.subscription == subscription)
+        if state is DeliveryState.PENDING:
+            statement = statement.where(IS_PENDING)
+            at = (deliveries.c.endpoint, deliveries.c.seq, deliveries.c.part, deliveries.c.subscription)
+        elif state is DeliveryState.DEAD:
+            statement = statement.where(IS_DEAD)
+        elif state is not None:
+            statement = statement.where(deliveries.c.state == state.value)
+        if after is not None:
+            statement = statement.where(tuple_(*at) > tuple_(*after))
+        found = await self._reader.rows(statement.order_by(*at).limit(page_limit(limit)))
+        return [rows.to_delivery(row) for row in found]
+
+    async def delivery(self, subscription_id: str, seq: int, part: int, endpoint: str) -> Delivery | None:
+        found = await self._reader.rows(
+            select(deliveries).where(
+                deliveries.c.subscription == subscription_id,
+                deliveries.c.seq == seq,
+                deliveries.c.part == part,
+                deliveries.c.endpoint == endpoint,
+            )
+        )
+        return rows.to_delivery(found[0]) if found else None
+
+    async def requeue_delivery(self, delivery: Delivery) -> None:
+        """One that was given up is pending again. ConflictError where it is not dead (any more)."""
+        statement = update(deliveries).where(
+            deliveries.c.subscription == delivery.subscription,
+            deliveries.c.seq == delivery.seq,
+            deliveries.c.part == delivery.part,
+            deliveries.c.endpoint == delivery.endpoint,
+            IS_DEAD,
+        )
+        complaint = "it was not given up: it was delivered, or is on its way"
+        await self._writer.write(
+            [Execute(statement=statement.values(**self._pending()), must_hit=True, complaint=complaint)]
+        )
+
+    def _pending(self) -> dict[str, Any]:
+        return {
+            "state": DeliveryState.PENDING.value,
+            "attempts": 0,
+            "next_us": 0,
+            "delivered_us": None,
+            "status": 0,
+            "error": "",
+            "leased_by": self._node,
+        }
 
     async def deliveries_of_event(self, event_id: int, limit: int = 1000) -> list[Delivery]:
         """What was sent because of an event, to whomever: the administrator's business."""
@@ -76,15 +144,7 @@ class DeliveryRecords(Access):
                 deliveries.c.seq > after_seq,
                 deliveries.c.state != literal_column("'pending'"),
             )
-            .values(
-                state=DeliveryState.PENDING.value,
-                attempts=0,
-                next_us=0,
-                delivered_us=None,
-                status=0,
-                error="",
-                leased_by=self._node,
-            )
+            .values(**self._pending())
         )
         return (await self._writer.write([Execute(statement=statement)]))[0].count
 

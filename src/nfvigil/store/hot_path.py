@@ -70,8 +70,10 @@ class HotPath(Access):
             _replace("faults", rows.fault_rows(change.faults)),
             Insert(
                 table=schema.alarms,
-                rows=rows.alarm_rows(change.alarms),
+                rows=rows.alarm_rows(change.alarms, {entry.alarm_id: entry.what for entry in change.history}),
                 conflict=Conflict.REPLACE,
+                highest=("worst_rank",),
+                lowest=("least_rank",),
                 numbered=schema.ALARM_CHANGE,
             ),
             Insert(table=schema.history, rows=rows.history_rows(change.history, raised_by), conflict=Conflict.IGNORE),

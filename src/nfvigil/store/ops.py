@@ -35,6 +35,9 @@ class Insert:
     conflict: Conflict = Conflict.FAIL
     keep: tuple[str, ...] = ()
     """Columns that are not replaced."""
+    highest: tuple[str, ...] = ()
+    lowest: tuple[str, ...] = ()
+    """Columns that keep the highest, or lowest, value that they ever had."""
     same: tuple[str, ...] = ()
     numbered: str = ""
 
@@ -123,6 +126,7 @@ def _may_join(first: Op, second: Op) -> bool:
                 and first.conflict is not Conflict.SAME
                 and first.numbered == second.numbered
                 and first.keep == second.keep
+                and (first.highest, first.lowest) == (second.highest, second.lowest)
             )
         case Update(), Update():
             return first.table is second.table and first.columns == second.columns

@@ -50,8 +50,9 @@ def decision_rows(decisions: Iterable[Decision]) -> list[Row]:
     return [(d.event.id, d.decided_us, d.told_with or d.event.id, encode(d)) for d in decisions]
 
 
-def alarm_rows(alarms: Iterable[Alarm]) -> list[Row]:
-    """The change's number is the writer's to set."""
+def alarm_rows(alarms: Iterable[Alarm], news: Mapping[str, str] | None = None) -> list[Row]:
+    """The change's number is the writer's to set. ``news`` says what happened to which, "changed" where it does not."""
+    told = news or {}
     return [
         (
             a.id,
@@ -71,6 +72,11 @@ def alarm_rows(alarms: Iterable[Alarm]) -> list[Row]:
             a.fault,
             a.acked_us,
             encode(a),
+            a.event_us,
+            a.probable_cause,
+            told.get(a.id, "changed"),
+            a.severity.rank,
+            a.severity.rank,
         )
         for a in alarms
     ]

@@ -27,7 +27,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0003", "0006")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0003", "0006", "0005")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(
@@ -96,18 +96,18 @@ alarms = Table(
     _text("fault"),
     _big_or_null("acked_us"),
     _body(),
+    _big("event_us"),
+    _text("probable_cause"),
+    _text("news"),  # What happened to it last: for those who follow.
+    Column("worst_rank", Integer, nullable=False),  # Of its life: who was told of it when it was worse hears the rest.
+    Column("least_rank", Integer, nullable=False),
 )
 IS_OPEN = alarms.c.cleared_us.is_(None)
 Index("alarms_by_change", alarms.c.change)
 Index("alarms_by_event", alarms.c.event_id)
 Index("alarms_by_time", alarms.c.raised_us, alarms.c.id)
 Index("alarms_by_project", alarms.c.project, alarms.c.raised_us, alarms.c.id)
-Index(
-    "alarms_open_by_resource",
-    alarms.c.resource,
-    sqlite_where=IS_OPEN,
-    postgresql_where=IS_OPEN,
-)
+Index("alarms_by_resource", alarms.c.resource, alarms.c.raised_us, alarms.c.id)
 Index("alarms_open", alarms.c.raised_us, alarms.c.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 Index(
     "alarms_open_by_project",
@@ -314,3 +314,35 @@ audit = Table(
     _text("target"),
     _text("text"),
 )
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    _text("name"),
+    _text("generation"),
+    Column("key", LargeBinary, nullable=False),
+    _big("began_change"),
+    _big("began_us"),
+)
+"""The starts of the service on this database, and the generation of its alarms that each belongs to: by them a place
+in the order of changes is known again. ``key`` closes such a place to its holder."""
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("project", Text, primary_key=True),
+    _big("change"),
+)
+"""The highest change of an alarm that was purged, by project: who stands before it may have missed how it ended."""
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _text("content"),
+    _big("begun_us"),
+    Column("status", Integer, nullable=True),  # Null until it was answered.
+    Column("answer", LargeBinary, nullable=False),
+)
+Index("requests_by_time", requests.c.begun_us)

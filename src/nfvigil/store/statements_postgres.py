@@ -10,7 +10,7 @@ from sqlalchemy import Executable, Table
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from nfvigil.store.ops import Conflict, Delete, Insert, Row, Update, distinct
+from nfvigil.store.ops import Delete, Insert, Row, Update, distinct
 from nfvigil.store.statements_sqlite import on_conflict
 
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
@@ -18,7 +18,7 @@ _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy lea
 
 def insert_step(op: Insert, rows: Sequence[Row]) -> tuple[str, list[Any]]:
     """(SQL, parameters) that insert ``rows``, which have passed ``distinct``."""
-    return _insert_sql(op.table, op.conflict, op.keep, op.same), list(map(list, zip(*rows, strict=True)))
+    return _insert_sql(op.table, on_conflict(op, "greatest", "least")), list(map(list, zip(*rows, strict=True)))
 
 
 def update_step(op: Update) -> tuple[str, list[Any]]:
@@ -41,11 +41,11 @@ def compiled(statement: Executable) -> tuple[str, list[Any]]:
 
 
 @lru_cache(maxsize=64)
-def _insert_sql(table: Table, conflict: Conflict, keep: tuple[str, ...], same: tuple[str, ...]) -> str:
+def _insert_sql(table: Table, ending: str) -> str:
     names = [column.name for column in table.columns]
     return (
         f"INSERT INTO {table.name} ({','.join(names)}) "  # noqa: S608  # names of our own tables
-        f"SELECT * FROM unnest({_arrays(table, names)}){on_conflict(table, conflict, keep, same)}"
+        f"SELECT * FROM unnest({_arrays(table, names)}){ending}"
     )
 
 

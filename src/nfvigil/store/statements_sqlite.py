@@ -33,7 +33,7 @@ def chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
 def insert_steps(op: Insert, rows: Sequence[Row]) -> Iterator[tuple[str, list[Any]]]:
     """(SQL, parameters) that insert ``rows``, which have passed ``distinct``."""
     for part in chunks(rows):
-        yield _insert_sql(op.table, op.conflict, op.keep, op.same, len(part)), list(chain.from_iterable(part))
+        yield _insert_sql(op.table, on_conflict(op, "max", "min"), len(part)), list(chain.from_iterable(part))
 
 
 def update_steps(op: Update) -> Iterator[tuple[str, list[Any]]]:
@@ -57,15 +57,27 @@ def compiled(statement: Executable) -> tuple[str, list[Any]]:
 
 
 @lru_cache(maxsize=256)
-def _insert_sql(table: Table, conflict: Conflict, keep: tuple[str, ...], same: tuple[str, ...], count: int) -> str:
+def _insert_sql(table: Table, ending: str, count: int) -> str:
     names = [column.name for column in table.columns]
     row = "(" + ",".join("?" * len(names)) + ")"
     values = ",".join([row] * count)
-    return f"INSERT INTO {table.name} ({','.join(names)}) VALUES {values}{on_conflict(table, conflict, keep, same)}"  # noqa: S608  # names of our own tables
+    return f"INSERT INTO {table.name} ({','.join(names)}) VALUES {values}{ending}"  # noqa: S608  # names of our own tables
 
 
-def on_conflict(table: Table, conflict: Conflict, keep: tuple[str, ...], same: tuple[str, ...]) -> str:
-    """The ON CONFLICT clause; SQLite and PostgreSQL spell it alike."""
+def on_conflict(op: Insert, greatest: str, least: str) -> str:
+    """The ON CONFLICT clause; SQLite and PostgreSQL spell it alike but for the higher and the lower of two."""
+    return _on_conflict(op.table, op.conflict, op.same, (op.keep, op.highest, op.lowest), greatest, least)
+
+
+@lru_cache(maxsize=256)
+def _on_conflict(
+    table: Table,
+    conflict: Conflict,
+    same: tuple[str, ...],
+    special: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    greatest: str,
+    least: str,
+) -> str:
     if conflict is Conflict.FAIL:
         return ""
     keys = [column.name for column in table.primary_key.columns]
@@ -75,8 +87,13 @@ def on_conflict(table: Table, conflict: Conflict, keep: tuple[str, ...], same: t
     if conflict is Conflict.SAME:
         where = " AND ".join(f"{table.name}.{name} = excluded.{name}" for name in same)
         return f"{target}UPDATE SET {same[0]} = excluded.{same[0]} WHERE {where}"
-    names = [column.name for column in table.columns if column.name not in keys and column.name not in keep]
-    return target + "UPDATE SET " + ",".join(f"{name} = excluded.{name}" for name in names)
+    keep, highest, lowest = special
+    ways = dict.fromkeys(highest, greatest) | dict.fromkeys(lowest, least)
+    sets = []
+    for name in (column.name for column in table.columns if column.name not in (*keys, *keep)):
+        value = f"{ways[name]}({table.name}.{name}, excluded.{name})" if name in ways else f"excluded.{name}"
+        sets.append(f"{name} = {value}")
+    return target + "UPDATE SET " + ",".join(sets)
 
 
 @lru_cache(maxsize=256)

@@ -3,7 +3,7 @@
 hot_path        events, changes, results: through the group-commit writer, durable when they return
 start_up        what a process reads when it starts, and claims
 alarm_records, event_records, delivery_records, subscription_records, event_alarm_records, admin_records, vim_records,
-monitor_keys, sealed_records, configuration_records
+monitor_keys, sealed_records, configuration_records, follow_records, requests
                 questions (over connections of their own) and the writes of the doors
 upkeep          purge, check, backup
 """
@@ -15,6 +15,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from secrets import token_bytes, token_hex
 from typing import Any
 
 from sqlalchemy import event
@@ -36,6 +37,7 @@ from nfvigil.store.monitor_keys import MonitorKeyRecords
 from nfvigil.store.ops import Op, Result, Writer
 from nfvigil.store.profiles import Profiles
 from nfvigil.store.reading import CANNOT_READ, Reader
+from nfvigil.store.requests import Requests
 from nfvigil.store.schema import REVISIONS
 from nfvigil.store.start_up import StartUp
 from nfvigil.store.subscription_records import SubscriptionRecords
@@ -59,6 +61,7 @@ class Store(
     MonitorKeyRecords,
     ConfigurationRecords,
     Profiles,
+    Requests,
     Upkeep,
     InstanceHaRecords,
 ):
@@ -122,6 +125,7 @@ async def open_store(
         if not read_only and not beside:
             await store.renew_leases(lease_seconds)
             await store.seal_old_subscriptions()
+            await store.begin_run(name=token_hex(4), generation=token_hex(6), key=token_bytes(16))
         store._stack = stack.pop_all()
         return store
 

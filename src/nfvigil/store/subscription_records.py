@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +17,7 @@ from nfvigil.store import rows
 from nfvigil.store.access import in_scope
 from nfvigil.store.ops import Conflict, Execute, Insert
 from nfvigil.store.reading import page_limit
-from nfvigil.store.schema import deliveries, notifications, subscriptions
+from nfvigil.store.schema import IS_PENDING, deliveries, notifications, subscriptions
 from nfvigil.store.sealed_records import Sealed, SealedRecords
 
 DELETE_BATCH = 500
@@ -48,6 +49,16 @@ class SubscriptionRecords(SealedRecords):
 
     async def put_subscription(self, subscription: Subscription) -> None:
         """NoKeyError where an endpoint has a secret, and there is nothing to encrypt it with."""
+        await self._writer.write([await self._row(subscription)])
+
+    async def change_subscription(self, subscription: Subscription, gone: Iterable[str]) -> None:
+        """Keep what it has become, and drop what waits for the endpoints ``gone``: both or neither."""
+        dropped = delete(deliveries).where(
+            deliveries.c.subscription == subscription.id, deliveries.c.endpoint.in_(sorted(gone)), IS_PENDING
+        )
+        await self._writer.write([await self._row(subscription), Execute(statement=dropped)])
+
+    async def _row(self, subscription: Subscription) -> Insert:
         secrets = secrets_of(subscription)
         data = await self._seal(owner_of(subscription.id), secrets) if secrets else _NONE
         row = (
@@ -59,7 +70,7 @@ class SubscriptionRecords(SealedRecords):
         )
         # Secrets that we could not read are still there for whoever finds the key.
         keep = ("secrets",) if any(endpoint.locked for endpoint in subscription.endpoints) else ()
-        await self._writer.write([Insert(table=subscriptions, rows=[row], conflict=Conflict.REPLACE, keep=keep)])
+        return Insert(table=subscriptions, rows=[row], conflict=Conflict.REPLACE, keep=keep)
 
     async def seal_old_subscriptions(self) -> int:
         """Encrypt what an older version kept readable; how many. What there is no key for stays as it is."""

@@ -14,7 +14,8 @@ from nfvigil.store import backup, rows
 from nfvigil.store.delivery_records import DeliveryRecords
 from nfvigil.store.event_alarm_records import to_event_alarm
 from nfvigil.store.event_alarm_schema import event_alarm_history, event_alarms, fired_events
-from nfvigil.store.ops import Execute
+from nfvigil.store.follow_records import FollowRecords
+from nfvigil.store.ops import Conflict, Execute, Insert
 from nfvigil.store.schema import (
     DECIDED,
     IS_OPEN,
@@ -28,6 +29,7 @@ from nfvigil.store.schema import (
     deliveries,
     events,
     faults,
+    forgotten,
     history,
     memory,
     notifications,
@@ -54,7 +56,7 @@ class Purged(msgspec.Struct, kw_only=True):
     fired_events: int = 0
 
 
-class Upkeep(DeliveryRecords):
+class Upkeep(DeliveryRecords, FollowRecords):
     async def purge(self, before_us: int, alarms_before_us: int | None = None) -> Purged:
         """Remove what is over and older than ``before_us``; cleared alarms by a time of their own, if there is one.
 
@@ -113,8 +115,10 @@ class Upkeep(DeliveryRecords):
         total = 0
         key = (alarms.c.raised_us, alarms.c.id)
         after: tuple[Any, ...] | None = None
+        gone_to = await self.forgotten()
         while True:
-            wanted = select(*key, alarms.c.event_id).where(alarms.c.raised_us < before_us)
+            columns = (*key, alarms.c.event_id, alarms.c.project, alarms.c.change)
+            wanted = select(*columns).where(alarms.c.raised_us < before_us)
             wanted = wanted.where(alarms.c.cleared_us < before_us)
             if after is not None:
                 wanted = wanted.where(tuple_(*key) > tuple_(*after))
@@ -128,7 +132,11 @@ class Upkeep(DeliveryRecords):
             its_history = delete(history).where(
                 tuple_(history.c.raised_by, history.c.alarm_id).in_([(row[2], row[1]) for row in found])
             )
-            result = await self._writer.write([Execute(statement=gone), Execute(statement=its_history)])
+            for row in found:
+                gone_to[row[3]] = max(gone_to.get(row[3], 0), row[4])
+            # With them: who follows alarms and stands before this may have missed how they ended.
+            note = Insert(table=forgotten, rows=sorted(gone_to.items()), conflict=Conflict.REPLACE)
+            result = await self._writer.write([Execute(statement=gone), Execute(statement=its_history), note])
             total += result[0].count
 
     async def _purge_sent(self, before_us: int, purged: Purged) -> None:

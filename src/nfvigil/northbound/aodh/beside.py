@@ -60,12 +60,6 @@ def _version(request: Request) -> dict[str, Any]:
     }
 
 
-@public.get("/", response_model=dict[str, Any])
-async def show_versions(request: Request) -> Response:
-    """Which versions of Aodh's API there are. Anybody may ask."""
-    return answer({"versions": {"values": [_version(request)]}})
-
-
 @public.get("/v2", response_model=dict[str, Any])
 @public.get("/v2/", response_model=dict[str, Any], include_in_schema=False)
 async def show_version(request: Request) -> Response:
