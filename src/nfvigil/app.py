@@ -46,6 +46,7 @@ from nfvigil.notifier.control_plane import ControlPlane
 from nfvigil.notifier.dispatch import Dispatcher
 from nfvigil.notifier.dispatch import Limits as DeliveryLimits
 from nfvigil.notifier.heartbeat import Heartbeats
+from nfvigil.notifier.logins import Logins
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.notifier.poster import HttpPoster
 from nfvigil.notifier.resolver import Resolver
@@ -66,8 +67,12 @@ from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
+from nfvigil.vnf.registry import Registry
+from nfvigil.vnf_parts import both, put_vnfs_together
 
 _log = structlog.get_logger("nfvigil")
+
+AGENT = f"nfvigil/{__version__}"
 
 
 def clock() -> int:
@@ -101,6 +106,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         control = ControlPlane(places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses])
         tellers = await _tellers(store, settings, metrics, left.state, control)
         stack.push_async_callback(tellers.poster.close)
+        registry = Registry(await store.vnfs())
         pipeline = Pipeline(
             keeper=store,
             writer=tellers.composer,
@@ -116,6 +122,18 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             decided=lambda decisions: recovery.look_out(decisions),
             observe=metrics.stage,
         )
+        vnfs = put_vnfs_together(
+            settings,
+            registry=registry,
+            pipeline=pipeline,
+            store=store,
+            matcher=tellers.matcher,
+            poster=tellers.poster,
+            logins=tellers.logins,
+            agent=AGENT,
+            clock=clock,
+        )
+        tellers.dispatcher.observe = both(observe_delivery(metrics), vnfs.losses.observe)
         fences = fences_of(settings, vims, clock)
         stack.push_async_callback(fences.close)
         recovery = put_recovery_together(settings, pipeline, store, fences, controller=lambda: controller, clock=clock)
@@ -175,6 +193,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             metrics=metrics,
             read_event=intake.read,
+            vnf=vnfs.parts,
             extra_routes=monitoring.doors,
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
@@ -193,7 +212,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             app=app,
             undecided=left.undecided,
-            beside=monitoring.beside,
+            beside={**monitoring.beside, "lost news": vnfs.losses.run},
         )
 
 
@@ -240,6 +259,7 @@ class _Tellers(NamedTuple):
     composer: Composer
     safety: Safety
     poster: HttpPoster
+    logins: Logins
     dispatcher: Dispatcher
 
 
@@ -265,6 +285,7 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
         is_control=control.covers,
     )
     poster = HttpPoster(resolver=Resolver(safety=safety))
+    logins = Logins(fetcher=poster, clock=clock)
     dispatcher = Dispatcher(
         channels=channels,
         outbox=store,
@@ -272,14 +293,15 @@ async def _tellers(store: Store, settings: Settings, metrics: Metrics, state: St
         posters=posters,
         clock=clock,
         source=settings.source,
-        agent=f"nfvigil/{__version__}",
+        agent=AGENT,
         limits=DeliveryLimits(timeout_seconds=settings.notifier.timeout_seconds),
         retry=Retry(give_up_seconds=settings.notifier.give_up_seconds),
         observe=observe_delivery(metrics),
+        logins=logins,
     )
     for subscription in subscriptions:
         dispatcher.put_subscription(subscription, seqs.get(subscription.id, 0))
-    return _Tellers(matcher, channels, composer, safety, poster, dispatcher)
+    return _Tellers(matcher, channels, composer, safety, poster, logins, dispatcher)
 
 
 def _o2ims(settings: Settings, store: Store, pipeline: Pipeline, tellers: _Tellers, desk: Desk) -> O2ims:

@@ -155,6 +155,10 @@ class Desk:
     async def test(self, subscription_id: str) -> Notification:
         return (await self._pipeline.notify(self._known(subscription_id), News.TEST))[0]
 
+    async def tell(self, subscription_id: str, alarms: Sequence[Alarm]) -> None:
+        """What stands already, for a consumer that reads no lists."""
+        await self._pipeline.notify(self._known(subscription_id), News.SUMMARY, alarms)
+
     async def replay(self, subscription_id: str, after_seq: int) -> int:
         """Send again what came after ``after_seq``, under the same ids; returns how many deliveries that is."""
         self._known(subscription_id)

@@ -31,6 +31,7 @@ from nfvigil.cli import (
     traps,
     verify,
     vims,
+    vnfs,
 )
 from nfvigil.cli.failures import report
 from nfvigil.cli.options import EPILOG, URL, Service
@@ -135,6 +136,7 @@ for name, group in {
     "alarm": alarms.app,
     "subscription": subscriptions.app,
     "vim": vims.app,
+    "vnf": vnfs.app,
     "resource": resources.app,
     "action": actions.app,
     "instruction": instructions.app,

@@ -53,6 +53,7 @@ class AlarmParameters(Page):
     resource_type: Annotated[tuple[Kind, ...], Field(max_length=LIST_MAX)] = ()
     resource_id: Annotated[tuple[Text, ...], Field(max_length=LIST_MAX)] = ()
     project: Annotated[Text | None, Field(description="Of this project only; for administrators.")] = None
+    vnf: Annotated[tuple[Text, ...], Field(max_length=LIST_MAX, description="Of these VNFs only.")] = ()
     root_only: Annotated[Flag, Field(description="Root causes only.")] = False
     acked: Annotated[Flag | None, Field(description="Acknowledged ones only, or only the others.")] = None
     since: Annotated[Moment | None, Field(description="Raised then or later.")] = None
@@ -116,6 +117,7 @@ def _query(given: AlarmParameters, scope: str | None) -> AlarmQuery:
         fault_types=tuple(given.fault_type),
         resource_kinds=tuple(given.resource_type),
         resources=tuple(given.resource_id),
+        vnfs=tuple(given.vnf),
         is_root_cause=True if given.root_only else None,
         is_acked=given.acked,
         from_us=given.since,

@@ -30,6 +30,7 @@ from nfvigil.northbound import (
     resources,
     simulation,
     subscriptions,
+    vnfs,
 )
 from nfvigil.northbound import (
     vims as vim_routes,
@@ -42,7 +43,12 @@ from nfvigil.northbound.openapi import description_route
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
+from nfvigil.northbound.sol import alarms as sol_alarms
+from nfvigil.northbound.sol import subscriptions as sol_subscriptions
+from nfvigil.northbound.sol import versions as sol_versions
+from nfvigil.northbound.tacker import server_notifier
 from nfvigil.northbound.vim_desk import VimDesk
+from nfvigil.northbound.vnf_desk import VnfParts
 
 ROUTERS = (
     events.administer,
@@ -66,6 +72,14 @@ ROUTERS = (
     simulation.administer,
     vim_routes.administer,
     *o2ims.ROUTERS,
+    vnfs.read,
+    vnfs.write,
+    sol_versions.read,
+    sol_alarms.read,
+    sol_alarms.write,
+    sol_subscriptions.read,
+    sol_subscriptions.write,
+    server_notifier.write,
     health.public,
     health.scrape,
     masakari.public,
@@ -87,6 +101,7 @@ def create_api(
     clock: Callable[[], int],
     metrics: Metrics,
     read_event: Callable[[bytes], Event],
+    vnf: VnfParts,
     extra_routes: Sequence[BaseRoute] = (),
     extra_paths: Mapping[str, Any] | None = None,
     new_id: Callable[[], str] = new_id,
@@ -116,6 +131,7 @@ def create_api(
         read_event=read_event,
         new_id=new_id,
         o2ims=o2ims,
+        vnf=vnf,
     )
     problems.install(app)
     app.router.routes.extend(extra_routes)

@@ -51,6 +51,9 @@ class Desk(Protocol):
     async def pause(self, subscription_id: str, paused: bool) -> None: ...
     async def test(self, subscription_id: str) -> Notification: ...
 
+    async def tell(self, subscription_id: str, alarms: Sequence[Alarm]) -> None:
+        """Send it what stands already, for a consumer that reads no lists."""
+
     async def replay(self, subscription_id: str, after_seq: int) -> int:
         """How many deliveries are pending again."""
 

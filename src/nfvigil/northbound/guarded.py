@@ -48,12 +48,14 @@ _TEXTS = {
     400: "The request is wrong; `errors` says where.",
     401: "No token, or one that is not valid.",
     403: "The caller's role does not allow this.",
+    406: "It is not spoken in the version that the header `Version` names.",
     404: "There is no such thing, or it is not the caller's.",
     408: "The body did not come in whole in time.",
     409: "It is in the wrong state for this.",
     412: "It was changed since the caller has seen it (`If-Match`).",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    422: "It is understood and cannot be done; `errors` says why.",
     503: "The database or the cloud is away: try again after `Retry-After` seconds.",
 }
 _HEADERS = {

@@ -44,6 +44,14 @@ class MediaTypeError(RefusedError):
     """The body is not in a form that we read."""
 
 
+class UnprocessableError(RefusedError):
+    """It is understood, and cannot be done: a consumer that does not answer, a way to log in that we do not have."""
+
+
+class UnknownVersionError(RefusedError):
+    """The API is not spoken in the version that the caller wants."""
+
+
 class SlowBodyError(RefusedError):
     """The body did not come in whole in time."""
 
@@ -59,6 +67,8 @@ _STATUS: dict[type[NfvigilError], HTTPStatus] = {
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     MediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     RefusedError: HTTPStatus.BAD_REQUEST,
+    UnprocessableError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownVersionError: HTTPStatus.NOT_ACCEPTABLE,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -95,6 +105,10 @@ def problem_of(error: NfvigilError) -> Response:
     return problem(status, str(error))
 
 
+def problem_of_request(error: RequestValidationError) -> Response:
+    return problem(HTTPStatus.BAD_REQUEST, "the request is wrong", [*map(_field_error, error.errors())])
+
+
 def install(app: FastAPI) -> None:
     """Every error of this app leaves it as problem+json."""
 
@@ -104,7 +118,7 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return problem(HTTPStatus.BAD_REQUEST, "the request is wrong", [*map(_field_error, error.errors())])
+        return problem_of_request(error)
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

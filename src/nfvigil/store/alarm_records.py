@@ -16,7 +16,7 @@ from nfvigil.store import rows
 from nfvigil.store.access import Access, in_scope, like_any
 from nfvigil.store.alarm_query import LIMIT_MAX, AlarmQuery
 from nfvigil.store.reading import page_limit
-from nfvigil.store.schema import ALARM_CHANGE, IS_OPEN, IS_STANDING, alarms, cursors, faults, history
+from nfvigil.store.schema import ALARM_CHANGE, IS_OF_VNF, IS_OPEN, IS_STANDING, alarms, cursors, faults, history
 
 
 class AlarmChanges(msgspec.Struct, frozen=True):
@@ -125,6 +125,10 @@ class AlarmRecords(Access):
         types = like_any(alarms.c.fault_type, query.fault_types, on_sqlite=self._reader.on_sqlite)
         if types is not None:
             statement = statement.where(types)
+        if query.vnfs or query.only_vnfs:
+            statement = statement.where(IS_OF_VNF)  # without it no index over these alarms would be used
+        if query.vnfs:
+            statement = statement.where(alarms.c.vnf.in_(query.vnfs[:LIMIT_MAX]))
         if query.event_id is not None:
             statement = statement.where(alarms.c.event_id == query.event_id)
         if query.root is not None:

@@ -70,6 +70,7 @@ def alarm_rows(alarms: Iterable[Alarm]) -> list[Row]:
             a.event_id,
             a.fault,
             a.acked_us,
+            a.vnf,
             encode(a),
         )
         for a in alarms

@@ -2,8 +2,8 @@
 
 hot_path        events, changes, results: through the group-commit writer, durable when they return
 start_up        what a process reads when it starts, and claims
-alarm_records, event_records, delivery_records, subscription_records, admin_records, vim_records, sealed_records,
-configuration_records
+alarm_records, event_records, delivery_records, subscription_records, admin_records, vim_records, vnf_records,
+sealed_records, configuration_records
                 questions (over connections of their own) and the writes of the doors
 upkeep          purge, check, backup
 """
@@ -39,6 +39,7 @@ from nfvigil.store.start_up import StartUp
 from nfvigil.store.subscription_records import SubscriptionRecords
 from nfvigil.store.upkeep import Upkeep
 from nfvigil.store.vim_records import VimRecords
+from nfvigil.store.vnf_records import VnfRecords
 from nfvigil.store.writer_postgres import PostgresWriter
 from nfvigil.store.writer_sqlite import SqliteWriter, connect
 
@@ -54,6 +55,7 @@ class Store(
     AdminRecords,
     VimRecords,
     ConfigurationRecords,
+    VnfRecords,
     Profiles,
     Upkeep,
     InstanceHaRecords,
