@@ -54,6 +54,7 @@ def address(world: World) -> Iterator[str]:
         metrics=parts.metrics,
         read_event=parts.read_event,
         o2ims=parts.o2ims,
+        vnf=parts.vnf,
     )
     with served(app) as url:
         yield url
@@ -66,6 +67,11 @@ OPERATIONS = [(method.upper(), path) for path, item in DOCUMENT["paths"].items()
 SEMANTIC = {
     "/v1/alarms": "a marker does not go with changed_after",
     "/v1/subscriptions": "which formats there are, and where nothing may be sent to, is the running service's",
+    "/v1/vnfs": "servers must be the project's",
+    "/v1/vnfs/{vnf_id}": "likewise",
+    "/vnffm/v1/alarms": "a filter has a grammar, and a marker was given",
+    "/vnffm/v1/subscriptions": "the same, and what cannot be known of VNFs is refused",
+    "/server_notifier/v2/{tenant}/servers/{server_id}/alarms": "fault ids are those of the table",
     "/v1/vims": "which drivers there are, and what they want to know, is theirs; a name is taken once",
     "/v1/vims/check": "the same",
     "/v1/vims/{name}": "options have a depth, and stars that stand for nothing are refused",

@@ -77,6 +77,7 @@ async def ask(store: Store) -> Client:
         metrics=world.metrics,
         read_event=lambda body: EVENT,
         new_id=new_id,
+        vnf=world.call.parts.vnf,
     )
     return client
 

@@ -37,7 +37,7 @@ LOOKS_MAX = 20
 """What a filter lets through is so rare that it is not in so many: the answer is a page with little in it."""
 
 AlarmId = Annotated[Text, Path(description="The alarm's id.")]
-Uri = Annotated[str, Field(json_schema_extra={"format": "uri-reference"})]
+Uri = str
 FAULTY = "rootCauseFaultyResource/faultyResource"
 ATTRIBUTES = Attributes(
     texts=frozenset(
