@@ -62,7 +62,9 @@ def test_a_vnf_manager_hears_of_its_vnf_in_its_own_words_and_answers(service: Se
     assert all(one.json["alarm"]["managedObjectId"] for one in everything), "the host is nobody's VNF"
     service.wait_quiet()
 
-    listed = api.ask("GET", f"/vnffm/v1/alarms?filter=(eq,managedObjectId,{server['vnf']});(neq,perceivedSeverity,CLEARED)")
+    listed = api.ask(
+        "GET", f"/vnffm/v1/alarms?filter=(eq,managedObjectId,{server['vnf']});(neq,perceivedSeverity,CLEARED)"
+    )
     alarm = listed.json()[0]
     validate(alarm, "Alarm")
     acked = api.ask("PATCH", f"/vnffm/v1/alarms/{alarm['id']}", {"ackState": "ACKNOWLEDGED"})
@@ -91,7 +93,9 @@ def test_whoever_lost_news_is_told_to_read_the_list_again(make_service: MakeServ
 
     service.api.post("/v1/events", up())
 
-    rebuilt = wait_until(lambda: [one for one in manager.told if one.json["notificationType"] == KINDS[2]], "rebuilt", 20)
+    rebuilt = wait_until(
+        lambda: [one for one in manager.told if one.json["notificationType"] == KINDS[2]], "rebuilt", 20
+    )
     validate(rebuilt[0].json, KINDS[2])
 
 
@@ -113,9 +117,7 @@ def test_tacker_registers_a_server_and_is_told_to_heal_it(service: Service, mana
     key, server = next(iter(servers(service).items()))
     server_id = key.partition("/")[2]
     name = next(name for name, project in projects(service).items() if project == server["project"])
-    tacker = Tacker(
-        manager=manager, notifier_port=api.port, vnf="vnf-of-tacker", tenant=name, fault_ids=["10", "1234"]
-    )
+    tacker = Tacker(manager=manager, notifier_port=api.port, vnf="vnf-of-tacker", tenant=name, fault_ids=["10", "1234"])
     tacker.register(server_id)
     assert tacker.register(server_id)["alarm_id"] == tacker.alarms[server_id], "the same again is the same"
 

@@ -8,7 +8,7 @@ from nfvigil.model.alarm import Alarm
 from nfvigil.model.resource import Kind, split_key
 from nfvigil.model.severity import Severity
 from nfvigil.model.times import iso
-from nfvigil.model.view import root_for
+from nfvigil.model.view import root_for, veiled
 
 ROOT = "/vnffm/v1"
 
@@ -44,6 +44,8 @@ def sol_alarm(alarm: Alarm, project: str | None, root: str) -> dict[str, Any]:
         handle["vimConnectionId"] = alarm.vim
         correlated = [cause.alarm for cause in alarm.causes]
     else:
+        # Older schemas require it, and a cloud's name is not for projects: theirs stands for it.
+        handle["vimConnectionId"] = veiled(alarm.vim, project)
         correlated = [root_for(alarm, project)] if alarm.parent else []
     optional: dict[str, Any] = {
         "vnfcInstanceIds": [alarm.vnfc] if alarm.vnfc else None,

@@ -85,7 +85,8 @@ class SolAlarmLinks(Shape):
 class ResourceHandle(Shape):
     resourceId: str
     vimLevelResourceType: str
-    vimConnectionId: str = ""
+    vimConnectionId: str
+    """For a project, an id that stands for the VIM."""
 
 
 class FaultyResource(Shape):

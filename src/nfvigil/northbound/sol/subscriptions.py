@@ -170,7 +170,7 @@ async def create_sol_subscription(
     root = root_of(parts, request)
     project = _project(caller)
     # What is shown again is what was asked for, and no more than that.
-    asked = body.filter.model_dump(mode="json", exclude_none=True) if body.filter is not None else None
+    asked = _asked(body.filter)
     async for other in _each(parts, caller):
         same = other.project == project and other.endpoints[0].url == body.callbackUri
         if same and other.extra.get("filter") == asked:
@@ -199,6 +199,15 @@ async def create_sol_subscription(
     await note(parts, caller, "subscribed", subscription.id, OWNER)
     shown = view(subscription, root)
     return answer(shown, 201, {"Location": shown["_links"]["self"]["href"]})
+
+
+def _asked(given: FmNotificationsFilter | None) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    asked: dict[str, Any] = given.model_dump(mode="json", exclude_none=True)
+    if not asked.get("vnfInstanceSubscriptionFilter"):
+        asked.pop("vnfInstanceSubscriptionFilter", None)  # the standard knows none that names nothing
+    return asked
 
 
 def _project(caller: Identity) -> str:
@@ -277,6 +286,8 @@ def _vnfs(parts: Parts, given: VnfInstanceSubscriptionFilter | None, scope: str 
         errors.append(FieldError(f"{place}.vnfdIds", "descriptors are not known here: name the instances"))
     if given.vnfProductsFromProviders:
         errors.append(FieldError(f"{place}.vnfProductsFromProviders", "products are not known here"))
+    if given.vnfInstanceIds is not None and given.vnfInstanceNames is not None:
+        errors.append(FieldError(f"{place}.vnfInstanceNames", "does not go with vnfInstanceIds"))
     found = list(given.vnfInstanceIds or ())
     for number, name in enumerate(given.vnfInstanceNames or ()):
         ids = parts.vnf.desk.named(name, scope)
