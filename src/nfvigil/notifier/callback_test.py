@@ -17,7 +17,16 @@ _AS_ONE = 204
 class CallbackTest:
     """Uses the client that sends the notifications: what is never sent to is never asked either."""
 
-    def __init__(self, *, fetcher: Fetcher, logins: Logins, agent: str, field: str = "callbackUri") -> None:
+    def __init__(
+        self,
+        *,
+        fetcher: Fetcher,
+        logins: Logins,
+        agent: str,
+        field: str = "callbackUri",
+        seconds: float = SECONDS_MAX,
+    ) -> None:
+        self._seconds = seconds
         self._fetcher = fetcher
         self._logins = logins
         self._agent = agent
@@ -31,12 +40,12 @@ class CallbackTest:
 
     async def _refusal(self, endpoint: Endpoint) -> str:
         try:
-            async with asyncio.timeout(SECONDS_MAX):
+            async with asyncio.timeout(self._seconds):
                 login = await self._logins.headers(endpoint.auth) if endpoint.auth is not None else {}
                 target = target_of(endpoint.url, {"User-Agent": self._agent}, "GET")
-                answer = await self._fetcher.fetch(target, login, b"", SECONDS_MAX)
+                answer = await self._fetcher.fetch(target, login, b"", self._seconds)
         except TimeoutError:
-            return f"did not answer within {SECONDS_MAX:g} s"
+            return f"did not answer within {self._seconds:g} s"
         except UnavailableError:
             return "cannot be reached"  # no more than that: nobody finds out by us which ports a network has open
         except RefusedError as error:
