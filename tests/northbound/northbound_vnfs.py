@@ -15,7 +15,6 @@ from nfvigil.northbound.vnf_desk import VnfParts
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_desk import VnfDesk
 
-
 VNF_A = Vnf(id="v-a", project="A", name="epc", vnfcs=(Vnfc(id="c-a", server="s-a"),), created_us=7, changed_us=7)
 VNF_B = Vnf(id="v-b", project="B", name="ims", vnfcs=(Vnfc(id="c-b", server="s-b"),), created_us=7, changed_us=7)
 

@@ -181,6 +181,13 @@ def test_a_value_in_quotes_may_hold_what_the_grammar_uses() -> None:
     assert not fits(expressions, {"id": {"more": 1}})
 
 
+async def test_a_filter_with_control_characters_reaches_no_database() -> None:
+    for address in (ALARMS, SUBSCRIPTIONS):
+        answer = await make_world().call("GET", f"{address}?filter=(eq,id,%00)", by="member-a")
+
+        assert (answer.status, answer.json["errors"][0]["field"]) == (400, "filter")
+
+
 async def test_a_long_list_comes_in_pages_that_lead_on() -> None:
     world = world_of_vnfs()
     world.store.kept |= {f"m-{n}": alarm(f"m-{n}", "server/s-a", "A", vnf="v-a", raised_us=NOW - n) for n in range(150)}

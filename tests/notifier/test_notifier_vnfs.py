@@ -213,6 +213,15 @@ def test_a_project_s_message_names_no_cloud_and_no_cause_of_the_operator_s() -> 
     assert b"lab-7" in all_of_it
 
 
+def test_what_has_words_of_its_own_names_the_vnf_as_well() -> None:
+    doctor, aodh = (json.loads(told_in(format_, News.RAISED, HIT).body) for format_ in ("doctor", "aodh"))
+
+    details = doctor["VirtualResourceInfo"][0]["Faults"][0]["FaultDetails"]
+    assert (details["VnfID"], details["VnfcID"]) == ("v1", "c1")
+    assert ["vnf_id", 1, "v1"] in aodh["reason_data"]["event"]["traits"]
+    assert "VnfID" not in told_in("doctor", News.RAISED, alarm()).body.decode()
+
+
 def test_tacker_is_told_which_fault_of_which_registration() -> None:
     rows = [{"fault_id": "1234", "fault_type": "10", "faults": ["compute.*"]}]
 

@@ -22,7 +22,7 @@ from nfvigil.northbound.fields import Body, Query, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, problems
 from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.shapes import Time
-from nfvigil.northbound.sol.filtering import LENGTH_MAX, Attributes, Expression, fits, parse
+from nfvigil.northbound.sol.filtering import LENGTH_MAX, PATTERN, Attributes, Expression, fits, parse
 from nfvigil.northbound.sol.routes import reading, root_of, writing
 from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.store.alarm_query import AlarmQuery
@@ -69,7 +69,11 @@ class PerceivedSeverity(StrEnum):
 class SolAlarmParameters(Query):
     filter: Annotated[
         str | None,
-        Field(max_length=LENGTH_MAX, description="By attribute (SOL013 5.2): `(eq,perceivedSeverity,CRITICAL)`."),
+        Field(
+            max_length=LENGTH_MAX,
+            pattern=PATTERN,
+            description="By attribute (SOL013 5.2): `(eq,perceivedSeverity,CRITICAL)`.",
+        ),
     ] = None
     nextpage_opaque_marker: Annotated[Text | None, Field(description="From the `Link` of the page before.")] = None
 

@@ -15,6 +15,8 @@ from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model import times
 
 LENGTH_MAX = 4096
+PATTERN = r"^[^\x00-\x1F\x7F]*$"
+"""No control characters: PostgreSQL refuses NUL, and the others have no place in a value."""
 EXPRESSIONS_MAX = 20
 VALUES_MAX = 100
 

@@ -24,7 +24,7 @@ from nfvigil.northbound.guarded import OF_A_BODY, Caller, problems
 from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.problems import UnprocessableError
 from nfvigil.northbound.sol.alarms import LinkShape, PerceivedSeverity, Uri
-from nfvigil.northbound.sol.filtering import LENGTH_MAX, Attributes, fits, parse
+from nfvigil.northbound.sol.filtering import LENGTH_MAX, PATTERN, Attributes, fits, parse
 from nfvigil.northbound.sol.routes import reading, root_of, writing
 from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 
@@ -129,7 +129,8 @@ class FmSubscription(Shape):
 
 class SolSubscriptionParameters(Query):
     filter: Annotated[
-        str | None, Field(max_length=LENGTH_MAX, description="By attribute (SOL013 5.2): `(eq,callbackUri,...)`.")
+        str | None,
+        Field(max_length=LENGTH_MAX, pattern=PATTERN, description="By attribute (SOL013 5.2): `(eq,callbackUri,...)`."),
     ] = None
     nextpage_opaque_marker: Annotated[Text | None, Field(description="From the `Link` of the page before.")] = None
 
