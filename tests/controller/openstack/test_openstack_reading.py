@@ -117,7 +117,10 @@ def test_a_server_s_metadata_says_of_which_vnf_it_is(metadata: dict[str, str], v
 
 
 def test_which_metadata_that_are_may_be_said() -> None:
-    told = b'{"id": "s", "status": "ACTIVE", "tenant_id": "p", "OS-EXT-SRV-ATTR:host": "h", "metadata": {"vnf": "a", "ns:vnf": "b"}}'
+    metadata = {"vnf": "a", "ns:vnf": "b"}
+    told = msgspec.json.encode(
+        {"id": "s", "status": "ACTIVE", "tenant_id": "p", "OS-EXT-SRV-ATTR:host": "h", "metadata": metadata}
+    )
     keys = VnfKeys(vnf=("ns:vnf",), vnfc=())
 
     read = server_of(
