@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from nfvigil.errors import ConflictError, NotFoundError, RefusedError
+from nfvigil.inspector import internal
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
@@ -64,14 +65,14 @@ class Store:
     kept: dict[tuple[str, str], Vnf] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     news: list[tuple[News, str]] = field(default_factory=list)
-    decided: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
-    async def add_events(self, events: Sequence[Event]) -> None: ...
+    async def add_events(self, events: Sequence[Event]) -> None:
+        self.log += [event.type for event in events]
 
     async def commit(self, change: Change) -> None:
         self.alarms.update({alarm.resource: alarm for alarm in change.alarms})
         self.news += [(news, alarm.resource) for one in change.decisions for news, alarm in one.verdict.alarms]
-        self.decided += [one.event.type for one in change.decisions]
 
     async def save_actions(self, actions: Sequence[Action]) -> None: ...
 
@@ -169,10 +170,12 @@ async def test_a_vnf_that_is_forgotten_is_still_named_by_the_alarms_that_stand(w
     await world.desk.create(vnf("s1"))
     await world.fails()
 
+    world.store.log.clear()
+
     await world.desk.remove("blue", "v")
 
     assert world.server("s1").vnf == ""
-    await world.fails()
+    await until(lambda: internal.MAP_CHANGED in world.store.log and not world.pipeline.waiting)
     assert world.store.alarms["server/s1"].vnf == "v"
 
 
