@@ -1,4 +1,4 @@
-"""VNFs are kept whole, alarms are found by them, and how we log in at an endpoint lies encrypted; over both databases."""
+"""VNFs are kept whole, alarms are found by them, and our logins at endpoints lie encrypted; over both databases."""
 
 from __future__ import annotations
 
