@@ -133,6 +133,11 @@ class Desk:
         self._composer.inform(subscription, covered)
         return covered
 
+    def owned(self, owner: str, project: str | None) -> list[Subscription]:
+        """Those that another API made and that a reader may see, by id."""
+        found = (one for one in self._matcher.owned_by(owner) if project is None or (project and one.project == project))
+        return sorted(found, key=lambda one: one.id)
+
     async def unsubscribe(self, subscription_id: str) -> None:
         """First in the store: where that is away the subscription is as it was, and hears of everything."""
         async with self._changing:

@@ -331,6 +331,10 @@ class FakeDesk:
         self.store.subscribed[subscription.id] = subscription
         return [one for one in self.store.kept.values() if subscription.project in ("", one.project) and one.is_open]
 
+    def owned(self, owner: str, project: str | None) -> list[Subscription]:
+        found = [one for one in self.store.subscribed.values() if one.owner == owner]
+        return [one for one in sorted(found, key=lambda one: one.id) if project is None or one.project == project]
+
     async def unsubscribe(self, subscription_id: str) -> None:
         self.store.subscribed.pop(subscription_id, None)
 

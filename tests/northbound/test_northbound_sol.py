@@ -16,7 +16,7 @@ from northbound_fakes import NOW, World, alarm, call, make_world
 from nfvigil.errors import RefusedError
 from nfvigil.model.alarm import AlarmState, Cause
 from nfvigil.model.severity import EventType, Severity
-from nfvigil.model.subscription import AuthKind
+from nfvigil.model.subscription import AuthKind, Endpoint, Subscription
 from nfvigil.model.verdict import News
 from nfvigil.northbound.sol.filtering import Attributes, fits, parse
 
@@ -361,6 +361,21 @@ async def test_the_same_subscription_again_leads_to_the_first() -> None:
     assert ids(listed) == [first.json["id"]]
     assert len((await world.call("GET", SUBSCRIPTIONS, by="member-a")).json) == 2
     assert ids(await world.call("GET", SUBSCRIPTIONS, by="manager-b")) == [theirs.json["id"]]
+
+
+async def test_subscriptions_come_in_pages() -> None:
+    world = make_world()
+    endpoint = Endpoint(id="e", url=CALLBACK, format="sol")
+    for n in range(101):
+        made = Subscription(id=f"z-{n:03}", project="A", endpoints=(endpoint,), owner="sol")
+        world.store.subscribed[made.id] = made
+
+    page = await world.call("GET", f"{SUBSCRIPTIONS}?filter=(eq,callbackUri,{CALLBACK})", by="member-a")
+    link = page.headers["link"]
+    rest = await world.call("GET", link[len("<http://localhost") : link.index(">")], by="member-a")
+
+    assert ids(page) + ids(rest) == [f"z-{n:03}" for n in range(101)]
+    assert "link" not in rest.headers
 
 
 async def test_a_subscription_ends_and_is_nobody_else_s() -> None:

@@ -170,20 +170,6 @@ async def test_alarms_of_vnfs_come_from_the_store_in_pages(ask: Client, store: S
 
 
 @pytest.mark.anyio
-async def test_subscriptions_of_sol_come_from_the_store_in_pages(ask: Client, store: Store) -> None:
-    endpoint = Endpoint(id="e", url="http://a.example/", format="sol")
-    for n in range(101):
-        await store.put_subscription(Subscription(id=f"z-{n:03}", project="A", endpoints=(endpoint,), owner="sol"))
-
-    page = await ask("GET", "/vnffm/v1/subscriptions?filter=(eq,callbackUri,http://a.example/)", by="member-a")
-    link = page.headers["link"]
-    rest = await ask("GET", link[len("<http://localhost") : link.index(">")], by="member-a")
-
-    assert [one["id"] for one in (*page.json, *rest.json)] == [f"z-{n:03}" for n in range(101)]
-    assert "link" not in rest.headers
-
-
-@pytest.mark.anyio
 async def test_a_comment_and_the_audit_are_kept(ask: Client, store: Store) -> None:
     assert (await ask("POST", "/v1/alarms/a-1/comments", {"text": "on it"}, by="member-a")).status == 201
     lines = (await ask("GET", "/v1/alarms/a-1/history", by="member-a")).json["items"]

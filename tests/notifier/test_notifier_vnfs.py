@@ -93,6 +93,16 @@ def test_one_that_names_a_vnf_is_found_for_good_and_with_what_is_done_to_its_ser
     assert [one.id for one in matcher.match_resource(HIT)] == ["s1"]
 
 
+def test_those_that_an_api_made_are_found_by_it() -> None:
+    matcher = Matcher([subscription("a", owner="sol"), subscription("b", owner="aodh"), subscription("c")])
+    matcher.put(subscription("d", owner="sol"))
+    matcher.put(subscription("a", owner="sol", created_by="again"))
+    matcher.remove("d")
+
+    assert [(one.id, one.created_by) for one in matcher.owned_by("sol")] == [("a", "again")]
+    assert matcher.owned_by("nobody") == []
+
+
 @pytest.mark.parametrize(
     ("news", "heard"),
     [

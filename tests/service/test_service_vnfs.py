@@ -147,3 +147,17 @@ def test_tacker_is_told_of_what_stands_already_when_it_registers(service: Servic
     tacker.register(key.partition("/")[2])
 
     assert tacker.wait_for(key.partition("/")[2])[0]["fault_id"] == "10"
+
+
+def test_what_a_consumer_trusts_us_with_is_found_nowhere(service: Service, manager: Manager) -> None:
+    params = {"userName": "vnfm", "password": "planted-password"}
+    subscribe(service, manager, "/sol", authentication={"authType": ["BASIC"], "paramsBasic": params})
+    service.api.post("/v1/events", down())
+    manager.wait_for("/sol")
+    service.wait_quiet()
+
+    shown = service.api.ask("GET", "/v1/subscriptions").body + service.api.ask("GET", "/metrics").body
+
+    assert b"planted-password" not in shown
+    for path in service.directory.rglob("*"):
+        assert not path.is_file() or b"planted-password" not in path.read_bytes(), path

@@ -47,6 +47,9 @@ class Desk(Protocol):
     async def subscribe(self, subscription: Subscription) -> Sequence[Alarm]:
         """Durable and effective at its return; the open alarms that it covers."""
 
+    def owned(self, owner: str, project: str | None) -> Sequence[Subscription]:
+        """Those that another API than our own made and that the reader may see, by id."""
+
     async def unsubscribe(self, subscription_id: str) -> None: ...
     async def pause(self, subscription_id: str, paused: bool) -> None: ...
     async def test(self, subscription_id: str) -> Notification: ...

@@ -227,6 +227,8 @@ class Matcher:
         self._all: dict[str, Subscription] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._by_event: dict[str, dict[str, Subscription]] = {}
+        self._owned: dict[str, dict[str, Subscription]] = {}
+        """By the API that made them."""
         for subscription in subscriptions:
             self.put(subscription)
 
@@ -240,12 +242,14 @@ class Matcher:
         self._buckets.setdefault(subscription.project, _Bucket()).put(subscription)
         for event_type in subscription.filter.events:
             self._by_event.setdefault(event_type, {})[subscription.id] = subscription
+        self._owned.setdefault(subscription.owner, {})[subscription.id] = subscription
 
     def remove(self, subscription_id: str) -> None:
         """Take it out; nothing happens if it is not in."""
         known = self._all.pop(subscription_id, None)
         if known is None:
             return
+        self._owned.get(known.owner, {}).pop(subscription_id, None)
         bucket = self._buckets[known.project]
         bucket.remove(known)
         if bucket.is_empty:
@@ -257,8 +261,8 @@ class Matcher:
         return self._all.get(subscription_id)
 
     def owned_by(self, owner: str) -> list[Subscription]:
-        """Those that one API made, or the settings: it looks at all of them."""
-        return [subscription for subscription in self._all.values() if subscription.owner == owner]
+        """Those that one API made, or the settings."""
+        return list(self._owned.get(owner, {}).values())
 
     def match_event(self, event_type: str, project: str, vim: str) -> Sequence[Subscription]:
         """Those that ask for events of this type and may hear of it: the project's ("" is the operator's) and the
