@@ -135,7 +135,9 @@ class Desk:
 
     def owned(self, owner: str, project: str | None) -> list[Subscription]:
         """Those that another API made and that a reader may see, by id."""
-        found = (one for one in self._matcher.owned_by(owner) if project is None or (project and one.project == project))
+        found = (
+            one for one in self._matcher.owned_by(owner) if project is None or (project and one.project == project)
+        )
         return sorted(found, key=lambda one: one.id)
 
     async def unsubscribe(self, subscription_id: str) -> None:

@@ -5,7 +5,7 @@ kept by what they ask for: any number that ask for the same is looked at once.
 
     project -> bucket -> by resource id -> the few that name it, looked at one by one
                       -> by VNF         -> likewise
-                      -> by shape       -> remembered per sight of an alarm: fault type, kind, state, severity, cloud ...
+                      -> by shape       -> remembered per sight of an alarm: fault type, kind, state, cloud ...
 """
 
 from __future__ import annotations
