@@ -16,9 +16,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("model", "yaml_nodes", "sealing"),
     ("client", "inspector", "controller", "brakes", "notifier", "store", "maintenance", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),
-    ("settings", "desk", "event_alarm_desk", "recovery_desk", "o2ims_desk", "situation", "accounts"),
+    ("settings", "desk", "event_alarm_desk", "recovery_desk", "vnf_desk", "o2ims_desk", "situation", "accounts"),
     ("retention", "lookout", "gauges", "policy_start", "health_report", "listening", "control_places", "access_parts"),
-    ("recovery_parts", "event_alarm_parts", "bus_parts", "monitoring_parts", "running"),
+    ("recovery_parts", "event_alarm_parts", "bus_parts", "monitoring_parts", "vnf_parts", "running"),
     ("app",),
     ("verify",),
     ("cli", "openstack_plugin"),
@@ -28,7 +28,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 The desk answers what is asked for beside events: it needs the pipeline, and northbound knows only its shape.
 So does the recovery desk, for what is done in the cloud. The situation is what the brakes look at: the inspector's
 state and the map, which they do not know themselves; the look-out tells them what was decided.
-Accounts of clouds come and go the same way.
+Accounts of clouds come and go the same way, and so do VNFs; the registry of those is pure, as the inspector is.
 The client knows words and errors only: it speaks to the service over HTTP, and whoever is above may use it.
 Whoever keeps a secret may seal it, the store as well as what stands above it: sealing knows errors only.
 Retention forgets with its help, by the settings.

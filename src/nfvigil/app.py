@@ -50,6 +50,7 @@ from nfvigil.notifier.dispatch import Dispatcher
 from nfvigil.notifier.dispatch import Limits as DeliveryLimits
 from nfvigil.notifier.event_alarms import EventAlarms
 from nfvigil.notifier.heartbeat import Heartbeats
+from nfvigil.notifier.logins import Logins
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.notifier.poster import HttpPoster
 from nfvigil.notifier.resolver import Resolver
@@ -70,8 +71,12 @@ from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
+from nfvigil.vnf.registry import Registry
+from nfvigil.vnf_parts import both, put_vnfs_together
 
 _log = structlog.get_logger("nfvigil")
+
+AGENT = f"nfvigil/{__version__}"
 
 
 def clock() -> int:
@@ -115,6 +120,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             recovery.look_out(decisions)
             feed.decided(decisions)
 
+        registry = Registry(await store.vnfs())
         pipeline = Pipeline(
             keeper=store,
             writer=tellers.composer,
@@ -132,6 +138,18 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             observe=metrics.stage,
         )
         alarming = put_alarming_together(settings, pipeline, store, tellers, clock=clock)
+        vnfs = put_vnfs_together(
+            settings,
+            registry=registry,
+            pipeline=pipeline,
+            store=store,
+            matcher=tellers.matcher,
+            poster=tellers.poster,
+            logins=tellers.logins,
+            agent=AGENT,
+            clock=clock,
+        )
+        tellers.dispatcher.observe = both(observe_delivery(metrics), vnfs.losses.observe)
         fences = fences_of(settings, vims, clock)
         stack.push_async_callback(fences.close)
         recovery = put_recovery_together(settings, pipeline, store, fences, controller=lambda: controller, clock=clock)
@@ -206,6 +224,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             metrics=metrics,
             read_event=intake.read,
+            vnf=vnfs.parts,
             extra_routes=monitoring.doors,
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
@@ -227,7 +246,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             app=app,
             undecided=left.undecided,
-            beside=monitoring.beside,
+            beside={**monitoring.beside, "lost news": vnfs.losses.run},
         )
 
 
@@ -274,6 +293,7 @@ class _Tellers(NamedTuple):
     composer: Composer
     safety: Safety
     poster: HttpPoster
+    logins: Logins
     dispatcher: Dispatcher
     event_alarms: EventAlarms
 
@@ -307,6 +327,7 @@ async def _tellers(
         is_control=control.covers,
     )
     poster = HttpPoster(resolver=Resolver(safety=safety))
+    logins = Logins(fetcher=poster, clock=clock)
     dispatcher = Dispatcher(
         channels=channels,
         outbox=store,
@@ -314,15 +335,16 @@ async def _tellers(
         posters=posters,
         clock=clock,
         source=settings.source,
-        agent=f"nfvigil/{__version__}",
+        agent=AGENT,
         limits=DeliveryLimits(timeout_seconds=settings.notifier.timeout_seconds),
         retry=Retry(give_up_seconds=settings.notifier.give_up_seconds),
         observe=observe_delivery(metrics),
+        logins=logins,
     )
     for subscription in subscriptions:
         dispatcher.put_subscription(subscription, seqs.get(subscription.id, 0))
     event_alarms = await event_alarms_of(store, settings, composer, state, resource_map)
-    return _Tellers(matcher, channels, composer, safety, poster, dispatcher, event_alarms)
+    return _Tellers(matcher, channels, composer, safety, poster, logins, dispatcher, event_alarms)
 
 
 def _o2ims(settings: Settings, store: Store, pipeline: Pipeline, tellers: _Tellers, desk: Desk) -> O2ims:

@@ -143,6 +143,13 @@ class Desk:
         self._composer.inform(subscription, covered)
         return covered
 
+    def owned(self, owner: str, project: str | None) -> list[Subscription]:
+        """Those that another API made and that a reader may see, by id."""
+        found = (
+            one for one in self._matcher.owned_by(owner) if project is None or (project and one.project == project)
+        )
+        return sorted(found, key=lambda one: one.id)
+
     async def unsubscribe(self, subscription_id: str) -> None:
         """First in the store: where that is away the subscription is as it was, and hears of everything."""
         async with self._changing:
@@ -210,6 +217,10 @@ class Desk:
 
     async def test(self, subscription_id: str) -> Notification:
         return (await self._pipeline.notify(self._known(subscription_id), News.TEST))[0]
+
+    async def tell(self, subscription_id: str, alarms: Sequence[Alarm]) -> None:
+        """What stands already, for a consumer that reads no lists."""
+        await self._pipeline.notify(self._known(subscription_id), News.SUMMARY, alarms)
 
     async def replay(self, subscription_id: str, after_seq: int) -> int:
         """Send again what came after ``after_seq``, under the same ids; returns how many deliveries that is."""

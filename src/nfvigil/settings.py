@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from nfvigil.errors import FieldError, SettingsError
 from nfvigil.model.action import OWNERS_DEEDS, ActionKind
+from nfvigil.model.tacker import TABLE, TackerFault
 from nfvigil.model.vim_account import SUFFIX
 from nfvigil.northbound.access.settings import AccessSettings
 
@@ -169,6 +170,36 @@ class InstructionSettings(Section):
         return kinds
 
 
+class SolSettings(Section):
+    """ETSI SOL's alarms of VNFs at ``/vnffm/v1``."""
+
+    api_root: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+[^\s?#/])?$")] = ""
+    """How consumers reach NFVigil, for the links in what they are told: ``https://nfvigil.example:12345``. Left out, it
+    is what each consumer called us when it subscribed."""
+    test_callbacks: bool = True
+    """Whether a consumer's address is asked first: it answers a GET with 204, or the subscription is refused."""
+
+
+class TackerFaultSettings(Section):
+    """A row of the table from our fault types to Tacker's words."""
+
+    fault_id: Annotated[str, Field(min_length=1, max_length=255)]
+    """What ``ServerNotifierFaultID`` names."""
+    fault_type: TackerFault
+    """10: physical server fault, 11: physical server out of service, 20: VM inconsistent, 21: VM rebooted."""
+    faults: Annotated[list[str], Field(min_length=1, max_length=100)]
+    """Globs over our fault types."""
+
+
+class TackerSettings(Section):
+    """What Tacker is told at its own address, after it has registered a server."""
+
+    faults: list[TackerFaultSettings] = [
+        TackerFaultSettings(fault_id=row.fault_id, fault_type=row.fault_type, faults=list(row.faults)) for row in TABLE
+    ]
+    """The first row that a fault type fits counts."""
+
+
 class RetentionSettings(Section):
     days: Annotated[float, Field(gt=0, le=3660)] = 30
     """How long what is over is kept: cleared alarms (unless the O2 interface has set a ``retentionPeriod`` for them),
@@ -269,6 +300,8 @@ class Settings(Section):
     instructions: InstructionSettings = InstructionSettings()
     fences: Path | None = None
     """Which host is fenced by what: a YAML file."""
+    sol: SolSettings = SolSettings()
+    tacker: TackerSettings = TackerSettings()
     retention: RetentionSettings = RetentionSettings()
     formats: dict[str, dict[str, Any]] = {}
     """What incoming formats want to know, by their names: ``[formats.alertmanager]``. See the reference on events."""

@@ -19,6 +19,7 @@ from northbound_credentials import make_credentials
 from northbound_o2ims import make_o2ims
 from northbound_recovery import FakeRecovery
 from northbound_vims import FakeVims
+from northbound_vnfs import Callbacks, vnf_parts
 
 from nfvigil.controller.vims.failure import HEALTHY, Failure
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError
@@ -204,6 +205,8 @@ class FakeStore:
             and (not query.open_only or one.is_open)
             and (not query.states or one.state in query.states)
             and (not query.resource_kinds or split_key(one.resource)[0] in query.resource_kinds)
+            and (not query.vnfs or one.vnf in query.vnfs)
+            and (one.vnf or not query.only_vnfs)
         ]
         ids = [one.id for one in found]
         start = ids.index(query.marker) + 1 if query.marker in ids else 0
@@ -356,6 +359,7 @@ class FakeDesk:
     store: FakeStore
     cloud: FakeCloud | None = field(default_factory=FakeCloud)
     health_now: Health = field(default_factory=lambda: Health(ready=True))
+    told: list[tuple[str, list[str]]] = field(default_factory=list)
 
     async def acknowledge(self, alarm_id: str, *, by: str, project: str | None, acked: bool) -> Alarm:
         found = self.store.kept[alarm_id]
@@ -376,6 +380,10 @@ class FakeDesk:
         self.store.subscribed[subscription.id] = subscription
         return [one for one in self.store.kept.values() if subscription.project in ("", one.project) and one.is_open]
 
+    def owned(self, owner: str, project: str | None) -> list[Subscription]:
+        found = [one for one in self.store.subscribed.values() if one.owner == owner]
+        return [one for one in sorted(found, key=lambda one: one.id) if project is None or one.project == project]
+
     async def unsubscribe(self, subscription_id: str) -> None:
         self.store.subscribed.pop(subscription_id, None)
 
@@ -385,6 +393,9 @@ class FakeDesk:
 
     async def test(self, subscription_id: str) -> Notification:
         return Notification(id="n-9", subscription=subscription_id, seq=9, news=News.TEST, created_us=NOW)
+
+    async def tell(self, subscription_id: str, alarms: Sequence[Alarm]) -> None:
+        self.told.append((subscription_id, [alarm.id for alarm in alarms]))
 
     async def replay(self, subscription_id: str, after_seq: int) -> int:
         return 3
@@ -607,6 +618,7 @@ class World:
     metrics: Metrics
     call: Client
     now: list[int]
+    callbacks: Callbacks
 
 
 def read_event(body: bytes) -> Event:
@@ -630,11 +642,13 @@ def _shared_app() -> Any:
         metrics=Metrics(),
         read_event=read_event,
         o2ims=make_o2ims(FakeDesk(store)),
+        vnf=vnf_parts(RECORDS, [NOW]),
     )
 
 
 def make_world(*, dev: bool = False, **more: Any) -> World:
     now = [NOW]
+    callbacks = Callbacks()
     store = FakeStore()
     tokens = {}
     for name, (project, role) in PEOPLE.items():
@@ -658,6 +672,7 @@ def make_world(*, dev: bool = False, **more: Any) -> World:
         "read_event": read_event,
         "o2ims": make_o2ims(desk),
         "alarming": FakeAlarming(NOW),
+        "vnf": vnf_parts(RECORDS, now, callbacks),
     }
     if more:
         app = create_api(**parts, **more)
@@ -674,4 +689,5 @@ def make_world(*, dev: bool = False, **more: Any) -> World:
         metrics=metrics,
         call=Client(app, tokens),
         now=now,
+        callbacks=callbacks,
     )

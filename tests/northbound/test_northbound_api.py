@@ -518,7 +518,7 @@ async def test_the_description_is_served_whole_and_is_valid() -> None:
     assert len({one["operationId"] for one in operations}) == len(operations)
     for one in operations:
         assert one["description"]
-        assert "422" not in one["responses"]
+        assert "422" not in one["responses"] or one["tags"] == ["sol-fm"]
         assert "default" in one["responses"]
 
 

@@ -56,6 +56,7 @@ def address(world: World) -> Iterator[str]:
         read_event=parts.read_event,
         o2ims=parts.o2ims,
         alarming=parts.alarming,
+        vnf=parts.vnf,
     )
     with served(app) as url:
         yield url
@@ -77,6 +78,11 @@ SEMANTIC = {
     "/v1/deliveries": "a marker is what an answer gave",
     "/v1/subscriptions/{subscription_id}": "which endpoints it has, and where nothing may be sent to",
     "/v1/subscriptions": "which formats there are, and where nothing may be sent to, is the running service's",
+    "/v1/vnfs": "servers must be the project's",
+    "/v1/vnfs/{vnf_id}": "likewise",
+    "/vnffm/v1/alarms": "a filter has a grammar, and a marker was given",
+    "/vnffm/v1/subscriptions": "the same, and what cannot be known of VNFs is refused",
+    "/server_notifier/v2/{tenant}/servers/{server_id}/alarms": "fault ids are those of the table",
     "/v1/vims": "which drivers there are, and what they want to know, is theirs; a name is taken once",
     "/v1/vims/check": "the same",
     "/v1/vims/{name}": "options have a depth, and stars that stand for nothing are refused",

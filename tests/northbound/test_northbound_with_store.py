@@ -8,6 +8,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -74,6 +75,7 @@ async def ask(store: Store) -> Client:
         clock=lambda: NOW + 10_000_000,
         read_event=lambda body: EVENT,
         new_id=new_id,
+        vnf=world.call.parts.vnf,
     )
     return client
 
@@ -146,6 +148,22 @@ async def test_a_project_sees_its_own_of_the_store_and_no_more(ask: Client) -> N
         assert answer.status == 404, (address, answer)
     why = (await ask("GET", "/v1/alarms/a-1/explain")).json
     assert [one["id"] for one in why["deliveries"]] == ["d-1"]
+
+
+@pytest.mark.anyio
+async def test_alarms_of_vnfs_come_from_the_store_in_pages(ask: Client, store: Store) -> None:
+    first = first_alarms()["a-1"]
+    some = tuple(msgspec.structs.replace(first, id=f"v-{n:03}", vnf="v1", raised_us=NOW + n) for n in range(101))
+    await store.commit(Change(alarms=some))
+
+    page = await ask("GET", "/vnffm/v1/alarms?filter=(eq,managedObjectId,v1)", by="member-a")
+    link = page.headers["link"]
+    rest = await ask("GET", link[len("<http://localhost") : link.index(">")], by="member-a")
+    nowhere = await ask("GET", "/vnffm/v1/alarms?nextpage_opaque_marker=b-1", by="member-a")
+
+    assert [one["id"] for one in (*page.json, *rest.json)] == [f"v-{n:03}" for n in reversed(range(101))]
+    assert (nowhere.status, nowhere.json["errors"][0]["field"]) == (400, "nextpage_opaque_marker")
+    assert (await ask("GET", "/vnffm/v1/alarms", by="manager-b")).json == []
 
 
 @pytest.mark.anyio

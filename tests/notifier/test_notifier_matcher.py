@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notifier_players import alarm, cleared, subscription
 
-from nfvigil.model.alarm import Alarm, Audience, VimState
+from nfvigil.model.alarm import Alarm, AlarmState, Audience, VimState
 from nfvigil.model.resource import Kind, ResourceState
-from nfvigil.model.severity import Severity
+from nfvigil.model.severity import EventType, Severity
 from nfvigil.model.subscription import Filter, Mode, Subscription
 from nfvigil.notifier.matcher import Matcher
 
@@ -118,6 +118,11 @@ _filters = st.builds(
     resource_states=st.lists(st.sampled_from(ResourceState), max_size=2).map(tuple),
     fault_types=st.lists(_globs, max_size=2).map(tuple),
     min_severity=st.sampled_from(Severity),
+    severities=st.lists(st.sampled_from(Severity), max_size=2).map(tuple),
+    event_types=st.lists(st.sampled_from(EventType), max_size=1).map(tuple),
+    probable_causes=st.lists(st.sampled_from(["other", "lanError"]), max_size=1).map(tuple),
+    vnfs=st.lists(st.sampled_from(["v1", "v2"]), max_size=2).map(tuple),
+    only_vnfs=st.booleans(),
 )
 _subscriptions = st.builds(
     Subscription,
@@ -127,7 +132,7 @@ _subscriptions = st.builds(
 )
 _numbers = count()
 _alarms = st.builds(
-    lambda resource, fault_type, project, severity, state, audience: alarm(
+    lambda resource, fault_type, project, severity, state, audience, vnf, event_type, is_cleared: alarm(
         f"a{next(_numbers)}",
         resource=resource,
         fault_type=fault_type,
@@ -135,6 +140,9 @@ _alarms = st.builds(
         severity=severity,
         resource_state=state,
         audience=audience,
+        vnf=vnf,
+        event_type=event_type,
+        state=AlarmState.CLEARED if is_cleared else AlarmState.RAISED,
     ),
     st.sampled_from(["server/vm-1", "server/vm-2", "port/vm-1", "host/vm-2"]),
     _types,
@@ -142,6 +150,9 @@ _alarms = st.builds(
     st.sampled_from(Severity),
     st.sampled_from(ResourceState),
     st.sampled_from(Audience),
+    st.sampled_from(["", "v1", "v2"]),
+    st.sampled_from([EventType.EQUIPMENT, EventType.QOS]),
+    st.booleans(),
 )
 
 
@@ -159,6 +170,11 @@ def naive(one: Subscription, news: Alarm) -> bool:
         and (not wanted.resource_states or news.resource_state in wanted.resource_states)
         and (not wanted.fault_types or any(fnmatchcase(news.fault_type, glob) for glob in wanted.fault_types))
         and news.severity.rank >= wanted.min_severity.rank
+        and (not wanted.severities or (news.severity if news.is_open else Severity.CLEARED) in wanted.severities)
+        and (not wanted.event_types or news.event_type in wanted.event_types)
+        and (not wanted.probable_causes or news.probable_cause in wanted.probable_causes)
+        and (not wanted.vnfs or news.vnf in wanted.vnfs)
+        and (not wanted.only_vnfs or news.vnf != "")
     )
 
 

@@ -314,6 +314,9 @@ async def test_the_audit_log_is_read_newest_first(store):
         ({"project": "p1", "marker": "a"}, "alarms_by_project"),
         ({"project": "p1", "open_only": True}, "alarms_open_by_project"),
         ({"since_change": 5}, "alarms_by_change"),
+        ({"only_vnfs": True}, "alarms_of_vnfs"),
+        ({"only_vnfs": True, "project": "p1"}, "alarms_of_vnfs_by_project"),
+        ({"vnfs": ("vnf-1",), "project": "p1", "marker": "a"}, "alarms_by_vnf"),
     ],
 )
 async def test_a_page_of_alarms_is_read_from_an_index_in_its_order(store, tmp_path, query, index):

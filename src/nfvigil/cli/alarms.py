@@ -83,6 +83,9 @@ def list_alarms(
     project: Annotated[
         str | None, typer.Option("--project", metavar="PROJECT", help="Of this project; for administrators.")
     ] = None,
+    vnf: Annotated[
+        list[str] | None, typer.Option("--vnf", metavar="ID", help="Only of the VNF of this id; repeat it.")
+    ] = None,
     root_only: Annotated[bool, typer.Option("--root-only", help="Root causes only.")] = False,
     acked: Annotated[bool | None, typer.Option("--acked/--unacked", help="Only those, or only the others.")] = None,
     cause: Annotated[
@@ -120,6 +123,7 @@ def list_alarms(
         "resource_type": kind,
         "resource_id": resource,
         "project": project,
+        "vnf": vnf,
         "root_only": root_only or None,
         "acked": acked,
         "probable_cause": cause,

@@ -35,6 +35,7 @@ from nfvigil.cli import (
     traps,
     verify,
     vims,
+    vnfs,
 )
 from nfvigil.cli.failures import report
 from nfvigil.cli.options import EPILOG, URL, Service
@@ -141,6 +142,7 @@ for name, group in {
     "event-alarm": event_alarms.app,
     "delivery": deliveries.app,
     "vim": vims.app,
+    "vnf": vnfs.app,
     "resource": resources.app,
     "action": actions.app,
     "instruction": instructions.app,

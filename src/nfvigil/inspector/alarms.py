@@ -9,7 +9,7 @@ import msgspec
 from nfvigil.inspector.cascade import adopt, by_age, cone, is_supported, settle
 from nfvigil.inspector.deeds import recover
 from nfvigil.inspector.marks import plan_deeds, restore, with_marks
-from nfvigil.inspector.policy import CascadeRule, Needs, Rule, has, identity_of
+from nfvigil.inspector.policy import CascadeRule, Needs, Rule, has, identity_of, vnf_of
 from nfvigil.inspector.resource_map import INVERSE
 from nfvigil.inspector.turn import Turn, is_news
 from nfvigil.model.alarm import LIFE, Alarm, Audience, Cause, Sign
@@ -105,6 +105,7 @@ def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, cause
     parents = [turn.state.alarms[cause.alarm] for cause in causes]
     parent = parents[0] if len(parents) == 1 else min(parents, key=by_age, default=None)
     name, project, vim = identity_of(key, turn.map_now)
+    vnf, vnfc = vnf_of(key, turn.map_now)
     text = f"{words.title or kind}: {name}"
     # What a monitor says in its own words may name hosts: not for owners. Nor is it the cause of what was put off.
     if fault is not None and fault.event_id == turn.event.id and turn.event.cause and not project:
@@ -116,6 +117,8 @@ def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, cause
         resource_name=name,
         vim=vim,
         project=project,
+        vnf=vnf,
+        vnfc=vnfc,
         severity=fault.severity if fault else (rule.severity or words.severity),
         event_type=words.event_type,
         probable_cause=words.probable_cause,
@@ -187,6 +190,9 @@ def _look_again(turn: Turn, alarm: Alarm) -> Alarm:
     """What the map did not know of the alarm's own resource, it may know now: whose it is, and what is to be set."""
     name, project, vim = identity_of(alarm.resource, turn.map_now)
     changed = msgspec.structs.replace(alarm, resource_name=name, vim=vim or alarm.vim, project=project or alarm.project)
+    vnf, vnfc = vnf_of(alarm.resource, turn.map_now)
+    if vnf or changed.project != alarm.project:  # whose VNF is dissolved keeps its name; another owner never learns it
+        changed = msgspec.structs.replace(changed, vnf=vnf, vnfc=vnfc)
     if not alarm.predicted:
         for name in dict.fromkeys([alarm.rule, *[cause.rule for cause in alarm.causes]]):
             rule = turn.policy.rule_by_name.get(name)

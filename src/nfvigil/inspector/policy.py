@@ -289,6 +289,17 @@ def project_of(key: str, lookup: Lookup) -> str:
     return "" if record is None else record.project
 
 
+def vnf_of(key: str, lookup: Lookup) -> tuple[str, str]:
+    """The VNF of a server and which component of it, or of the server that a port or a volume hangs on."""
+    record = lookup.get(key)
+    if isinstance(record, Port) and record.server:
+        record = lookup.get(key_of(Kind.SERVER, record.server))
+    elif isinstance(record, Volume):
+        users = (lookup.get(user) for user in sorted(lookup.related(key, "users")))
+        record = next((user for user in users if isinstance(user, Server) and user.vnf), None)
+    return (record.vnf, record.vnfc) if isinstance(record, Server) else ("", "")
+
+
 def identity_of(key: str, lookup: Lookup) -> tuple[str, str, str]:
     """Name, owner and VIM of a resource."""
     record = lookup.get(key)

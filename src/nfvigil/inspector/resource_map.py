@@ -86,6 +86,11 @@ def _is_free(_key: str, _vim: str, _was_left_out: bool) -> bool:
     return True
 
 
+def _as_it_is(server: Server) -> Server:
+    """For a map beside which nobody knows more of servers than the clouds do."""
+    return server
+
+
 class ResourceMap:
     """The map itself. It is changed by ``load`` and ``apply`` only, between decisions, never during one.
 
@@ -99,6 +104,8 @@ class ResourceMap:
         self.names = Names(self.records)
         self.usage = Usage()
         self.is_free: Callable[[str, str, bool], bool] = _is_free
+        self.annotated: Callable[[Server], Server] = _as_it_is
+        """What else is known of a server that a cloud tells of: the VNF it is a part of."""
         self.resolve = self.names.resolve
         self._links_of: dict[str, Links] = {}
         self._below: dict[str, tuple[str, ...]] = {}
@@ -197,6 +204,8 @@ class ResourceMap:
                 key = f"{kind}/{record.id}"
                 seen.add(key)
                 known = self.records.get(key)
+                if isinstance(record, Server):
+                    record = self.annotated(record)
                 if known != record:
                     if record.vim != snapshot.vim:
                         record = msgspec.structs.replace(record, vim=snapshot.vim)
@@ -246,6 +255,8 @@ class ResourceMap:
                 record = msgspec.structs.replace(record, vim=change.vim)
             key = key_of(kind_of(record), record.id)
             old = self.records.get(key)
+            if isinstance(record, Server):
+                record = self.annotated(record)
             if old == record:
                 continue
             if self._is_anothers(key, record, old):
@@ -266,6 +277,8 @@ class ResourceMap:
                 touched.update(links.attach(key, record))
             else:
                 touched.update(self._link(links, key, record))
+                if isinstance(record, Server) and isinstance(old, Server) and _vnf(old) != _vnf(record):
+                    touched.update(links.ports.get(key, ()))  # they are of another VNF with it
         if self._version != self.names.version:
             self._tie()
         for server, keys in ports.items():
@@ -399,7 +412,18 @@ class ResourceMap:
         record = self.records.get(key)
         if not isinstance(record, Server) or not record.vnf:
             return []
-        return [peer for peer in self._links_of[record.vim].vnf.get(record.vnf, ()) if peer != key]
+        peers = self._links_of[record.vim].vnf.get(record.vnf, ())
+        # Anybody may write the name of another project's VNF into his servers' metadata.
+        return [peer for peer in peers if peer != key and self.records[peer].project == record.project]
+
+    def vnf_servers(self) -> Iterable[Server]:
+        """All servers that are a part of some VNF."""
+        for links in self._links_of.values():
+            for keys in links.vnf.values():
+                for key in keys:
+                    record = self.records[key]
+                    if isinstance(record, Server):
+                        yield record
 
     def _storage(self, key: str) -> list[str]:
         record = self.records.get(key)
@@ -430,10 +454,14 @@ def host_of(record: Server | Port, lookup: Lookup) -> str:
     return key if there is None or there.vim == record.vim else ""
 
 
+def _vnf(server: Server) -> tuple[str, str]:
+    return server.vnf, server.vnfc
+
+
 def _place(record: AnyRecord) -> tuple[object, ...]:
     """Where a record stands and whose it is: what the indices are made of."""
     if isinstance(record, Server):
-        return (record.host, record.project, record.group, record.vnf, record.volumes)
+        return (record.host, record.project, record.group, record.vnf, record.vnfc, record.volumes)
     if isinstance(record, Port):
         return (record.server, record.host, record.network, record.project)
     if isinstance(record, Volume):

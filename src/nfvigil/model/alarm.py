@@ -91,6 +91,9 @@ class Alarm(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     resource_name: str = ""
     vim: str = ""
     project: str = ""
+    vnf: str = ""
+    """The VNF whose server it is on, or hangs on; "" where there is none that we know."""
+    vnfc: str = ""
     severity: Severity = Severity.INDETERMINATE
     event_type: EventType = EventType.EQUIPMENT
     probable_cause: str = "other"

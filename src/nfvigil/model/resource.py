@@ -108,7 +108,9 @@ class Server(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True, ta
     group: str = ""
     """Id of its server group, or ""."""
     vnf: str = ""
-    """The VNF it belongs to (metadata ``vnf``), or ""."""
+    """The VNF it belongs to, by its metadata or by what we were told, or ""."""
+    vnfc: str = ""
+    """Which of the VNF's components it is, or ""."""
     host_status: str = ""
     """Nova's word on its host: UP, UNKNOWN, DOWN, MAINTENANCE, or "" where there is none or we may not see it."""
     vcpus: int = 0

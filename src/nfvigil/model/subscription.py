@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.resource import Kind, ResourceState
-from nfvigil.model.severity import Severity
+from nfvigil.model.severity import EventType, Severity
+from nfvigil.model.verdict import News
 
 
 class Mode(StrEnum):
@@ -50,6 +51,37 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """Types of events to hear of beside alarms, as they happen: ``maintenance.host``."""
     only_last_clear: bool = False
     """What would be taken for "well again" is told only when no other alarm keeps the resource down."""
+    severities: tuple[Severity, ...] = ()
+    """``cleared`` stands for alarms that are; the others say how bad those are that are not."""
+    event_types: tuple[EventType, ...] = ()
+    probable_causes: tuple[str, ...] = ()
+    vnfs: tuple[str, ...] = ()
+    only_vnfs: bool = False
+    """Alarms of VNFs only, whichever."""
+    news: tuple[News, ...] = ()
+    """Only these, of what the mode takes; none named: all of them."""
+
+
+class AuthKind(StrEnum):
+    BASIC = "basic"
+    BEARER = "bearer"
+    CLIENT_CREDENTIALS = "client_credentials"
+    """OAuth 2.0: a token is fetched with them."""
+
+
+class EndpointAuth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How we say to an endpoint who we are."""
+
+    kind: AuthKind
+    user: str = ""
+    """The user's name, or the client's id."""
+    secret: str = ""
+    """The password, the token itself, or the client's secret. Never shown again after creation."""
+    token_url: str = ""
+    """Where tokens are fetched."""
+
+    def __repr__(self) -> str:
+        return f"EndpointAuth(kind={self.kind.value!r}, user={self.user!r})"
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,6 +94,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Key for signing (standardwebhooks: ``whsec_`` and base64). Never shown again after creation."""
     token: str = ""
     """Sent as ``X-Auth-Token``, for consumers that ask for one. Never shown again either."""
+    auth: EndpointAuth | None = None
     kept: tuple[str, ...] = ()
     """Which of its secrets are kept apart from it, by the store."""
     locked: bool = False

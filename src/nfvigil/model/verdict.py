@@ -24,6 +24,8 @@ class News(StrEnum):
     """Something that was done to a resource has ended: as its owner instructed, or beforehand defined."""
     SUMMARY = "summary"
     """The open alarms that a subscription covers, as of now."""
+    REBUILT = "rebuilt"
+    """News was lost on its way: what a consumer remembers of the list of alarms may be wrong, so it is read again."""
     HEARTBEAT = "heartbeat"
     TEST = "test"
     EVENT = "event"

@@ -34,6 +34,8 @@ def alarm_view(alarm: Alarm, project: str | None) -> dict[str, Any]:
         "fault_type": alarm.fault_type,
         "resource": {"kind": kind, "id": name, "name": alarm.resource_name or name},
         "project_id": alarm.project or None,
+        "vnf_id": alarm.vnf or None,
+        "vnfc_id": alarm.vnfc or None,
         "state": alarm.state.value,
         "vim_state": alarm.vim_state.value,
         "resource_state": alarm.resource_state.value,

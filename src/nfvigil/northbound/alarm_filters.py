@@ -30,6 +30,7 @@ class AlarmFilters(Query):
     resource_type: Annotated[tuple[Kind, ...], Field(max_length=LIST_MAX)] = ()
     resource_id: Annotated[tuple[Text, ...], Field(max_length=LIST_MAX)] = ()
     project: Annotated[Text | None, Field(description="Of this project only; for administrators.")] = None
+    vnf: Annotated[tuple[Text, ...], Field(max_length=LIST_MAX, description="Of these VNFs only.")] = ()
     since: Annotated[Moment | None, Field(description="Raised then or later.")] = None
     until: Annotated[Moment | None, Field(description="Raised before then.")] = None
     event_since: Annotated[
@@ -53,6 +54,7 @@ class AlarmFilters(Query):
             probable_causes=tuple(self.probable_cause),
             resource_kinds=tuple(self.resource_type),
             resources=tuple(self.resource_id),
+            vnfs=tuple(self.vnf),
             from_us=self.since,
             until_us=self.until,
             event_from_us=self.event_since,

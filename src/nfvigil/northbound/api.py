@@ -37,6 +37,7 @@ from nfvigil.northbound import (
     subscription_changes,
     subscriptions,
     tokens,
+    vnfs,
 )
 from nfvigil.northbound import (
     vims as vim_routes,
@@ -57,7 +58,12 @@ from nfvigil.northbound.openapi import description_route
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
+from nfvigil.northbound.sol import alarms as sol_alarms
+from nfvigil.northbound.sol import subscriptions as sol_subscriptions
+from nfvigil.northbound.sol import versions as sol_versions
+from nfvigil.northbound.tacker import server_notifier
 from nfvigil.northbound.vim_desk import VimDesk
+from nfvigil.northbound.vnf_desk import VnfParts
 
 ROUTERS = (
     events.administer,
@@ -95,6 +101,14 @@ ROUTERS = (
     aodh_beside.public,
     aodh_beside.read,
     event_alarms.write,
+    vnfs.read,
+    vnfs.write,
+    sol_versions.read,
+    sol_alarms.read,
+    sol_alarms.write,
+    sol_subscriptions.read,
+    sol_subscriptions.write,
+    server_notifier.write,
     health.public,
     health.scrape,
     masakari.public,
@@ -117,6 +131,7 @@ def create_api(
     clock: Callable[[], int],
     metrics: Metrics,
     read_event: Callable[[bytes], Event],
+    vnf: VnfParts,
     extra_routes: Sequence[BaseRoute] = (),
     extra_paths: Mapping[str, Any] | None = None,
     new_id: Callable[[], str] = new_id,
@@ -152,6 +167,7 @@ def create_api(
         o2ims=o2ims,
         alarming=alarming,
         feed=feed,
+        vnf=vnf,
     )
     app.state.end = feed.close
     app.add_middleware(Front)

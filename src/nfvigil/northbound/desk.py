@@ -56,9 +56,15 @@ class Desk(Protocol):
     async def send_again(self, delivery: Delivery) -> None:
         """ConflictError where it was not given up."""
 
+    def owned(self, owner: str, project: str | None) -> Sequence[Subscription]:
+        """Those that another API than our own made and that the reader may see, by id."""
+
     async def unsubscribe(self, subscription_id: str) -> None: ...
     async def pause(self, subscription_id: str, paused: bool) -> None: ...
     async def test(self, subscription_id: str) -> Notification: ...
+
+    async def tell(self, subscription_id: str, alarms: Sequence[Alarm]) -> None:
+        """Send it what stands already, for a consumer that reads no lists."""
 
     async def replay(self, subscription_id: str, after_seq: int) -> int:
         """How many deliveries are pending again."""

@@ -51,13 +51,14 @@ _TEXTS = {
     401: "No token, or one that is not valid.",
     403: "The caller's role does not allow this.",
     404: "There is no such thing, or it is not the caller's.",
-    406: "There is no such version of the API (`NFVigil-API-Version`).",
+    406: "There is no such version of the API: see the header that names it.",
     408: "The body did not come in whole in time.",
     409: "It is in the wrong state for this.",
     410: "What the caller knows is of a past that is not there any more: begin anew.",
     412: "It was changed since the caller has seen it (`If-Match`).",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    422: "It is understood and cannot be done; `errors` says why.",
     503: "The database or the cloud is away: try again after `Retry-After` seconds.",
 }
 _HEADERS = {

@@ -22,6 +22,7 @@ from nfvigil.northbound.once import Once
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
 from nfvigil.northbound.vim_desk import VimDesk
+from nfvigil.northbound.vnf_desk import VnfParts
 
 if TYPE_CHECKING:
     from nfvigil.northbound.o2ims.desk import O2imsDesk
@@ -40,6 +41,7 @@ class Parts:
     read_event: Callable[[bytes], Event]
     """One event in our own form, not kept; RefusedError says what is wrong with it."""
     new_id: Callable[[], str]
+    vnf: VnfParts
     o2ims: O2imsDesk | None = None
     alarming: Alarming | None = None
     """Event alarms; None where there are none."""

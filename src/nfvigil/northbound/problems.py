@@ -53,6 +53,14 @@ class MediaTypeError(RefusedError):
     """The body is not in a form that we read."""
 
 
+class UnprocessableError(RefusedError):
+    """It is understood, and cannot be done: a consumer that does not answer, a way to log in that we do not have."""
+
+
+class UnknownVersionError(RefusedError):
+    """The API is not spoken in the version that the caller wants."""
+
+
 class SlowBodyError(RefusedError):
     """The body did not come in whole in time."""
 
@@ -71,6 +79,8 @@ _STATUS: dict[type[NfvigilError], HTTPStatus] = {
     MediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     RefusedError: HTTPStatus.BAD_REQUEST,
     TooOftenError: HTTPStatus.TOO_MANY_REQUESTS,
+    UnprocessableError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownVersionError: HTTPStatus.NOT_ACCEPTABLE,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

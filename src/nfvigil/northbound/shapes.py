@@ -33,6 +33,9 @@ class AlarmShape(Shape):
     fault_type: str
     resource: NamedResource
     project_id: str | None
+    vnf_id: str | None
+    """The VNF whose server it is on, or hangs on."""
+    vnfc_id: str | None
     state: AlarmState
     vim_state: VimState
     resource_state: ResourceState

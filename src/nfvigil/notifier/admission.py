@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from nfvigil.errors import FieldError, RefusedError
-from nfvigil.model.subscription import Endpoint, Filter, Subscription
+from nfvigil.model.subscription import AuthKind, Endpoint, EndpointAuth, Filter, Subscription
 from nfvigil.notifier.channel import Channel, ChoosyChannel
 from nfvigil.notifier.heartbeat import INTERVAL_MIN_SECONDS
 from nfvigil.notifier.safety import Safety
@@ -54,14 +54,37 @@ def _endpoint_faults(endpoint: Endpoint, channels: Mapping[str, Channel], safety
         reason = channel.refusal(endpoint)
         if reason:
             yield "secret", reason
+    if endpoint.auth is not None:
+        yield from _auth_faults(endpoint.auth, safety)
     if len(endpoint.token) > TEXT_MAX or not (endpoint.token.isascii() and endpoint.token.isprintable()):
         yield "token", f"must be at most {TEXT_MAX} printable ASCII characters"
     if len(endpoint.secret) > TEXT_MAX:
         yield "secret", f"longer than {TEXT_MAX} characters"
 
 
+def _auth_faults(auth: EndpointAuth, safety: Safety) -> Iterator[tuple[str, str]]:
+    for field, text in (("auth.user", auth.user), ("auth.secret", auth.secret)):
+        if len(text) > TEXT_MAX or not text.isprintable():
+            yield field, f"must be at most {TEXT_MAX} printable characters"
+    if auth.kind is AuthKind.BASIC and ":" in auth.user:
+        yield "auth.user", "must not contain a colon"
+    if auth.kind is AuthKind.BEARER and not auth.secret.isascii():
+        yield "auth.secret", "must be ASCII"
+    if auth.kind is AuthKind.CLIENT_CREDENTIALS:
+        try:
+            safety.check_url(auth.token_url)
+        except RefusedError as refusal:
+            for error in refusal.errors:
+                yield "auth.token_url", error.reason
+
+
 def _filter_faults(wanted: Filter) -> Iterator[tuple[str, str]]:
-    for field, texts in (("resource_ids", wanted.resource_ids), ("fault_types", wanted.fault_types)):
+    for field, texts in (
+        ("resource_ids", wanted.resource_ids),
+        ("fault_types", wanted.fault_types),
+        ("probable_causes", wanted.probable_causes),
+        ("vnfs", wanted.vnfs),
+    ):
         if len(texts) > LIST_MAX:
             yield field, f"more than {LIST_MAX}"
         for number, text in enumerate(texts[:LIST_MAX]):

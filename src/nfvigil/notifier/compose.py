@@ -45,7 +45,19 @@ def _asks_for(subscription: Subscription, news: News, alarm: Alarm) -> bool:
 def _takes(subscription: Subscription, news: News, alarm: Alarm) -> bool:
     if subscription.mode is Mode.CONFIRMED and news is not News.CONFIRMED and alarm.vim_state is VimState.PENDING:
         return False  # It has not heard of the alarm yet, so there is nothing to follow up.
-    return news in _TAKES[subscription.mode]
+    return news in _TAKES[subscription.mode] and _wants(subscription, news)
+
+
+def _wants(subscription: Subscription, news: News) -> bool:
+    wanted = subscription.filter.news
+    return not wanted or news in wanted
+
+
+def _is_late(subscription: Subscription, news: News) -> bool:
+    """For one that wants to hear of an alarm once, when it is raised, a change may be what lets it through: something
+    that was expected has happened.
+    """
+    return news is News.CHANGED and News.RAISED in subscription.filter.news
 
 
 class Composer:
@@ -143,7 +155,8 @@ class Composer:
 
     def _hearers(self, news: News, alarm: Alarm) -> list[Subscription]:
         if news is News.ACTION:
-            return [s for s in self._matcher.match_resource(alarm) if _asks_for(s, news, alarm)]
+            hearers = self._matcher.match_resource(alarm)
+            return [s for s in hearers if _asks_for(s, news, alarm) and _wants(s, news)]
         return [
             s for s in self._followers(news, alarm) if _asks_for(s, news, alarm) and not self._is_early(s, news, alarm)
         ]
@@ -154,13 +167,19 @@ class Composer:
         return is_well and subscription.filter.only_last_clear and self._is_kept_down(alarm)
 
     def _followers(self, news: News, alarm: Alarm) -> list[Subscription]:
-        hearers = [s for s in self._matcher.match(alarm) if _takes(s, news, alarm)]
         told = self._told.get(alarm.id, ())
+        hearers = [
+            one
+            for one in self._matcher.match(alarm)
+            if _takes(one, news, alarm) or (_is_late(one, news) and one.id not in told)
+        ]
         if told and news is not News.RAISED:
             found = {subscription.id for subscription in hearers}
             for subscription_id in told:
                 known = self._matcher.get(subscription_id)
-                if known is not None and subscription_id not in found and news in _FOLLOWS[known.mode]:
+                if known is None or subscription_id in found:
+                    continue
+                if news in _FOLLOWS[known.mode] and _wants(known, news):
                     hearers.append(known)
         if news is News.CLEARED:
             self._told.pop(alarm.id, None)

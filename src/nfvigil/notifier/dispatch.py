@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from nfvigil.errors import NfvigilError, RefusedError, UnavailableError
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
-from nfvigil.model.subscription import Endpoint, Subscription
+from nfvigil.model.subscription import Endpoint, EndpointAuth, Subscription
 from nfvigil.model.times import SECOND
 from nfvigil.notifier.channel import Channel
 from nfvigil.notifier.lane import PART_MAX, EndpointStats, Item, Lane
@@ -28,6 +28,7 @@ from nfvigil.notifier.results import Results
 from nfvigil.notifier.retry import Retry, is_refusal, is_success, retry_after_seconds
 
 _ERROR_LENGTH_MAX = 300
+_NOT_BELIEVED = 401
 _TURN_MAX = 32
 """Messages that a lane sends before those who wait for a place come first."""
 _log = structlog.get_logger(__name__)
@@ -47,6 +48,18 @@ class Outbox(Protocol):
         self, endpoint_id: str, after_seq: int, after_part: int, limit: int
     ) -> list[tuple[Notification, Delivery]]:
         """The endpoint's pending ones behind (seq, part), in that order."""
+        ...
+
+
+class Logins(Protocol):
+    """Says who we are to endpoints that ask for it."""
+
+    async def headers(self, auth: EndpointAuth) -> Mapping[str, str]:
+        """Raise UnavailableError where a token cannot be had now, RefusedError where it cannot be fetched at all."""
+        ...
+
+    def refused(self, auth: EndpointAuth) -> None:
+        """The endpoint did not believe it: a token that is known is not used again."""
         ...
 
 
@@ -82,8 +95,10 @@ class Dispatcher:
         retry: Retry | None = None,
         jitter: Callable[[], float] = random.random,
         observe: Callable[[Notification, Delivery], None] | None = None,
+        logins: Logins | None = None,
     ) -> None:
         self._channels = channels
+        self._logins = logins
         self._outbox = outbox
         self._poster = poster
         self._posters = posters or {}
@@ -93,7 +108,7 @@ class Dispatcher:
         self._limits = limits or Limits()
         self._retry = retry or Retry()
         self._jitter = jitter
-        self._observe = observe
+        self.observe = observe
         self._results = Results(save=outbox.save_deliveries)
         self._subscriptions: dict[str, tuple[Subscription, int]] = {}
         """With the last number that each had when it was put here."""
@@ -428,7 +443,10 @@ class Dispatcher:
             )
             return self._bury(lane, notification, tried, epoch)
         try:
-            answer = await lane.poster.post(lane.target, headers, body, self._limits.timeout_seconds)
+            login = await self._login(lane)
+            answer = await lane.poster.post(lane.target, {**headers, **login}, body, self._limits.timeout_seconds)
+            if answer.status == _NOT_BELIEVED and lane.endpoint.auth is not None and self._logins is not None:
+                self._logins.refused(lane.endpoint.auth)
         except RefusedError as failure:
             error, was_refused = str(failure), True
         except NfvigilError as failure:
@@ -459,6 +477,13 @@ class Dispatcher:
             lane.failing_since_us = first_us if delivery.attempts else started_us
             _log.warning("endpoint fails", endpoint=lane.endpoint.id, reason=tried.error)
         return self._failed(lane, notification, tried, epoch, answer.retry_after, was_refused)
+
+    async def _login(self, lane: Lane) -> Mapping[str, str]:
+        if lane.endpoint.auth is None:
+            return {}
+        if self._logins is None:
+            raise RefusedError("nobody here can say to the endpoint who we are")
+        return await self._logins.headers(lane.endpoint.auth)
 
     def _render(
         self, lane: Lane, notification: Notification, delivery: Delivery, now_us: int
@@ -526,9 +551,9 @@ class Dispatcher:
     def _record(self, lane: Lane, notification: Notification, tried: Delivery) -> None:
         if not lane.is_removed:
             self._results.add(tried)
-        if self._observe is not None:
+        if self.observe is not None:
             try:
-                self._observe(notification, tried)
+                self.observe(notification, tried)
             except Exception:
                 _log.exception("the observer of deliveries failed")
 

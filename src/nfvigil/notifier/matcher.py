@@ -4,7 +4,8 @@ Most subscriptions name their resources (one per server, as with Aodh) and are f
 kept by what they ask for: any number that ask for the same is looked at once.
 
     project -> bucket -> by resource id -> the few that name it, looked at one by one
-                      -> by shape       -> remembered per (fault type, kind, state, severity, cloud) of an alarm
+                      -> by VNF         -> likewise
+                      -> by shape       -> remembered per sight of an alarm: fault type, kind, state, cloud ...
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import msgspec
 
 from nfvigil.model.alarm import Alarm, Audience, VimState
 from nfvigil.model.resource import is_infrastructure, split_key
+from nfvigil.model.severity import Severity
 from nfvigil.model.subscription import Filter, Mode, Subscription
 
 _ADMIN = ""
 _COMPOSED_ELSEWHERE = frozenset({"aodh"})
 """Owners of subscriptions whose messages are made by another part: they are known here, and match nothing."""
+_Sight = tuple[str, str, str, str, str, str, bool, bool, str]
+"""What shapes see of an alarm."""
 _SIGHTS_MAX = 4096
 """How many kinds of alarms a bucket remembers the shapes of: fault types are few, but monitors may invent some."""
 
@@ -52,7 +56,9 @@ def _fits(wanted: Filter, kind: str, alarm: Alarm) -> bool:
         and (not wanted.resource_types or kind in wanted.resource_types)
         and (not wanted.resource_states or alarm.resource_state in wanted.resource_states)
         and (not wanted.fault_types or _one_fits(wanted.fault_types, alarm.fault_type))
+        and (not wanted.severities or _severity(alarm) in wanted.severities)
         and _is_of_place(wanted, kind, alarm)
+        and _fits_by_words(wanted, alarm)
     )
 
 
@@ -63,13 +69,29 @@ def _is_of_place(wanted: Filter, kind: str, alarm: Alarm) -> bool:
     )
 
 
+def _severity(alarm: Alarm) -> Severity:
+    return alarm.severity if alarm.is_open else Severity.CLEARED
+
+
+def _fits_by_words(wanted: Filter, alarm: Alarm) -> bool:
+    return (
+        (not wanted.event_types or alarm.event_type in wanted.event_types)
+        and (not wanted.probable_causes or alarm.probable_cause in wanted.probable_causes)
+        and (not wanted.vnfs or alarm.vnf in wanted.vnfs)
+        and (not wanted.only_vnfs or bool(alarm.vnf))
+    )
+
+
 def _fits_for_good(wanted: Filter, kind: str, name: str, alarm: Alarm) -> bool:
     """As ``_fits``, by what never changes in an alarm's life: neither severity nor state."""
     return (
         (not wanted.resource_types or kind in wanted.resource_types)
         and (not wanted.fault_types or _one_fits(wanted.fault_types, alarm.fault_type))
         and _is_of_place(wanted, kind, alarm)
+        and _fits_by_words(wanted, alarm)
         and _names(wanted, name, alarm)
+        # One that takes the first news only has heard of an alarm if it is let through now: else that is to come.
+        and (not wanted.news or _fits(wanted, kind, alarm))
     )
 
 
@@ -93,10 +115,14 @@ def _shape(wanted: Filter) -> Filter:
         resource_states=tuple(sorted(set(wanted.resource_states))),
         fault_types=tuple(sorted(set(wanted.fault_types))),
         vims=tuple(sorted(set(wanted.vims))),
+        severities=tuple(sorted(set(wanted.severities))),
+        event_types=tuple(sorted(set(wanted.event_types))),
+        probable_causes=tuple(sorted(set(wanted.probable_causes))),
         # These say what is told of an alarm, not which alarms: they split no shape.
         occasions=None,
         events=(),
         only_last_clear=False,
+        news=(),
     )
 
 
@@ -105,15 +131,18 @@ class _Bucket:
 
     def __init__(self) -> None:
         self.by_resource: dict[str, dict[str, Subscription]] = {}
+        self.by_vnf: dict[str, dict[str, Subscription]] = {}
         self.by_shape: dict[Filter, dict[str, Subscription]] = {}
-        self._sights: dict[tuple[str, str, str, str, str], list[dict[str, Subscription]]] = {}
-        self._samples: dict[tuple[str, str, str, str, str], Alarm] = {}
+        self._sights: dict[_Sight, list[dict[str, Subscription]]] = {}
+        self._samples: dict[_Sight, Alarm] = {}
 
     def put(self, subscription: Subscription) -> None:
         wanted = subscription.filter
-        if wanted.resource_ids:
-            for name in wanted.resource_ids:
-                self.by_resource.setdefault(name, {})[subscription.id] = subscription
+        named = self._named(wanted)
+        if named is not None:
+            index, names = named
+            for name in names:
+                index.setdefault(name, {})[subscription.id] = subscription
             return
         shape = _shape(wanted)
         members = self.by_shape.get(shape)
@@ -124,14 +153,23 @@ class _Bucket:
                     shapes.append(members)
         members[subscription.id] = subscription
 
+    def _named(self, wanted: Filter) -> tuple[dict[str, dict[str, Subscription]], tuple[str, ...]] | None:
+        """The index that leads to a filter, and the names under which it stands there; None for its shape's."""
+        if wanted.resource_ids:
+            return self.by_resource, wanted.resource_ids
+        return (self.by_vnf, wanted.vnfs) if wanted.vnfs else None
+
     def remove(self, subscription: Subscription) -> None:
         wanted = subscription.filter
-        for name in wanted.resource_ids:
-            members = self.by_resource.get(name, {})
-            members.pop(subscription.id, None)
-            if not members:
-                self.by_resource.pop(name, None)
-        if not wanted.resource_ids:
+        named = self._named(wanted)
+        if named is not None:
+            index, names = named
+            for name in names:
+                members = index.get(name, {})
+                members.pop(subscription.id, None)
+                if not members:
+                    index.pop(name, None)
+        else:
             shape = _shape(wanted)
             members = self.by_shape[shape]
             del members[subscription.id]
@@ -150,11 +188,25 @@ class _Bucket:
                 twice = members is by_name and by_key is not None and subscription.id in by_key
                 if not twice and _fits(subscription.filter, kind, alarm):
                     yield subscription
+        if alarm.vnf:
+            for subscription in self.by_vnf.get(alarm.vnf, {}).values():
+                if _fits(subscription.filter, kind, alarm):
+                    yield subscription
         for members in self._shapes_for(kind, alarm):
             yield from members.values()
 
     def _shapes_for(self, kind: str, alarm: Alarm) -> list[dict[str, Subscription]]:
-        sight = (alarm.fault_type, kind, alarm.resource_state.value, alarm.severity.value, alarm.vim)
+        sight: _Sight = (
+            alarm.fault_type,
+            kind,
+            alarm.resource_state.value,
+            alarm.severity.value,
+            alarm.event_type.value,
+            alarm.probable_cause,
+            bool(alarm.vnf),
+            alarm.is_open,
+            alarm.vim,
+        )
         shapes = self._sights.get(sight)
         if shapes is None:
             if len(self._sights) >= _SIGHTS_MAX:
@@ -167,7 +219,7 @@ class _Bucket:
 
     @property
     def is_empty(self) -> bool:
-        return not self.by_resource and not self.by_shape
+        return not self.by_resource and not self.by_vnf and not self.by_shape
 
 
 class Matcher:
@@ -177,6 +229,8 @@ class Matcher:
         self._all: dict[str, Subscription] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._by_event: dict[str, dict[str, Subscription]] = {}
+        self._owned: dict[str, dict[str, Subscription]] = {}
+        """By the API that made them."""
         for subscription in subscriptions:
             self.put(subscription)
 
@@ -192,12 +246,14 @@ class Matcher:
         self._buckets.setdefault(subscription.project, _Bucket()).put(subscription)
         for event_type in subscription.filter.events:
             self._by_event.setdefault(event_type, {})[subscription.id] = subscription
+        self._owned.setdefault(subscription.owner, {})[subscription.id] = subscription
 
     def remove(self, subscription_id: str) -> None:
         """Take it out; nothing happens if it is not in."""
         known = self._all.pop(subscription_id, None)
         if known is None or known.owner in _COMPOSED_ELSEWHERE:
             return
+        self._owned.get(known.owner, {}).pop(subscription_id, None)
         bucket = self._buckets[known.project]
         bucket.remove(known)
         if bucket.is_empty:
@@ -209,8 +265,8 @@ class Matcher:
         return self._all.get(subscription_id)
 
     def owned_by(self, owner: str) -> list[Subscription]:
-        """Those that one API made, or the settings: it looks at all of them."""
-        return [subscription for subscription in self._all.values() if subscription.owner == owner]
+        """Those that one API made, or the settings."""
+        return list(self._owned.get(owner, {}).values())
 
     def match_event(self, event_type: str, project: str, vim: str) -> Sequence[Subscription]:
         """Those that ask for events of this type and may hear of it: the project's ("" is the operator's) and the
@@ -260,7 +316,7 @@ class Matcher:
         bucket = self._buckets.get(project)
         if bucket is None:
             return []
-        every = (*bucket.by_resource.values(), *bucket.by_shape.values())
+        every = (*bucket.by_resource.values(), *bucket.by_vnf.values(), *bucket.by_shape.values())
         return list({id: subscription for members in every for id, subscription in members.items()}.values())
 
     def match_for_good(self, alarm: Alarm) -> Sequence[Subscription]:
@@ -275,6 +331,7 @@ class Matcher:
             if bucket is None:
                 continue
             named = bucket.by_resource.get(alarm.resource, {}) | bucket.by_resource.get(name, {})
+            named |= bucket.by_vnf.get(alarm.vnf, {})
             shaped = (s for members in bucket.by_shape.values() for s in members.values())
             found.extend(
                 subscription

@@ -32,6 +32,9 @@ class AlarmQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resource_kinds: tuple[Kind, ...] = ()
     resources: tuple[str, ...] = ()
     """Keys (``server/<id>``) or bare ids."""
+    vnfs: tuple[str, ...] = ()
+    only_vnfs: bool = False
+    """Alarms of VNFs only, whichever."""
     event_id: int | None = None
     root: str | None = None
     """Only the alarms whose chain of causes ends there. No index helps it: ask together with ``event_id`` or

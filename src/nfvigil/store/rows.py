@@ -71,6 +71,7 @@ def alarm_rows(alarms: Iterable[Alarm], news: Mapping[str, str] | None = None) -
             a.event_id,
             a.fault,
             a.acked_us,
+            a.vnf,
             encode(a),
             a.event_us,
             a.probable_cause,

@@ -25,9 +25,10 @@ from sqlalchemy import (
     Table,
     Text,
     literal_column,
+    text,
 )
 
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0003", "0006", "0005")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0003", "0006", "0005", "0007")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(
@@ -95,6 +96,7 @@ alarms = Table(
     _big("event_id"),
     _text("fault"),
     _big_or_null("acked_us"),
+    Column("vnf", Text, nullable=False, server_default=text("''")),
     _body(),
     _big("event_us"),
     _text("probable_cause"),
@@ -102,6 +104,7 @@ alarms = Table(
     Column("worst_rank", Integer, nullable=False),  # Of its life: who was told of it when it was worse hears the rest.
     Column("least_rank", Integer, nullable=False),
 )
+IS_OF_VNF = alarms.c.vnf != literal_column("''")
 IS_OPEN = alarms.c.cleared_us.is_(None)
 Index("alarms_by_change", alarms.c.change)
 Index("alarms_by_event", alarms.c.event_id)
@@ -116,6 +119,19 @@ Index(
     alarms.c.id,
     sqlite_where=IS_OPEN,
     postgresql_where=IS_OPEN,
+)
+
+Index("alarms_of_vnfs", alarms.c.raised_us, alarms.c.id, sqlite_where=IS_OF_VNF, postgresql_where=IS_OF_VNF)
+Index(
+    "alarms_of_vnfs_by_project",
+    alarms.c.project,
+    alarms.c.raised_us,
+    alarms.c.id,
+    sqlite_where=IS_OF_VNF,
+    postgresql_where=IS_OF_VNF,
+)
+Index(
+    "alarms_by_vnf", alarms.c.vnf, alarms.c.raised_us, alarms.c.id, sqlite_where=IS_OF_VNF, postgresql_where=IS_OF_VNF
 )
 
 history = Table(
@@ -293,6 +309,16 @@ configuration = Table(
     Column("name", Text, primary_key=True),
     _big("changed_us"),
     _body(),
+)
+
+vnfs = Table(
+    "vnfs",
+    metadata,
+    _text("project"),
+    _text("id"),
+    _big("changed_us"),
+    _body(),
+    PrimaryKeyConstraint("project", "id"),
 )
 
 cursors = Table("cursors", metadata, Column("name", Text, primary_key=True), _big("value"))

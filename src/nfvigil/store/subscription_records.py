@@ -21,7 +21,7 @@ from nfvigil.store.schema import IS_PENDING, deliveries, notifications, subscrip
 from nfvigil.store.sealed_records import Sealed, SealedRecords
 
 DELETE_BATCH = 500
-SECRETS = ("secret", "token")
+SECRETS = ("secret", "token", "auth")
 """The fields of an endpoint that are nobody's to read."""
 _NONE = b""
 

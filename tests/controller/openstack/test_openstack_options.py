@@ -38,6 +38,7 @@ AUTH = {"auth_url": "https://keystone/v3", "username": "u", "password": "geheim"
             {"services_interval_seconds", "heartbeat_seconds"},
         ),
         ({"cloud": "a", "down_cells": "ignore"}, {"down_cells"}),
+        ({"cloud": "a", "vnf_keys": "vnf", "vnfc_keys": [""]}, {"vnf_keys", "vnfc_keys"}),
     ],
 )
 def test_every_wrong_option_is_named(options: dict[str, Any], fields: set[str]) -> None:
@@ -53,6 +54,11 @@ def test_the_defaults_are_what_the_documents_say() -> None:
     assert (options.timeout_seconds, options.page_size) == (30.0, 1000)
     assert (options.services_interval_seconds, options.heartbeat_seconds) == (5.0, 60.0)
     assert (options.insecure, options.bus, options.down_cells) == (False, None, "refuse")
+    assert options.vnf_keys == (
+        ("vnf", "vnf_instance_id", "vnf_id", "vnfInstanceId"),
+        ("vnfc", "vnfc_instance_id", "vnfc_id", "vnfcInstanceId"),
+    )
+    assert checked("lab", {"cloud": "admin", "vnf_keys": ["a"]}).vnf_keys.vnf == ("a",)
 
 
 def test_no_secret_is_printed() -> None:

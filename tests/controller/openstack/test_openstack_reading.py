@@ -14,6 +14,7 @@ from nfvigil.controller.vims.openstack.heartbeats import Heartbeats
 from nfvigil.controller.vims.openstack.reading import (
     HostFacts,
     Pool,
+    VnfKeys,
     facts_of,
     groups_of,
     host_of,
@@ -90,6 +91,43 @@ def test_a_server_of_a_group() -> None:
     groups = groups_of([wire.WireGroup(id="g1", members=["0f4cdc41-ca36-4d8d-abac-b8cc5d2b5259"])])
 
     assert [each.group for each in servers("servers-detail_all-tenants_2.93", groups=groups) if each.group] == ["g1"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "vnf", "vnfc"),
+    [
+        ({}, "", ""),
+        ({"vnf": "epc"}, "epc", ""),
+        ({"vnf_instance_id": "v-1", "vnfc_instance_id": "c-1"}, "v-1", "c-1"),
+        ({"vnfInstanceId": "v-1", "vnf": "epc", "vnfc": "mme"}, "epc", "mme"),
+        ({"vnfc": "mme"}, "", ""),
+        ({"vnf": "", "vnf_id": "v-1"}, "v-1", ""),
+        ({"vnf": "a\0b", "vnfc": "mme"}, "", ""),
+        ({"vnf": "epc", "vnfc": "x" * 256}, "epc", ""),
+    ],
+)
+def test_a_server_s_metadata_says_of_which_vnf_it_is(metadata: dict[str, str], vnf: str, vnfc: str) -> None:
+    told = msgspec.json.encode(
+        {"id": "s", "status": "ACTIVE", "tenant_id": "p", "OS-EXT-SRV-ATTR:host": "h", "metadata": metadata}
+    )
+
+    read = server_of(msgspec.json.decode(told, type=wire.WireServer), vim="lab", pool=Pool(), groups={}, flavors={})
+
+    assert (read.vnf, read.vnfc) == (vnf, vnfc)
+
+
+def test_which_metadata_that_are_may_be_said() -> None:
+    metadata = {"vnf": "a", "ns:vnf": "b"}
+    told = msgspec.json.encode(
+        {"id": "s", "status": "ACTIVE", "tenant_id": "p", "OS-EXT-SRV-ATTR:host": "h", "metadata": metadata}
+    )
+    keys = VnfKeys(vnf=("ns:vnf",), vnfc=())
+
+    read = server_of(
+        msgspec.json.decode(told, type=wire.WireServer), vim="lab", pool=Pool(), groups={}, flavors={}, vnf_keys=keys
+    )
+
+    assert (read.vnf, read.vnfc) == ("b", "")
 
 
 def test_texts_that_repeat_are_one_object() -> None:

@@ -74,6 +74,8 @@ def _traits(alarm: Alarm, request_id: str) -> list[list[Any]]:
         "display_name": alarm.resource_name or name,
         "tenant_id": alarm.project,
         "project_id": alarm.project,
+        "vnf_id": alarm.vnf,
+        "vnfc_id": alarm.vnfc,
         "request_id": request_id,
         "nfvigil_alarm_id": alarm.id,
         "nfvigil_fault_type": alarm.fault_type,

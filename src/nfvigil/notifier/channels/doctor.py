@@ -38,6 +38,9 @@ def fault(alarm: Alarm, project: str | None) -> dict[str, Any]:
         "RaisedSeverity": alarm.severity.value,
         "RootCauseID": root,
     }
+    if alarm.vnf:
+        details["VnfID"] = alarm.vnf
+        details["VnfcID"] = alarm.vnfc or None
     if alarm.predicted:
         details["IsPredicted"] = True
         details["ExpectedTime"] = _iso_or_none(alarm.expected_us)

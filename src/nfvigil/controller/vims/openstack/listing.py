@@ -139,7 +139,9 @@ class Listing:
 
     async def _servers(self, pool: Pool, flavors: dict[str, wire.Flavor]) -> list[Server]:
         def convert(item: wire.WireServer) -> Server:
-            return server_of(item, vim=self._name, pool=pool, groups={}, flavors=flavors)
+            return server_of(
+                item, vim=self._name, pool=pool, groups={}, flavors=flavors, vnf_keys=self._options.vnf_keys
+            )
 
         return await self._pages(self._nova.server_page, lambda item: item.id, convert, "servers")
 

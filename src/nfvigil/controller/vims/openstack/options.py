@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from nfvigil.controller.vims.openstack.reading import VNF_KEYS, VNFC_KEYS, VnfKeys
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.secret import Secret
 
 BUS_SCHEMES = ("amqp://", "amqps://", "rabbit://")
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
+_Keys = Annotated[tuple[_Text, ...], msgspec.Meta(max_length=20)]
 
 
 class HiddenTable:
@@ -51,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     down_cells: str = "refuse"
     """What a cell that does not answer means: its servers are unknown, so that a list without them is refused
     (``refuse``), or they are left out (``skip``), as if they were gone."""
+    vnf_keys: VnfKeys = VnfKeys()
     bus: HiddenTable | None = None
     """For whoever reads the notifications; ``urls`` says where RabbitMQ is."""
 
@@ -70,6 +73,8 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
     services_interval_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 5.0
     heartbeat_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
     down_cells: Literal["refuse", "skip"] = "refuse"
+    vnf_keys: _Keys = VNF_KEYS
+    vnfc_keys: _Keys = VNFC_KEYS
     bus: str | list[str] | dict[str, Any] | None = None
 
 
@@ -143,5 +148,6 @@ def _options(given: _Given) -> Options:
         services_interval_seconds=given.services_interval_seconds,
         heartbeat_seconds=given.heartbeat_seconds,
         down_cells=given.down_cells,
+        vnf_keys=VnfKeys(given.vnf_keys, given.vnfc_keys),
         bus=_bus(given),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
+from typing import NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -27,6 +28,7 @@ from nfvigil.model.times import SECOND, parse
 
 COMPUTE = "nova-compute"
 UNKNOWN = "UNKNOWN"
+NAME_MAX = 255
 
 
 class Pool:
@@ -49,8 +51,31 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     hypervisor_version: str = ""
 
 
+VNF_KEYS = ("vnf", "vnf_instance_id", "vnf_id", "vnfInstanceId")
+VNFC_KEYS = ("vnfc", "vnfc_instance_id", "vnfc_id", "vnfcInstanceId")
+
+
+class VnfKeys(NamedTuple):
+    """In which of a server's metadata stand the VNF that it is a part of, and the component: the first there counts."""
+
+    vnf: tuple[str, ...] = VNF_KEYS
+    vnfc: tuple[str, ...] = VNFC_KEYS
+
+
+def named_in(metadata: Mapping[str, str], keys: Iterable[str]) -> str:
+    """What the first of ``keys`` that is there says. An owner may write anything: what is no name is none."""
+    name = next((metadata[key] for key in keys if metadata.get(key)), "")
+    return name if len(name) <= NAME_MAX and name.isprintable() else ""
+
+
 def server_of(
-    wire: WireServer, *, vim: str, pool: Pool, groups: Mapping[str, str], flavors: Mapping[str, Flavor]
+    wire: WireServer,
+    *,
+    vim: str,
+    pool: Pool,
+    groups: Mapping[str, str],
+    flavors: Mapping[str, Flavor],
+    vnf_keys: VnfKeys = VnfKeys(),  # noqa: B008 - a constant
 ) -> Server:
     """``groups`` is server -> group, ``flavors`` is for a Nova that does not embed them."""
     if wire.status == UNKNOWN:
@@ -63,6 +88,7 @@ def server_of(
     vcpus, memory_mb = (flavor.vcpus, flavor.ram) if flavor else (0, 0)
     if flavor and not vcpus and flavor.id in flavors:
         vcpus, memory_mb = flavors[flavor.id].vcpus, flavors[flavor.id].ram
+    vnf = named_in(wire.metadata, vnf_keys.vnf)
     group = wire.server_groups[0] if wire.server_groups else groups.get(wire.id, "")
     return Server(
         id=wire.id,
@@ -72,7 +98,8 @@ def server_of(
         host=pool(wire.host),
         status=pool(wire.status),
         group=pool(group),
-        vnf=pool(wire.metadata.get("vnf")),
+        vnf=pool(vnf),
+        vnfc=named_in(wire.metadata, vnf_keys.vnfc) if vnf else "",
         host_status=pool(wire.host_status),
         vcpus=vcpus,
         memory_mb=memory_mb,

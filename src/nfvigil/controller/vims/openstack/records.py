@@ -156,7 +156,14 @@ class Records:
         flavor = wire_server.flavor
         if not dialect.has(microversions.EMBEDDED_FLAVOR) and flavor is not None and flavor.id not in flavors:
             flavors.update({each.id: each for each in await self._all(self._nova.flavor_page, "flavors")})
-        return server_of(wire_server, vim=self.name, pool=self._known.pool, groups=self._known.groups, flavors=flavors)
+        return server_of(
+            wire_server,
+            vim=self.name,
+            pool=self._known.pool,
+            groups=self._known.groups,
+            flavors=flavors,
+            vnf_keys=self._options.vnf_keys,
+        )
 
     async def _one_server(self, server_id: str) -> wire.WireServer:
         return (await self._nova.server(server_id))[0]

@@ -1,0 +1,1 @@
+"""What Tacker calls its Server Notifier."""

@@ -1,0 +1,1 @@
+"""VNFs that are known to us."""
