@@ -37,9 +37,12 @@ from nfvigil.model.topology import Topology
 from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.monitoring_parts import put_monitoring_together
 from nfvigil.northbound.api import create_api
+from nfvigil.northbound.api import all_rules, create_api
 from nfvigil.northbound.auth import Guard
 from nfvigil.northbound.event_doors import event_paths
+from nfvigil.northbound.guarded import may_send
 from nfvigil.northbound.metrics import Metrics
+from nfvigil.northbound.rules.file import PolicyFile
 from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.control_plane import ControlPlane
@@ -166,6 +169,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             recent=left.recent,
             clock=clock,
         )
+        doors = routes(intake=intake, guard=guard, allow=may_send, formats=load_formats(), count=metrics.event)
+        permissions = PolicyFile(rules=all_rules(doors), path=settings.access.policy_file)
         app = create_api(
             desk=desk,
             recovery=recovery.desk,
@@ -176,8 +181,10 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             metrics=metrics,
             read_event=intake.read,
             extra_routes=monitoring.doors,
+            extra_routes=doors,
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
+            permissions=permissions,
         )
         yield Service(
             settings=settings,
@@ -191,6 +198,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             look_out=recovery.look_out,
             control=control,
             retention=Retention(store=store, settings=settings.retention, clock=clock),
+            permissions=permissions,
             app=app,
             undecided=left.undecided,
             beside=monitoring.beside,

@@ -20,6 +20,7 @@ from nfvigil.model.alarm import AlarmState
 from nfvigil.model.event import Event
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.notifier.control_plane import ControlPlane
+from nfvigil.northbound.rules.file import PolicyFile
 from nfvigil.notifier.dispatch import Dispatcher
 from nfvigil.notifier.heartbeat import Heartbeats
 from nfvigil.pipeline import Pipeline
@@ -58,6 +59,7 @@ class Service:
         look_out: LookOut,
         control: ControlPlane,
         retention: Retention,
+        permissions: PolicyFile,
         app: Any,
         undecided: list[Event],
         beside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
@@ -73,6 +75,7 @@ class Service:
         self.look_out = look_out
         self.control = control
         self.retention = retention
+        self.permissions = permissions
         self.app = app
         self.undecided = undecided
         self.beside = beside or {}
@@ -99,6 +102,7 @@ class Service:
             rest.append(group.create_task(self.retention.run(), name="retention"))
             rest.append(group.create_task(self.control.run(), name="control plane"))
             rest += [group.create_task(run(), name=name) for name, run in self.beside.items()]
+            rest.append(group.create_task(self.permissions.run(), name="policy file"))
             await serve(self.app)
             for task in rest:
                 task.cancel()

@@ -175,6 +175,14 @@ class RetentionSettings(Section):
     interval_seconds: Seconds = 3600
 
 
+class AccessSettings(Section):
+    """Who may do what."""
+
+    policy_file: Path | None = None
+    """Rules in oslo.policy's YAML that take the place of those that come with the code: see the how-to on who may do
+    what. Read again when it changes, or on SIGHUP."""
+
+
 class SecretsSettings(Section):
     """What secrets in the database are encrypted with: those of accounts of clouds and of endpoints."""
 
@@ -262,6 +270,7 @@ class Settings(Section):
     formats: dict[str, dict[str, Any]] = {}
     """What incoming formats want to know, by their names: ``[formats.alertmanager]``. See the reference on events."""
     secrets: SecretsSettings = SecretsSettings()
+    access: AccessSettings = AccessSettings()
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_format: Annotated[str, Field(pattern="^(json|text)$")] = "text"
 

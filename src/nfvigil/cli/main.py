@@ -19,6 +19,7 @@ from nfvigil.cli import (
     events,
     hosts,
     instructions,
+    permissions,
     policies,
     profiles,
     recovery,
@@ -147,6 +148,8 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name, epilog=EPILOG)
 app.command(epilog=EPILOG)(policies.replay)
+app.command("policy-check")(permissions.policy_check)
+app.command("policy-sample")(permissions.policy_sample)
 app.add_typer(database.app, name="db")
 app.add_typer(tokens.app, name="token")
 app.add_typer(verify.app, name="verify", epilog=EPILOG)

@@ -36,12 +36,15 @@ from nfvigil.northbound import (
 )
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
+from nfvigil.northbound.guarded import Permissions
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.o2ims.desk import O2imsDesk
 from nfvigil.northbound.openapi import description_route
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
+from nfvigil.northbound.rules.catalogue import door_rules, rules_of
+from nfvigil.northbound.rules.rule import Rule
 from nfvigil.northbound.vim_desk import VimDesk
 
 ROUTERS = (
@@ -77,6 +80,17 @@ def new_id() -> str:
     return str(uuid4())
 
 
+def all_rules(doors: Sequence[BaseRoute]) -> tuple[Rule, ...]:
+    """The rules of every route that there is, and of the doors beside them."""
+    return rules_of([route for router in ROUTERS for route in router.routes], doors)
+
+
+def default_permissions(doors: Sequence[BaseRoute]) -> Permissions:
+    from nfvigil.northbound.rules import permissions  # who only describes the API does not wait for oslo.policy
+
+    return permissions.Permissions(all_rules(doors))
+
+
 def create_api(
     *,
     desk: Desk,
@@ -91,11 +105,13 @@ def create_api(
     extra_paths: Mapping[str, Any] | None = None,
     new_id: Callable[[], str] = new_id,
     o2ims: O2imsDesk | None = None,
+    permissions: Permissions | None = None,
 ) -> FastAPI:
     """``extra_routes`` are plain routes, such as the event doors; they come first, as they are the hot path.
 
     ``extra_paths`` describes them: an OpenAPI document's ``paths`` and ``components`` (``event_doors.event_paths()``).
-    ``read_event`` reads one event in our own form for a dry run, without keeping it.
+    ``read_event`` reads one event in our own form for a dry run, without keeping it. Without ``permissions`` the rules
+    are as they come with the code.
     """
     app = FastAPI(
         title="NFVigil",
@@ -117,6 +133,8 @@ def create_api(
         new_id=new_id,
         o2ims=o2ims,
     )
+    app.state.permissions = permissions or default_permissions(extra_routes)
+    app.state.door_rules = door_rules(extra_routes)
     problems.install(app)
     app.router.routes.extend(extra_routes)
     for router in ROUTERS:

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, ClassVar, cast
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Annotated, Any, ClassVar, Protocol, cast
 
+import msgspec
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import Field
 
 from nfvigil.errors import FieldError, ForbiddenError
-from nfvigil.model.identity import Identity, Role
+from nfvigil.model.identity import Identity
 from nfvigil.northbound.fields import Shape
 from nfvigil.northbound.parts import parts_of
 from nfvigil.northbound.problems import MEDIA_TYPE, BodyTooLargeError, MediaTypeError, SlowBodyError
+from nfvigil.northbound.rules.rule import Audience, rule_name
 
 BODY_MAX_BYTES = 1 << 20
 BODY_SECONDS = 30.0
 
-READERS = frozenset({Role.READER, Role.MEMBER, Role.MANAGER, Role.ADMIN})
-WRITERS = frozenset({Role.MEMBER, Role.MANAGER, Role.ADMIN})
-ADMINISTRATORS = frozenset({Role.ADMIN})
+LOOKING = frozenset({"GET", "HEAD"})
+"""Methods that change nothing."""
+
+
+class Permissions(Protocol):
+    """The rules in force."""
+
+    def may(self, rule: str, caller: Identity, /) -> bool: ...
+
+    def takers(self, rule: str, /) -> Sequence[str]:
+        """The personas that it is for."""
 
 
 class Flaw(Shape):
@@ -79,17 +89,24 @@ OF_A_BODY = problems(408, 413, 415)
 class GuardedRoute(APIRoute):
     """First who, then what: a stranger's megabyte is not read."""
 
-    roles: ClassVar[frozenset[Role]] = READERS
+    audience: ClassVar[Audience] = Audience.READERS
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule that says who may."""
+        return rule_name(str(self.tags[0]), self.endpoint.__name__)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        roles = self.roles
+        rule = self.rule
         reads_body = self.body_field is not None
 
         async def guarded(request: Request) -> Response:
             identity = await parts_of(request).guard(request)
-            if identity.role not in roles:
-                raise ForbiddenError(f"the role {identity.role} may not do this; it takes {_one_of(roles)}")
+            require(request, rule, identity)
+            if identity.sees_all and request.method not in LOOKING:
+                # It reads what all projects have, and changes what its own role and project let it.
+                identity = msgspec.structs.replace(identity, sees_all=False)
             request.state.identity = identity
             return await handle(await _bounded(request) if reads_body else request)
 
@@ -97,19 +114,29 @@ class GuardedRoute(APIRoute):
 
 
 class ReadRoute(GuardedRoute):
-    roles = READERS
+    audience = Audience.READERS
 
 
 class WriteRoute(GuardedRoute):
-    roles = WRITERS
+    audience = Audience.WRITERS
 
 
 class AdminRoute(GuardedRoute):
-    roles = ADMINISTRATORS
+    audience = Audience.ADMINISTRATORS
 
 
-def _one_of(roles: frozenset[Role]) -> str:
-    return " or ".join(role for role in Role if role in roles)
+def require(request: Request, rule: str, caller: Identity) -> None:
+    """ForbiddenError where the rule does not let this caller."""
+    permissions = cast(Permissions, request.app.state.permissions)
+    if not permissions.may(rule, caller):
+        takers = permissions.takers(rule)
+        named = [name for name in takers if name != "system_reader" or "reader" not in takers]
+        raise ForbiddenError(f"the role {caller.role} may not do this; it takes {' or '.join(named) or 'nobody'}")
+
+
+def may_send(request: Request, caller: Identity) -> None:
+    """What an event door asks before it reads a body. ForbiddenError where its rule does not let this caller."""
+    require(request, request.app.state.door_rules.get(request.scope.get("endpoint"), ""), caller)
 
 
 _header = APIKeyHeader(name="X-Auth-Token", scheme_name="token", description="A local token.", auto_error=False)
