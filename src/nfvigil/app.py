@@ -38,6 +38,7 @@ from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.monitoring_parts import put_monitoring_together
 from nfvigil.northbound.api import create_api
 from nfvigil.northbound.api import all_rules, create_api
+from nfvigil.northbound.audit_notes import AuditNotes, CountingGuard
 from nfvigil.northbound.auth import Guard
 from nfvigil.northbound.event_doors import event_paths
 from nfvigil.northbound.guarded import may_send
@@ -169,6 +170,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             recent=left.recent,
             clock=clock,
         )
+        audit_notes = AuditNotes(add=store.add_audit, clock=clock)
+        guard = CountingGuard(guard=Guard(store=store, clock=clock, dev=settings.dev), notes=audit_notes)
         doors = routes(intake=intake, guard=guard, allow=may_send, formats=load_formats(), count=metrics.event)
         permissions = PolicyFile(rules=all_rules(doors), path=settings.access.policy_file)
         app = create_api(
@@ -185,6 +188,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
             permissions=permissions,
+            audit_notes=audit_notes,
         )
         yield Service(
             settings=settings,
@@ -199,6 +203,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             control=control,
             retention=Retention(store=store, settings=settings.retention, clock=clock),
             permissions=permissions,
+            audit_notes=audit_notes,
             app=app,
             undecided=left.undecided,
             beside=monitoring.beside,

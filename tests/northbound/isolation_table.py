@@ -91,6 +91,8 @@ TABLE: dict[str, Entry] = {
     "PUT /v1/recovery/{kind}/{resource_id}": own("/v1/recovery/server/{server}", RECOVERY),
     "DELETE /v1/recovery/{kind}/{resource_id}": own("/v1/recovery/server/{server}"),
     # The operator's
+    "GET /v1/audit": entry("/v1/audit?limit=1000"),
+    "GET /v1/audit/cadf": entry("/v1/audit/cadf?limit=1000"),
     "GET /v1/brakes": entry("/v1/brakes"),
     "PUT /v1/brakes/automation": entry("/v1/brakes/automation", {"on": False, **REASON}),
     "PUT /v1/brakes/holds/{vim}": entry("/v1/brakes/holds/{vim}", REASON),

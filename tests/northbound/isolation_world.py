@@ -195,7 +195,7 @@ async def _tokens(service: Service, a: str, b: str) -> dict[str, str]:
             TokenRecord(id=name, hash=hashed, name=spoken, project=project, role=role, created_us=1)
         )
     # What vouches for these is elsewhere: the guard is made to know them already.
-    known = service.app.state.parts.guard._known
+    known = service.app.state.parts.guard.guard._known
     for name, via in (("auditor", Via.KEYSTONE), ("break-glass", Via.BREAK_GLASS)):
         tokens[name], hashed = create_token()
         known[hash_of(tokens[name])] = _Known(

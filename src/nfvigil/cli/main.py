@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from nfvigil.cli import (
     actions,
     alarms,
+    audit,
     brakes,
     capacity,
     database,
@@ -150,6 +151,7 @@ for name, group in {
 app.command(epilog=EPILOG)(policies.replay)
 app.command("policy-check")(permissions.policy_check)
 app.command("policy-sample")(permissions.policy_sample)
+app.add_typer(audit.app, name="audit")
 app.add_typer(database.app, name="db")
 app.add_typer(tokens.app, name="token")
 app.add_typer(verify.app, name="verify", epilog=EPILOG)

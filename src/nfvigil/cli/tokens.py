@@ -9,6 +9,7 @@ import typer
 
 from nfvigil.cli.database_access import on_store
 from nfvigil.cli.moments import age, now_us, seconds_of
+from nfvigil.cli.noting import note
 from nfvigil.cli.options import ConfigOption, DatabaseOption, FormOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, say, table
@@ -79,6 +80,7 @@ def create(
 
     async def add(store: Store) -> None:
         await store.add_token(record)
+        await note(store, "token made", record.id, f"{record.name}, role {role.value}, project {project or '-'}")
 
     on_store(add, config=config, database=database, beside=True)
 
@@ -135,6 +137,7 @@ def revoke(
         if len(found) > 1:
             raise ConflictError(f"{len(found)} ids begin with {token}: give more of it")
         await store.revoke_token(found[0])
+        await note(store, "token revoked", found[0])
         return found[0]
 
     say(f"revoked: {on_store(take_back, config=config, database=database, beside=True)}")

@@ -16,6 +16,7 @@ from nfvigil.model.identity import Identity
 from nfvigil.northbound import (
     actions,
     alarms,
+    audit,
     brakes,
     capacity,
     events,
@@ -34,6 +35,7 @@ from nfvigil.northbound import (
 from nfvigil.northbound import (
     vims as vim_routes,
 )
+from nfvigil.northbound.audit_notes import AuditNotes
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
 from nfvigil.northbound.guarded import Permissions
@@ -49,6 +51,7 @@ from nfvigil.northbound.vim_desk import VimDesk
 
 ROUTERS = (
     events.administer,
+    audit.administer,
     alarms.read,
     alarms.write,
     alarms.administer,
@@ -106,12 +109,13 @@ def create_api(
     new_id: Callable[[], str] = new_id,
     o2ims: O2imsDesk | None = None,
     permissions: Permissions | None = None,
+    audit_notes: AuditNotes | None = None,
 ) -> FastAPI:
     """``extra_routes`` are plain routes, such as the event doors; they come first, as they are the hot path.
 
     ``extra_paths`` describes them: an OpenAPI document's ``paths`` and ``components`` (``event_doors.event_paths()``).
     ``read_event`` reads one event in our own form for a dry run, without keeping it. Without ``permissions`` the rules
-    are as they come with the code.
+    are as they come with the code; without ``audit_notes`` only what the operations note themselves is kept.
     """
     app = FastAPI(
         title="NFVigil",
@@ -134,6 +138,7 @@ def create_api(
         o2ims=o2ims,
     )
     app.state.permissions = permissions or default_permissions(extra_routes)
+    app.state.audit_notes = audit_notes
     app.state.door_rules = door_rules(extra_routes)
     problems.install(app)
     app.router.routes.extend(extra_routes)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Annotated, Any, ClassVar, Protocol, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import Field
 
-from nfvigil.errors import FieldError, ForbiddenError
-from nfvigil.model.identity import Identity
+from nfvigil.errors import FieldError, ForbiddenError, NfvigilError, RefusedError
+from nfvigil.model.identity import Identity, Via
+from nfvigil.northbound.audit_notes import AuditNotes
 from nfvigil.northbound.fields import Shape
 from nfvigil.northbound.parts import parts_of
-from nfvigil.northbound.problems import MEDIA_TYPE, BodyTooLargeError, MediaTypeError, SlowBodyError
+from nfvigil.northbound.problems import MEDIA_TYPE, BodyTooLargeError, MediaTypeError, SlowBodyError, problem_of
 from nfvigil.northbound.rules.rule import Audience, rule_name
 
 BODY_MAX_BYTES = 1 << 20
@@ -103,12 +105,28 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             identity = await parts_of(request).guard(request)
-            require(request, rule, identity)
+            notes = notes_of(request)
+            try:
+                require(request, rule, identity)
+            except ForbiddenError:
+                if notes is not None:
+                    await notes.refused(request, rule, identity)
+                raise
             if identity.sees_all and request.method not in LOOKING:
                 # It reads what all projects have, and changes what its own role and project let it.
                 identity = msgspec.structs.replace(identity, sees_all=False)
             request.state.identity = identity
-            return await handle(await _bounded(request) if reads_body else request)
+
+            async def go_on() -> Response:
+                return await handle(await _bounded(request) if reads_body else request)
+
+            if notes is None:
+                return await go_on()
+            if request.method in LOOKING:
+                if identity.via is Via.BREAK_GLASS:
+                    await notes.looked(request, rule, identity)
+                return await go_on()
+            return await audited(notes, request, rule, identity, go_on)
 
         return guarded
 
@@ -125,6 +143,38 @@ class AdminRoute(GuardedRoute):
     audience = Audience.ADMINISTRATORS
 
 
+async def audited(
+    notes: AuditNotes, request: Request, rule: str, caller: Identity, go_on: Callable[[], Awaitable[Response]]
+) -> Response:
+    """What may change something is in the audit log before it is begun, and how it ended after that."""
+    begun = await notes.begin(request, rule, caller)
+    try:
+        response = await go_on()
+    except NfvigilError as error:
+        await notes.end(begun, problem_of(error).status_code, _reason(error))
+        raise
+    except RequestValidationError:
+        await notes.end(begun, 400, "the request is wrong")
+        raise
+    except BaseException:
+        await notes.end(begun, 500)
+        raise
+    await notes.end(begun, response.status_code)
+    response.headers["X-Request-Id"] = begun.request
+    return response
+
+
+def _reason(error: NfvigilError) -> str:
+    """What was wrong, and in which fields; not what was sent in them."""
+    if not isinstance(error, RefusedError):
+        return str(error)
+    return error.message + "".join(f"; {one.field}" for one in error.errors[:20])
+
+
+def notes_of(request: Request) -> AuditNotes | None:
+    return cast("AuditNotes | None", request.app.state.audit_notes)
+
+
 def require(request: Request, rule: str, caller: Identity) -> None:
     """ForbiddenError where the rule does not let this caller."""
     permissions = cast(Permissions, request.app.state.permissions)
@@ -134,9 +184,16 @@ def require(request: Request, rule: str, caller: Identity) -> None:
         raise ForbiddenError(f"the role {caller.role} may not do this; it takes {' or '.join(named) or 'nobody'}")
 
 
-def may_send(request: Request, caller: Identity) -> None:
+async def may_send(request: Request, caller: Identity) -> None:
     """What an event door asks before it reads a body. ForbiddenError where its rule does not let this caller."""
-    require(request, request.app.state.door_rules.get(request.scope.get("endpoint"), ""), caller)
+    rule = request.app.state.door_rules.get(request.scope.get("endpoint"), "")
+    try:
+        require(request, rule, caller)
+    except ForbiddenError:
+        notes = notes_of(request)
+        if notes is not None:
+            await notes.refused(request, rule, caller)
+        raise
 
 
 _header = APIKeyHeader(name="X-Auth-Token", scheme_name="token", description="A local token.", auto_error=False)

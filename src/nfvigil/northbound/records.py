@@ -7,6 +7,7 @@ from typing import Protocol
 
 from nfvigil.model.action import Action, ActionState
 from nfvigil.model.alarm import Alarm, HistoryEntry
+from nfvigil.model.audit import AuditQuery, AuditRecord
 from nfvigil.model.change import Change
 from nfvigil.model.checkpoints import Profile
 from nfvigil.model.event import Event
@@ -80,4 +81,5 @@ class Records(Protocol):
     async def ha_cases(self, records: Sequence[Event]) -> Sequence[HaCase]: ...
 
     async def audit(self, who: str, what: str, target: str = "", text: str = "") -> None: ...
+    async def audit_log(self, query: AuditQuery) -> Sequence[AuditRecord]: ...
     async def commit(self, change: Change) -> None: ...

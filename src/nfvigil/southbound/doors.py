@@ -40,7 +40,7 @@ from nfvigil.southbound.limits import Limits, TooLargeError
 Guard = Callable[[Request], Awaitable[Identity]]
 """Who is asking; raises UnknownCallerError or ForbiddenError."""
 
-Allow = Callable[[Request, Identity], None]
+Allow = Callable[[Request, Identity], Awaitable[None]]
 """Whether this caller may send events here; raises ForbiddenError."""
 
 Count = Callable[[str, str, int], None]
@@ -117,7 +117,7 @@ class Door:
     async def __call__(self, request: Request) -> Response:
         try:
             identity = await self._guard(request)
-            self._allow(request, identity)
+            await self._allow(request, identity)
             check_media_type(request)
             body = await read_body(request, self._intake.limits)
             return await self._serve(request, body)
@@ -178,7 +178,7 @@ def password_as_token(request: Request) -> Request:
     return Request({**request.scope, "headers": [*headers, (b"x-auth-token", password)]}, request.receive)
 
 
-def _monitors_and_administrators(request: Request, identity: Identity) -> None:
+async def _monitors_and_administrators(request: Request, identity: Identity) -> None:
     if not identity.may_send_events:
         raise ForbiddenError("only monitors and administrators send events")
 

@@ -26,6 +26,7 @@ from nfvigil.store.address import Address, parse
 from nfvigil.store.admin_records import AdminRecords
 from nfvigil.store.alarm_records import AlarmRecords
 from nfvigil.store.configuration_records import ConfigurationRecords
+from nfvigil.store.audit_records import AuditRecords
 from nfvigil.store.event_records import EventRecords
 from nfvigil.store.file_lock import WAIT_SECONDS, FileLock, InUseError
 from nfvigil.store.hot_path import HotPath
@@ -54,6 +55,8 @@ class Store(
     AdminRecords,
     VimRecords,
     ConfigurationRecords,
+    AuditRecords,
+    VimRecords,
     Profiles,
     Upkeep,
     InstanceHaRecords,
