@@ -155,7 +155,9 @@ class Composer:
             found = {subscription.id for subscription in hearers}
             for subscription_id in told:
                 known = self._matcher.get(subscription_id)
-                if known is not None and subscription_id not in found and news in _FOLLOWS[known.mode]:
+                if known is None or subscription_id in found or news not in _FOLLOWS[known.mode]:
+                    continue
+                if known.project in ("", alarm.project):  # what is another's by now is not for those who once heard
                     hearers.append(known)
         if news is News.CLEARED:
             self._told.pop(alarm.id, None)
