@@ -66,8 +66,10 @@ async def test_the_log_is_asked_by_who_what_target_outcome_and_time(store: Store
         return [line.id for line in await store.audit_log(AuditQuery(**asked))]
 
     assert await found() == [3, 2, 1]
-    assert await found(who="bob") == await found(who="u-*") == await found(request="r") == [2]
-    assert await found(what="nfvigil:brakes:*") == await found(what="h?ld") == await found(target="vim/*") == [1]
+    assert await found(who=("bob",)) == await found(who=("x", "u-*")) == await found(request=("r",)) == [2]
+    assert (
+        await found(what=("nfvigil:brakes:*",)) == await found(what=("h?ld",)) == await found(target=("vim/*",)) == [1]
+    )
     assert await found(outcome=Outcome.FAILURE) == [3]
     assert await found(since_us=1_800_000_000_000_001) == [2]
     assert await found(until_us=1_800_000_000_000_001) == [3, 1]

@@ -44,13 +44,13 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Globs for ``who``, ``what`` (of the rule as well) and ``target``; "" for any."""
+    """Globs for ``who``, ``what`` (of the rule as well) and ``target``, of which one has to fit; none for any."""
 
-    who: str = ""
-    what: str = ""
-    target: str = ""
+    who: tuple[str, ...] = ()
+    what: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
     outcome: Outcome | None = None
-    request: str = ""
+    request: tuple[str, ...] = ()
     since_us: int | None = None
     until_us: int | None = None
     before: int | None = None

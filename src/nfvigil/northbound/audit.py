@@ -20,18 +20,17 @@ from nfvigil.northbound.shapes import Time
 
 administer = for_administrators("audit")
 
+Globs = Annotated[tuple[Text, ...], Field(max_length=20)]
 ID_MAX = (1 << 63) - 1
 
 
 class AuditParameters(Page):
     marker: Annotated[EventId | None, Field(description="`next` of the page before.")] = None
-    who: Annotated[Text | None, Field(description="A name or an id, or a glob of one.")] = None
-    what: Annotated[Text | None, Field(description="A rule such as `nfvigil:alarms:*`, or what was done; a glob.")] = (
-        None
-    )
-    target: Annotated[Text | None, Field(description="What it was done to; a glob.")] = None
+    who: Annotated[Globs, Field(description="A name or an id; a glob, any of them fits.")] = ()
+    what: Annotated[Globs, Field(description="A rule such as `nfvigil:alarms:*`, or what was done.")] = ()
+    target: Annotated[Globs, Field(description="What it was done to.")] = ()
     outcome: Outcome | None = None
-    request: Annotated[Text | None, Field(description="Of this request.")] = None
+    request: Annotated[Globs, Field(description="Of this request.")] = ()
     since: Annotated[Moment | None, Field(description="Then or later.")] = None
     until: Annotated[Moment | None, Field(description="Before then.")] = None
 
@@ -99,11 +98,11 @@ def record_view(record: AuditRecord) -> dict[str, Any]:
 
 async def _found(parts: Parts, given: AuditParameters) -> list[AuditRecord]:
     query = AuditQuery(
-        who=given.who or "",
-        what=given.what or "",
-        target=given.target or "",
+        who=tuple(given.who),
+        what=tuple(given.what),
+        target=tuple(given.target),
         outcome=given.outcome,
-        request=given.request or "",
+        request=tuple(given.request),
         since_us=given.since,
         until_us=given.until,
         before=None if given.marker is None else min(int(given.marker), ID_MAX),

@@ -47,18 +47,17 @@ class AuditRecords(Access):
         """The audit log, newest first; go on behind the id ``before``."""
         asked = query or AuditQuery(before=before, limit=limit)
         statement = select(*_COLUMNS).order_by(audit.c.id.desc()).limit(page_limit(asked.limit))
-        on_sqlite = self._reader.on_sqlite
-        for columns, glob in (((audit.c.who, audit.c.who_id), asked.who), ((audit.c.target,), asked.target)):
-            if glob:
-                tests = [like_any(column, (glob,), on_sqlite=on_sqlite) for column in columns]
+        for columns, globs in (
+            ((audit.c.who, audit.c.who_id), asked.who),
+            ((audit.c.what, audit.c.rule), asked.what),
+            ((audit.c.target,), asked.target),
+            ((audit.c.request,), asked.request),
+        ):
+            tests = [like_any(column, globs, on_sqlite=self._reader.on_sqlite) for column in columns]
+            if globs:
                 statement = statement.where(or_(*(test for test in tests if test is not None)))
-        if asked.what:
-            tests = [like_any(column, (asked.what,), on_sqlite=on_sqlite) for column in (audit.c.what, audit.c.rule)]
-            statement = statement.where(or_(*(test for test in tests if test is not None)))
         if asked.outcome is not None:
             statement = statement.where(audit.c.outcome == asked.outcome.value)
-        if asked.request:
-            statement = statement.where(audit.c.request == asked.request)
         if asked.since_us is not None:
             statement = statement.where(audit.c.at_us >= asked.since_us)
         if asked.until_us is not None:
