@@ -90,7 +90,7 @@ def export(
     path = "/v1/audit/cadf" if form is ExportForm.CADF else "/v1/audit"
     with connect(context) as client:
         for one in client.items(path, _asked(who, what, target, since, until)):
-            say(json.dumps(one))
+            say(json.dumps(one, separators=(",", ":")))
 
 
 @app.command()
