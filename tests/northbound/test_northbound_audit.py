@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from northbound_fakes import NOW, World, make_world
+from northbound_fakes import NOW, Bug, World, make_world
 
 from nfvigil.errors import StoreUnavailableError, UnknownCallerError
 from nfvigil.model.audit import AuditRecord, Outcome
@@ -57,7 +58,7 @@ async def test_what_is_begun_is_in_the_log_before_it_is_done_and_how_it_ended_af
         ("admin", "clear", "/v1/alarms/host-alarm/clear", "pending", 0),
         ("admin", "cleared an alarm", "host-alarm", "success", 200),
     ]
-    assert {line.request for line in log.lines} == {"req-of-mine"} == {answer.headers["x-request-id"]}
+    assert {line.request for line in log.lines} == {"req-1/req-of-mine"} == {answer.headers["x-request-id"]}
     first = log.lines[0]
     assert (first.rule, first.method, first.role, first.via) == ("nfvigil:alarms:clear", "POST", "admin", "local")
     assert first.address == "127.0.0.1"
@@ -155,6 +156,56 @@ async def test_failed_authentications_are_counted_by_where_they_come_from(notes:
     (line,) = log.lines
     assert (line.what, line.status) == ("authentication failed", 401)
     assert line.text == "3 times; from 192.0.2.1: 2, 192.0.2.2: 1"
+
+
+async def test_a_bug_of_ours_is_an_end_as_well(world: World, log: Log) -> None:
+    async def broken(*_: Any, **__: Any) -> Any:
+        raise Bug
+
+    world.desk.clear = broken  # type: ignore[method-assign]
+
+    assert (await world.call("POST", "/v1/alarms/host-alarm/clear", is_described=False)).status == 500
+    assert [(line.outcome, line.status) for line in log.lines[1:]] == [(Outcome.FAILURE, 500)]
+
+
+async def test_what_somebody_gave_as_a_reason_is_kept(world: World, log: Log) -> None:
+    assert (await world.call("PUT", "/v1/brakes/holds/cloud", {"reason": "a storm"})).status == 200
+
+    assert (log.lines[1].what, log.lines[1].target, log.lines[1].text) == ("hold", "cloud", "a storm")
+
+
+async def test_what_is_counted_has_a_bound(monkeypatch: pytest.MonkeyPatch, world: World, log: Log) -> None:
+    monkeypatch.setattr("nfvigil.northbound.audit_notes.COUNTED_MAX", 1)
+    for address in ("/v1/events", "/v1/faults", "/v1/vims"):
+        assert (await world.call("GET", address, by="member-a")).status == 403
+    notes = world.call.app.state.audit_notes
+    for number in range(3):
+        notes.stranger(type("From", (), {"client": type("Client", (), {"host": f"192.0.2.{number}"})()})())
+
+    await notes.flush()
+
+    assert [line.rule for line in log.lines if line.rule] == ["nfvigil:events:list_events"]
+    assert log.lines[-1].text == "3 times; from others: 2, 192.0.2.0: 1"
+
+
+async def test_a_refusal_that_cannot_be_written_is_a_refusal_all_the_same(world: World, log: Log) -> None:
+    log.is_away = True
+
+    assert (await world.call("GET", "/v1/events", by="member-a")).status == 403
+    await world.call.app.state.audit_notes.flush()
+
+
+async def test_counts_are_written_while_it_runs(notes: AuditNotes, log: Log) -> None:
+    often = AuditNotes(add=log.add, clock=lambda: NOW, every_seconds=0.001)
+    often.stranger(type("From", (), {"client": None})())  # type: ignore[arg-type]  # a request without a socket
+    running = asyncio.create_task(often.run())
+    async with asyncio.timeout(5):
+        while not log.lines:  # noqa: ASYNC110 - what it waits for has no event
+            await asyncio.sleep(0.002)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert log.lines[0].text == "1 times; from nowhere: 1"
 
 
 async def test_an_id_that_is_more_than_an_id_is_not_taken(world: World, log: Log) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from dataclasses import replace
@@ -12,18 +13,22 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from northbound_fakes import make_world
+from northbound_fakes import call, make_world
 from typer.testing import CliRunner
 
+from nfvigil.app import open_service
 from nfvigil.cli.main import app as command_line
 from nfvigil.cli.permissions import rules_of_this_version, sample
 from nfvigil.errors import SettingsError
 from nfvigil.model.identity import Identity, Role, Via
 from nfvigil.northbound.api import all_rules
+from nfvigil.northbound.guarded import for_writers
+from nfvigil.northbound.rules.catalogue import rules_of
 from nfvigil.northbound.rules.checks import read_overrides
 from nfvigil.northbound.rules.file import PolicyFile
 from nfvigil.northbound.rules.permissions import Permissions
 from nfvigil.northbound.rules.rule import CALLERS, Audience, Rule
+from nfvigil.settings import load
 
 RULES = (
     Rule(name="nfvigil:alarms:list", check="rule:reader", audience=Audience.READERS),
@@ -242,6 +247,40 @@ async def test_without_a_file_there_is_nothing_to_look_at() -> None:
 def test_a_file_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         PolicyFile(rules=RULES, path=tmp_path / "none.yaml")
+
+
+@pytest.mark.anyio
+async def test_a_service_does_not_start_with_a_wrong_file_and_its_doors_obey_a_right_one(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    settings = load(None, {"database_url": f"sqlite:///{tmp_path}/n.db", "dev": True, "access.policy_file": path})
+    path.write_text('"nfvigil:doors:evnts": "rule:admin"\n')
+    with pytest.raises(SettingsError, match="evnts"):
+        async with open_service(settings):
+            pass
+
+    path.write_text('"nfvigil:doors:events": "rule:service"\n"nfvigil:capacity:show_capacity": "!"\n')
+    async with open_service(settings) as service:
+        event = json.dumps({"type": "a.b", "resource": "host/x"}).encode()
+        for address, status in (("/v1/events", 403), ("/events", 200)):
+            headers = {"content-type": "application/json"}
+            assert (await call(service.app, "POST", address, event, headers)).status == status
+        assert (await call(service.app, "GET", "/v1/capacity", b"", {})).status == 403
+        refused = [line.rule for line in await service.store.audit_log()]
+    assert refused == ["nfvigil:capacity:show_capacity", "nfvigil:doors:events"]
+
+
+def test_one_function_for_several_operations_has_one_rule() -> None:
+    router = for_writers("alarms")
+
+    async def acknowledge() -> None:
+        """Somebody looks after it."""
+
+    router.add_api_route("/v2/alarms", acknowledge, methods=["PUT"])
+    router.add_api_route("/v2/alarms/{id}", acknowledge, methods=["PUT"])
+
+    (rule,) = rules_of(router.routes)
+    assert (rule.name, rule.check) == ("nfvigil:alarms:acknowledge", "rule:member")
+    assert rule.operations == ("PUT /v2/alarms", "PUT /v2/alarms/{id}")
 
 
 def ask(*arguments: str) -> Any:

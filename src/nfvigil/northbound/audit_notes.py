@@ -175,12 +175,9 @@ class AuditNotes:
         )
 
     def _id_of(self, request: Request) -> str:
-        """The caller's own, if it has one that is none of a kind that could be mistaken for more than an id."""
-        for name in ("x-openstack-request-id", "x-request-id"):
-            given = request.headers.get(name, "")
-            if _REQUEST_ID.fullmatch(given):
-                return given
-        return f"req-{self._new_id()}"
+        """Ours, as a caller may give one to many requests; and behind it the caller's, if it looks like one."""
+        given = request.headers.get("x-openstack-request-id", request.headers.get("x-request-id", ""))
+        return f"req-{self._new_id()}" + (f"/{given}" if _REQUEST_ID.fullmatch(given) else "")
 
 
 class CountingGuard:
@@ -199,7 +196,7 @@ class CountingGuard:
 
 
 def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else ""
+    return request.client.host if request.client is not None else "nowhere"
 
 
 def _printable(text: str) -> str:
