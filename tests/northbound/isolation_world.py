@@ -27,6 +27,12 @@ POLICY = "kanari-policy"
 PHYSICAL = (HOST, VIM, DOMAIN, MONITOR, CAUSE, DETAIL, POLICY, "kanari-admin", "storage-zone", "bmc")
 """What no project may read, whoever it is."""
 FOREVER_US = 1 << 62
+FORMATS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("aodh", {}),
+    ("cloudevents", {}),
+    ("signed", {"secret": "whsec_" + "a2FuYXJpLXNlY3JldC1rYW5hcmktc2VjcmV0"}),
+)
+"""Beside Doctor's, in which every project is told as well."""
 
 PERSONAS = (
     "nobody",
@@ -168,7 +174,9 @@ async def _furnish(service: Service, app: Any, port: int, heard: dict[str, list[
     for name in ("A", "B"):
         await _talk(world, name)
     await _operators(world)
-    await _until(lambda: all(heard.get(f"/kanari-{name}") for name in ("a", "b", "admin")))
+    forms = ("", *(f"/{form}" for form, _ in FORMATS))
+    await _until(lambda: all(heard.get(f"/kanari-{name}{form}") for name in ("a", "b") for form in forms))
+    await _until(lambda: heard.get("/kanari-admin"))
     owned["nobody"] = _nobodys(owned["B"])
     return world
 
@@ -221,19 +229,16 @@ async def _own(world: World, name: str, url: str) -> None:
         mine.canaries |= {key.partition("/")[2] for key, _ in found.find(kind=kind, project=mine.project)}
     mine.canaries |= {one.group for one in own.values()} | {one.vnf for one in own.values()} | {mine.project}
     server = next(one for one in own.values() if one.host == f"{HOST}1")
-    secret = {"filter": {"fault_types": ["*"]}, "mode": "both", "name": f"kanari-subscription-{name}"}
-    made = await _post(
-        world, member, "/v1/subscriptions", {**secret, "endpoints": [{"url": url, "token": f"kanari-token-{name}"}]}
-    )
+    name_of_it, token = f"kanari-subscription-{name}", f"kanari-token-{name}"
+    endpoints = [
+        {"url": url, "token": token},
+        *({"url": f"{url}/{form}", "format": form, **more} for form, more in FORMATS),
+    ]
+    wanted = {"filter": {"fault_types": ["*"]}, "mode": "both", "name": name_of_it, "endpoints": endpoints}
+    made = await _post(world, member, "/v1/subscriptions", wanted)
     mine.words |= {"server": server.id, "subscription": made["id"]}
-    mine.canaries |= {
-        made["id"],
-        made["endpoints"][0]["id"],
-        secret["name"],
-        url,
-        f"kanari-token-{name}",
-        f"kanari-member-{name.lower()}",
-    }
+    mine.canaries |= {made["id"], name_of_it, url, token, f"kanari-member-{name.lower()}"}
+    mine.canaries |= {endpoint["id"] for endpoint in made["endpoints"]}
     recovery = {"do": {"host_down": {"action": "evacuate", "after_seconds": 3600}}}
     await _post(world, member, f"/v1/recovery/server/{server.id}", recovery, "PUT")
 
