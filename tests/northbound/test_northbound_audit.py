@@ -111,16 +111,16 @@ async def test_what_was_refused_says_so_and_not_what_was_sent(
 
 
 async def test_a_refusal_is_written_once_a_minute_and_counted(world: World, notes: AuditNotes, log: Log) -> None:
-    for _ in range(5):
-        assert (await world.call("GET", "/v1/events", by="member-a")).status == 403
+    for number in range(5):
+        assert (await world.call("GET", f"/v1/events/{number}", by="member-a")).status == 403
     assert (await world.call("GET", "/v1/faults", by="member-a")).status == 403
 
     assert [(line.rule, line.what, line.status) for line in log.lines] == [
-        ("nfvigil:events:list_events", "refused", 403),
+        ("nfvigil:events:show_event", "refused", 403),
         ("nfvigil:faults:list_faults", "refused", 403),
     ]
     await notes.flush()
-    assert [(line.rule, line.text) for line in log.lines[2:]] == [("nfvigil:events:list_events", "4 more times")]
+    assert [(line.rule, line.text) for line in log.lines[2:]] == [("nfvigil:events:show_event", "4 more times")]
     await notes.flush()
     assert len(log.lines) == 3
 

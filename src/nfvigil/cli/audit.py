@@ -127,7 +127,7 @@ def _draw(found: dict[str, Any]) -> None:
         say("the audit log is empty")
         return
     unchained = f", {found['unchained']} of them from before there was a chain" if found["unchained"] else ""
-    say(f"{found['count']} lines, {found['first']} to {found['last']}{unchained}")
+    say(f"{found['count']} line{'' if found['count'] == 1 else 's'}, {found['first']} to {found['last']}{unchained}")
     say(f"last: {found['last']}:{found['hash']}")
 
 

@@ -146,7 +146,8 @@ class AuditNotes:
                 await self._add(line)
 
     async def _count(self, record: AuditRecord, what: str) -> None:
-        same = msgspec.structs.replace(record, at_us=0, request="", what=what)
+        # Whatever it was asked of: else a caller could fill the log with names that he makes up.
+        same = msgspec.structs.replace(record, at_us=0, request="", target="", what=what)
         known = self._counted.get(same)
         if known is not None:
             known[0] += 1
