@@ -20,9 +20,11 @@ from nfvigil.app import open_service
 from nfvigil.cli.main import app as command_line
 from nfvigil.cli.permissions import rules_of_this_version, sample
 from nfvigil.errors import SettingsError
+from nfvigil.model.audit import AuditRecord
 from nfvigil.model.identity import Identity, Role, Via
 from nfvigil.northbound.api import all_rules
-from nfvigil.northbound.guarded import for_writers
+from nfvigil.northbound.audit_notes import AuditNotes
+from nfvigil.northbound.guarded import Caller, for_readers, for_writers
 from nfvigil.northbound.rules.catalogue import rules_of
 from nfvigil.northbound.rules.checks import read_overrides
 from nfvigil.northbound.rules.file import PolicyFile
@@ -267,6 +269,35 @@ async def test_a_service_does_not_start_with_a_wrong_file_and_its_doors_obey_a_r
         assert (await call(service.app, "GET", "/v1/capacity", b"", {})).status == 403
         refused = [line.rule for line in await service.store.audit_log()]
     assert refused == ["nfvigil:capacity:show_capacity", "nfvigil:doors:events"]
+
+
+@pytest.mark.anyio
+async def test_a_question_that_has_a_body_is_a_question_all_the_same() -> None:
+    router = for_readers("questions")
+
+    @router.post("/v1/questions")
+    async def ask_something(caller: Caller) -> dict[str, bool]:
+        """Asked with a body."""
+        return {"sees_all": caller.scope is None}
+
+    log: list[AuditRecord] = []
+
+    async def add(record: AuditRecord) -> None:
+        log.append(record)
+
+    async def auditor(request: Any) -> Identity:
+        return Identity(name="auditor", project=None, role=Role.READER, sees_all=True)
+
+    world = make_world(audit_notes=AuditNotes(add=add, clock=lambda: 0))
+    app = world.call.app
+    app.state.permissions = Permissions(rules_of(router.routes))
+    app.include_router(router)
+    world.call.parts = app.state.parts = replace(world.call.parts, guard=auditor)
+
+    answer = await world.call("POST", "/v1/questions", is_described=False)
+
+    assert answer.json == {"sees_all": True}
+    assert log == []
 
 
 def test_one_function_for_several_operations_has_one_rule() -> None:

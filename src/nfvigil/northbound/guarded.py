@@ -100,7 +100,7 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        rule = self.rule
+        rule, audience = self.rule, self.audience
         reads_body = self.body_field is not None
 
         async def guarded(request: Request) -> Response:
@@ -112,7 +112,8 @@ class GuardedRoute(APIRoute):
                 if notes is not None:
                     await notes.refused(request, rule, identity)
                 raise
-            if identity.sees_all and request.method not in LOOKING:
+            changes = request.method not in LOOKING and audience is not Audience.READERS
+            if identity.sees_all and changes:
                 # It reads what all projects have, and changes what its own role and project let it.
                 identity = msgspec.structs.replace(identity, sees_all=False)
             request.state.identity = identity
@@ -122,7 +123,7 @@ class GuardedRoute(APIRoute):
 
             if notes is None:
                 return await go_on()
-            if request.method in LOOKING:
+            if not changes:
                 if identity.via is Via.BREAK_GLASS:
                     await notes.looked(request, rule, identity)
                 return await go_on()
