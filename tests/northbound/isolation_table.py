@@ -20,6 +20,7 @@ NEW_VIM = {"name": "other", "driver": "simulated"}
 class Of(Enum):
     ANYBODY = "no token is asked for"
     CALLER = "whoever may is answered, with what is its own"
+    EVERYTHING = "it is of no project, and for those who see all of them"
     OWNER = "who may is answered if the thing is its own, else as if there were none"
 
 
@@ -37,12 +38,38 @@ def entry(address: str, body: Any = None) -> Entry:
     return Entry(address, Of.CALLER, body)
 
 
+O2 = "/o2ims-infrastructureMonitoring"
+O2_SUBSCRIPTION = {"callback": "http://127.0.0.1:9/o2"}
+
+O2IMS: dict[str, Entry] = {
+    f"{method} {O2}{path}": Entry(O2 + asked, Of.EVERYTHING, body)
+    for method, path, asked, body in (
+        ("GET", "/api_versions", "/api_versions", None),
+        ("GET", "/v1/api_versions", "/v1/api_versions", None),
+        ("GET", "/v1/alarms", "/v1/alarms", None),
+        ("GET", "/v1/alarms/{alarmEventRecordId}", "/v1/alarms/{alarm}", None),
+        ("PATCH", "/v1/alarms/{alarmEventRecordId}", "/v1/alarms/{alarm}", {"alarmAcknowledged": True}),
+        ("GET", "/v1/alarmSubscriptions", "/v1/alarmSubscriptions", None),
+        ("POST", "/v1/alarmSubscriptions", "/v1/alarmSubscriptions", O2_SUBSCRIPTION),
+        ("GET", "/v1/alarmSubscriptions/{alarmSubscriptionId}", "/v1/alarmSubscriptions/{subscription}", None),
+        ("DELETE", "/v1/alarmSubscriptions/{alarmSubscriptionId}", "/v1/alarmSubscriptions/{subscription}", None),
+        ("GET", "/v1/alarmServiceConfiguration", "/v1/alarmServiceConfiguration", None),
+        ("PUT", "/v1/alarmServiceConfiguration", "/v1/alarmServiceConfiguration", {"retentionPeriod": 30}),
+        ("PATCH", "/v1/alarmServiceConfiguration", "/v1/alarmServiceConfiguration", {"retentionPeriod": 30}),
+        ("GET", "/v1/alarmDictionaries", "/v1/alarmDictionaries", None),
+        ("GET", "/v1/alarmDictionaries/{alarmDictionaryId}", "/v1/alarmDictionaries/{alarm}", None),
+        ("GET", "/v1/probableCauses", "/v1/probableCauses", None),
+    )
+}
+"""O-RAN's interface is the infrastructure's."""
+
 TABLE: dict[str, Entry] = {
+    **O2IMS,
     "GET /docs": Entry("/docs", Of.ANYBODY),
     "GET /openapi.json": Entry("/openapi.json", Of.ANYBODY),
     "GET /healthz": Entry("/healthz", Of.ANYBODY),
     "GET /readyz": Entry("/readyz", Of.ANYBODY),
-    "GET /metrics": entry("/metrics"),
+    "GET /metrics": Entry("/metrics", Of.EVERYTHING),
     # Alarms
     "GET /v1/alarms": entry("/v1/alarms?state=all"),
     "GET /v1/alarms/{alarm_id}": own("/v1/alarms/{alarm}"),

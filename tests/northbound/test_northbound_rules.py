@@ -175,8 +175,7 @@ def test_the_sample_is_a_policy_file_that_changes_nothing() -> None:
 
 @pytest.mark.anyio
 async def test_a_route_asks_the_rule_in_force_before_the_body_is_read() -> None:
-    world = make_world()
-    world.call.app.state.permissions = Permissions(all_rules(()), {"nfvigil:alarms:comment": "rule:manager"})
+    world = make_world(permissions=Permissions(all_rules(()), {"nfvigil:alarms:comment": "rule:manager"}))
 
     answer = await world.call("POST", "/v1/alarms/a-1/comments", b"x" * 3_000_000, by="member-a")
 

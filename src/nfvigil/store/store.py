@@ -25,8 +25,8 @@ from nfvigil.sealing.keys import Keys
 from nfvigil.store.address import Address, parse
 from nfvigil.store.admin_records import AdminRecords
 from nfvigil.store.alarm_records import AlarmRecords
-from nfvigil.store.configuration_records import ConfigurationRecords
 from nfvigil.store.audit_records import AuditRecords
+from nfvigil.store.configuration_records import ConfigurationRecords
 from nfvigil.store.event_records import EventRecords
 from nfvigil.store.file_lock import WAIT_SECONDS, FileLock, InUseError
 from nfvigil.store.hot_path import HotPath
@@ -56,7 +56,6 @@ class Store(
     VimRecords,
     ConfigurationRecords,
     AuditRecords,
-    VimRecords,
     Profiles,
     Upkeep,
     InstanceHaRecords,
