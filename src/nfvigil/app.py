@@ -36,7 +36,6 @@ from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
 from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.monitoring_parts import put_monitoring_together
-from nfvigil.northbound.api import create_api
 from nfvigil.northbound.api import all_rules, create_api
 from nfvigil.northbound.audit_notes import AuditNotes, CountingGuard
 from nfvigil.northbound.auth import Guard
@@ -160,20 +159,19 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_capacity(metrics, desk)
         show_depths(metrics, pipeline, tellers.dispatcher, controller)
         show_vims(metrics, inventory)
-        guard = Guard(store=store, clock=clock, dev=settings.dev)
+        audit_notes = AuditNotes(add=store.add_audit, clock=clock)
+        guard = CountingGuard(guard=Guard(store=store, clock=clock, dev=settings.dev), notes=audit_notes)
         monitoring = put_monitoring_together(
             settings.formats,
             intake=intake,
             guard=guard,
+            allow=may_send,
             pipeline=pipeline,
             metrics=metrics,
             recent=left.recent,
             clock=clock,
         )
-        audit_notes = AuditNotes(add=store.add_audit, clock=clock)
-        guard = CountingGuard(guard=Guard(store=store, clock=clock, dev=settings.dev), notes=audit_notes)
-        doors = routes(intake=intake, guard=guard, allow=may_send, formats=load_formats(), count=metrics.event)
-        permissions = PolicyFile(rules=all_rules(doors), path=settings.access.policy_file)
+        permissions = PolicyFile(rules=all_rules(monitoring.doors), path=settings.access.policy_file)
         app = create_api(
             desk=desk,
             recovery=recovery.desk,
@@ -184,7 +182,6 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             metrics=metrics,
             read_event=intake.read,
             extra_routes=monitoring.doors,
-            extra_routes=doors,
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
             permissions=permissions,

@@ -14,6 +14,8 @@ REASON = {"reason": "because"}
 EVENT = {"type": "compute.host.fan", "resource": "host/nowhere"}
 DOCTOR = {"time": "2026-01-01T00:00:00Z", "type": "compute.host.fan", "details": {"hostname": "nowhere"}}
 ALARM = {"reason_data": {"event": {"traits": [["host", 1, "nowhere"], ["state", 1, "IN_MAINTENANCE"]]}}}
+REDFISH = {"Events": [{"EventType": "Alert", "EventId": "1", "MessageId": "ResourceEvent.1.0.ResourceErrorsDetected"}]}
+UUID = "00000000-0000-4000-8000-000000000000"
 NEW_VIM = {"name": "other", "driver": "simulated"}
 
 
@@ -63,8 +65,30 @@ O2IMS: dict[str, Entry] = {
 }
 """O-RAN's interface is the infrastructure's."""
 
+NOTIFICATION = {
+    "notification": {
+        "type": "COMPUTE_HOST",
+        "hostname": "nowhere",
+        "generated_time": "2026-01-01T00:00:00",
+        "payload": {"event": "STOPPED", "cluster_status": "OFFLINE", "host_status": "NORMAL"},
+    }
+}
+MASAKARI: dict[str, Entry] = {
+    **{f"GET /instance-ha{path}": Entry(f"/instance-ha{path}", Of.ANYBODY) for path in ("", "/", "/v1", "/v1/")},
+    **{
+        f"{method} {prefix}/v1{project}/notifications{path}": entry(
+            f"{prefix}/v1{asked}/notifications{path.replace('{uuid}', UUID)}", body
+        )
+        for prefix in ("", "/instance-ha")
+        for project, asked in (("", ""), ("/{project_id}", "/4f0c"))
+        for method, path, body in (("POST", "", NOTIFICATION), ("GET", "", None), ("GET", "/{uuid}", None))
+    },
+}
+"""The infrastructure's as well: its monitors send, administrators read."""
+
 TABLE: dict[str, Entry] = {
     **O2IMS,
+    **MASAKARI,
     "GET /docs": Entry("/docs", Of.ANYBODY),
     "GET /openapi.json": Entry("/openapi.json", Of.ANYBODY),
     "GET /healthz": Entry("/healthz", Of.ANYBODY),
@@ -89,6 +113,7 @@ TABLE: dict[str, Entry] = {
     # The doors
     "POST /v1/events": entry("/v1/events", EVENT),
     "POST /v1/formats/{name}/events": entry("/v1/formats/nfvigil/events", EVENT),
+    "POST /v1/redfish/{host}/events": entry("/v1/redfish/nowhere/events", REDFISH),
     "PUT /events": entry("/events", DOCTOR),
     "POST /events": entry("/events", DOCTOR),
     "POST /v1/event": entry("/v1/event", DOCTOR),

@@ -99,8 +99,13 @@ def rules_of_this_version() -> tuple[Rule, ...]:
     from nfvigil.southbound.doors import Guard, routes
     from nfvigil.southbound.formats import load_formats
     from nfvigil.southbound.intake import Intake
+    from nfvigil.southbound.masakari import MasakariDoor, masakari_routes
 
-    return all_rules(routes(intake=cast(Intake, None), guard=cast(Guard, None), formats=load_formats()))
+    async def nobody() -> None:
+        """Stands where a door would."""
+
+    doors = routes(intake=cast(Intake, None), guard=cast(Guard, None), formats=load_formats())
+    return all_rules([*doors, *masakari_routes(cast(MasakariDoor, nobody))])
 
 
 def sample(rules: tuple[Rule, ...]) -> str:

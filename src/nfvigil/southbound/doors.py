@@ -62,8 +62,7 @@ def routes(
 
     def door(name: str, form: Format, answer: Answer) -> Door:
         kind = RedfishDoor if isinstance(form, RedfishFormat) else Door
-        return kind(name=name, form=form, answer=answer, intake=intake, guard=guard, count=count)
-        return Door(name=name, form=form, answer=answer, intake=intake, guard=guard, allow=allow, count=count)
+        return kind(name=name, form=form, answer=answer, intake=intake, guard=guard, allow=allow, count=count)
 
     plugins = {name: door(name, form, answer_each) for name, form in (formats or {}).items()}
 

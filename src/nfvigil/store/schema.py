@@ -27,10 +27,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009")
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008")
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0004")
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0004")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0004")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(

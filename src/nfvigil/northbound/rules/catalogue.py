@@ -66,7 +66,8 @@ def _of_door(route: Route) -> Rule:
 
 
 def _name_of(route: Route) -> str:
-    return rule_name(DOORS, route.name.replace("-", "_"))
+    """Of a door that has several addresses, numbered by their names, all have one rule."""
+    return rule_name(DOORS, route.name.rstrip("0123456789").rstrip("-").replace("-", "_"))
 
 
 def _operations(path: str, methods: frozenset[str]) -> tuple[str, ...]:
