@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
+from starlette.requests import Request
 from starlette.routing import Route
 
 from nfvigil.controller.vims.openstack.options import checked
@@ -62,12 +63,13 @@ async def open_access(
     clock: Callable[[], int],
     new_id: Callable[[], str],
     metrics: Metrics,
+    stranger: Callable[[Request], None],
 ) -> AsyncIterator[Access]:
+    """``stranger`` hears of requests of somebody who is not known."""
     counts = AccessCounts(metrics.registry)
-    break_glass = BreakGlass(hashed=settings.break_glass_hash, clock=clock, audit=store.audit)
+    break_glass = BreakGlass(hashed=settings.break_glass_hash, clock=clock)
     open_keys = OpenKeys(store=store, keys=keys, clock=clock)
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(break_glass.close)
         keystone, session = None, None
         if settings.keystone.is_on:
             keystone, session = await stack.enter_async_context(_keystone(settings.keystone, clock, counts))
@@ -81,6 +83,7 @@ async def open_access(
             break_glass=break_glass,
             pace=Pace(settings=settings.rate, clock=clock, count=counts.too_often),
             refused=counts.refused,
+            stranger=stranger,
         )
         credentials = Credentials(
             store=store,

@@ -39,10 +39,13 @@ from nfvigil.model.topology import Topology
 from nfvigil.model.verdict import Decision
 from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.monitoring_parts import put_monitoring_together
-from nfvigil.northbound.api import create_api, new_id
+from nfvigil.northbound.api import all_rules, create_api, new_id
+from nfvigil.northbound.audit_notes import AuditNotes
 from nfvigil.northbound.event_doors import event_paths
 from nfvigil.northbound.feed import AlarmFeed
+from nfvigil.northbound.guarded import may_send
 from nfvigil.northbound.metrics import Metrics
+from nfvigil.northbound.rules.file import PolicyFile
 from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.control_plane import ControlPlane
@@ -164,6 +167,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
         )
+        audit_notes = AuditNotes(add=store.add_audit, clock=clock)
         access = await stack.enter_async_context(
             open_access(
                 settings.access,
@@ -173,6 +177,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
                 clock=clock,
                 new_id=new_id,
                 metrics=metrics,
+                stranger=audit_notes.stranger,
             )
         )
         accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline)
@@ -208,12 +213,14 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             settings.formats,
             intake=intake,
             guard=access.guard.at_door,
+            allow=may_send,
             pipeline=pipeline,
             metrics=metrics,
             recent=left.recent,
             clock=clock,
         )
         check_open_doors(settings.access, monitoring.doors)
+        permissions = PolicyFile(rules=all_rules(monitoring.doors), path=settings.access.policy_file)
         app = create_api(
             desk=desk,
             recovery=recovery.desk,
@@ -228,6 +235,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             extra_routes=monitoring.doors,
             extra_paths=event_paths(),
             o2ims=_o2ims(settings, store, pipeline, tellers, desk),
+            permissions=permissions,
+            audit_notes=audit_notes,
             alarming=alarming,
             feed=feed,
         )
@@ -244,6 +253,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             control=control,
             alarming=alarming,
             retention=Retention(store=store, settings=settings.retention, clock=clock),
+            permissions=permissions,
+            audit_notes=audit_notes,
             app=app,
             undecided=left.undecided,
             beside={**monitoring.beside, "lost news": vnfs.losses.run},

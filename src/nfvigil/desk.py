@@ -276,7 +276,6 @@ class Desk:
         async with self._changing:
             await put_in_force(self._store, record)
             self._pipeline.policy = CompiledPolicy(policy)
-        await self._store.audit(by, "policy put in force", policy.label)
         return policy
 
     async def dry_run(

@@ -15,7 +15,7 @@ from nfvigil.model.times import SECOND
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.pipeline import Pipeline
 from nfvigil.southbound.alertmanager_api import AlertmanagerApi
-from nfvigil.southbound.doors import Guard, answer_each, routes
+from nfvigil.southbound.doors import Allow, Guard, answer_each, routes
 from nfvigil.southbound.formats import load_formats
 from nfvigil.southbound.formats.alertmanager import AlertmanagerFormat
 from nfvigil.southbound.formats.nfvigil import NfvigilFormat
@@ -36,6 +36,7 @@ def put_monitoring_together(
     *,
     intake: Intake,
     guard: Guard,
+    allow: Allow,
     pipeline: Pipeline,
     metrics: Metrics,
     recent: Sequence[Event],
@@ -51,13 +52,14 @@ def put_monitoring_together(
         answer=answer_each,
         intake=intake,
         guard=guard,
+        allow=allow,
         count=metrics.event,
         duplicates=duplicates,
         is_in_maintenance=lambda key: (pipeline.map.resolve(key) or key) in pipeline.state.in_maintenance,
         clock=clock,
         chance=secrets.token_bytes,
     )
-    doors = routes(intake=intake, guard=guard, formats=formats, count=metrics.event)
+    doors = routes(intake=intake, guard=guard, allow=allow, formats=formats, count=metrics.event)
     reconciler = _reconciler(formats.get("alertmanager"), intake, pipeline, metrics, clock)
     return Monitoring(
         doors=[*doors, *masakari_routes(masakari)],

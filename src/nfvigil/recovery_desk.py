@@ -230,14 +230,12 @@ class RecoveryDesk:
         if f"{HOLD}{vim}" in self._state.memory:
             raise ConflictError(f"the VIM {vim} is on HOLD already")
         await self._ask(internal.HOLD, key_of(Kind.VIM, vim), by=by, text=text)
-        await self._store.audit(by, "hold", vim, text)
 
     async def release(self, vim: str, *, by: str, text: str) -> None:
         """An operator has looked, and takes the responsibility for what waits."""
         if f"{HOLD}{vim}" not in self._state.memory:
             raise ConflictError(f"the VIM {vim} is not on HOLD")
         await self._ask(internal.HOLD, key_of(Kind.VIM, vim), Status.UP, by=by, text=text)
-        await self._store.audit(by, "hold released", vim, text)
 
     async def switch_automation(self, on: bool, *, by: str, text: str) -> None:
         """The kill switch: off, nothing that nobody asked for is done in any VIM; owners are told all the same."""
@@ -245,7 +243,6 @@ class RecoveryDesk:
             raise ConflictError(f"automatic actions are switched {'on' if on else 'off'} already")
         status = Status.UP if on else Status.DOWN
         await self._ask(internal.AUTOMATION_OFF, "nfvigil/automation", status, by=by, text=text)
-        await self._store.audit(by, f"automatic actions switched {'on' if on else 'off'}", "all VIMs", text)
 
     async def confirm_off(self, host: str, *, by: str, text: str) -> ProofView:
         """An operator says that a host is off, and will stay so: as good as a fence's proof. ConflictError where its
@@ -265,7 +262,6 @@ class RecoveryDesk:
         now_us = self._pipeline.now()
         proof = Proof(host=split_key(key)[1], driver=OPERATOR, at_us=now_us, reads=0, was_off_already=True)
         await self.prove(key, proof, by=by)
-        await self._store.audit(by, "confirmed off", key, text)
         return self._proof_view(key)
 
     async def look(self, host: str) -> str:

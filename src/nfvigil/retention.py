@@ -69,6 +69,9 @@ class Retention:
                 alarms = await alarm_days(self._store, self._settings.days)
                 removed = await purge(self._store, self._before(self._settings.days), self._before(alarms))
                 _log.info("purged", **msgspec.structs.asdict(removed))
+                if self._settings.audit_days is not None:
+                    before_us = self._clock() - int(self._settings.audit_days * 86400) * SECOND
+                    _log.info("audit log shortened", lines=await self._store.drop_audit(before_us, by="retention"))
             except UnavailableError as error:
                 _log.warning("purge put off", reason=str(error))
             except Exception:

@@ -20,6 +20,8 @@ from nfvigil.model.action import Action, ActionState, is_state
 from nfvigil.model.alarm import AlarmState
 from nfvigil.model.event import Event
 from nfvigil.model.notification import Delivery, Notification
+from nfvigil.northbound.audit_notes import AuditNotes
+from nfvigil.northbound.rules.file import PolicyFile
 from nfvigil.notifier.control_plane import ControlPlane
 from nfvigil.notifier.dispatch import Dispatcher
 from nfvigil.notifier.heartbeat import Heartbeats
@@ -60,6 +62,8 @@ class Service:
         control: ControlPlane,
         alarming: EventAlarmDesk,
         retention: Retention,
+        permissions: PolicyFile,
+        audit_notes: AuditNotes,
         app: Any,
         undecided: list[Event],
         beside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
@@ -76,6 +80,8 @@ class Service:
         self.control = control
         self.alarming = alarming
         self.retention = retention
+        self.permissions = permissions
+        self.audit_notes = audit_notes
         self.app = app
         self.undecided = undecided
         self.beside = beside or {}
@@ -103,9 +109,12 @@ class Service:
             rest.append(group.create_task(self.retention.run(), name="retention"))
             rest.append(group.create_task(self.control.run(), name="control plane"))
             rest += [group.create_task(run(), name=name) for name, run in self.beside.items()]
+            rest.append(group.create_task(self.permissions.run(), name="policy file"))
+            rest.append(group.create_task(self.audit_notes.run(), name="audit notes"))
             await serve(self.app)
             for task in rest:
                 task.cancel()
+            await self.audit_notes.flush()
             await asyncio.gather(self.dispatcher.close(GRACE_SECONDS), self.controller.close(GRACE_SECONDS))
             await asyncio.gather(tell, act, return_exceptions=True)
 

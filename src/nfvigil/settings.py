@@ -201,6 +201,8 @@ class TackerSettings(Section):
 
 
 class RetentionSettings(Section):
+    audit_days: Annotated[float, Field(gt=0, le=36600)] | None = None
+    """How long the audit log is kept; for ever if left out. That older lines were dropped is a line of it."""
     days: Annotated[float, Field(gt=0, le=3660)] = 30
     """How long what is over is kept: cleared alarms (unless the O2 interface has set a ``retentionPeriod`` for them),
     delivered notifications, finished actions, decided events."""

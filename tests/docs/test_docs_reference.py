@@ -110,6 +110,14 @@ def test_the_settings_are_the_ones_of_the_code() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_rules_are_the_ones_of_the_code() -> None:
+    tool = [sys.executable, str(ROOT / "tools" / "policy_reference.py"), "--check"]
+
+    done = subprocess.run(tool, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_table_of_the_database_is_named() -> None:
     assert set(first_cells(section(text_of("database.md"), "## Tables"))) == {*metadata.tables, "alembic_version"}
 

@@ -33,6 +33,7 @@ words = st.tuples(st.just("word"), faults, st.sampled_from(["down", "up"]), st.s
 moves = st.tuples(
     st.just("move"), st.sampled_from(SERVER_NAMES), st.sampled_from([f"h{n}" for n in range(HOSTS)] + ["gone"])
 )
+gifts = st.tuples(st.just("give"), st.sampled_from(SERVER_NAMES), st.sampled_from(["p0", "p1", "other", ""]))
 maintenance = st.tuples(
     st.just("care"), st.sampled_from([f"h{n}" for n in range(HOSTS)]), st.sampled_from(["in", "out"])
 )
@@ -47,6 +48,7 @@ class World:
         self.said: dict[tuple[str, str], set[str]] = {}
         self.moved: dict[str, str] = {}
         self.gone: set[str] = set()
+        self.owners: dict[str, str] = {}
 
     def word(self, fault: tuple[str, str], status: str, monitor: str) -> None:
         kind, resource = fault
@@ -67,7 +69,16 @@ class World:
         else:
             self.gone.discard(server)
             self.moved[server] = host
-        touched = self.desk.map.load(snapshot(HOSTS, SERVERS, self.moved, self.gone))
+        self.load()
+
+    def give(self, server: str, project: str) -> None:
+        self.owners[server] = project
+        self.load()
+
+    def load(self) -> None:
+        there = snapshot(HOSTS, SERVERS, self.moved, self.gone)
+        owned = [msgspec.structs.replace(one, project=self.owners.get(one.id, one.project)) for one in there.servers]
+        touched = self.desk.map.load(msgspec.structs.replace(there, servers=tuple(owned)))
         state = self.desk.state
         keys = sorted(key for key in touched if key in state.alarms_on or key in state.faults_on)
         if keys:
@@ -110,6 +121,8 @@ def check(desk: Desk, expected: set[tuple[str, str]]) -> None:
         assert root.fault, "a root cause was observed"
         assert alarm.root == root.id
         assert alarm.fault or alarm.causes, "no alarm without a cause"
+        owner = getattr(desk.map.get(alarm.resource), "project", "")
+        assert not owner or alarm.project == owner, "no alarm of another than whose the thing is"
         for cause in alarm.causes:
             assert cause.alarm in state.alarms, "no cause that is over"
         if alarm.is_root_cause:
@@ -118,7 +131,7 @@ def check(desk: Desk, expected: set[tuple[str, str]]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.one_of(words, words, words, moves, settled), max_size=40))
+@given(st.lists(st.one_of(words, words, words, moves, gifts, settled), max_size=40))
 def test_alarms_are_what_follows_from_what_was_said_and_each_has_one_root_cause(steps: list[tuple]) -> None:
     world = World()
     for step in steps:
@@ -129,6 +142,8 @@ def test_alarms_are_what_follows_from_what_was_said_and_each_has_one_root_cause(
                 world.word(fault, status, monitor)
             case ("move", server, host):
                 world.move(server, host)
+            case ("give", server, project):
+                world.give(server, project)
             case ("settled", event_id):
                 world.settle(event_id)
         said = {fault for fault, monitors in world.said.items() if monitors}
@@ -136,7 +151,7 @@ def test_alarms_are_what_follows_from_what_was_said_and_each_has_one_root_cause(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.one_of(words, words, moves, maintenance, settled), max_size=40))
+@given(st.lists(st.one_of(words, words, moves, gifts, maintenance, settled), max_size=40))
 def test_recorded_decisions_are_made_again_to_the_same_bytes(steps: list[tuple]) -> None:
     world = World()
     for step in steps:
@@ -145,6 +160,8 @@ def test_recorded_decisions_are_made_again_to_the_same_bytes(steps: list[tuple])
                 world.word(fault, status, monitor)
             case ("move", server, host):
                 world.move(server, host)
+            case ("give", server, project):
+                world.give(server, project)
             case ("settled", event_id):
                 world.settle(event_id)
             case ("care", host, way):
@@ -156,12 +173,12 @@ def test_recorded_decisions_are_made_again_to_the_same_bytes(steps: list[tuple])
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(words, max_size=30))
+@given(st.lists(st.one_of(words, words, gifts), max_size=30))
 def test_when_all_is_taken_back_nothing_is_left_and_every_state_is_restored(steps: list[tuple]) -> None:
     world = World()
     set_states: dict[str, str] = {}
-    for _, fault, status, monitor in steps:
-        world.word(fault, status, monitor)
+    for step in steps:
+        (world.give if step[0] == "give" else world.word)(*step[1:])
     for fault in list(world.said):
         world.word(fault, "up", "")
     for body in world.desk.record:

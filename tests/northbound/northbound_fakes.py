@@ -39,6 +39,7 @@ from nfvigil.model.answers import (
     ResourceDetail,
     ResourceStanding,
 )
+from nfvigil.model.audit import AuditQuery, AuditRecord
 from nfvigil.model.change import Change
 from nfvigil.model.checkpoints import Checkpoint, Profile
 from nfvigil.model.event import Event
@@ -327,6 +328,10 @@ class FakeStore:
 
     async def audit(self, who: str, what: str, target: str = "", text: str = "") -> None:
         self.notes.append((who, what, target))
+
+    async def audit_log(self, query: AuditQuery) -> list[AuditRecord]:
+        line = AuditRecord(id=1, at_us=NOW, who="ann", what="hold", target="vim/lab", rule="nfvigil:brakes:hold")
+        return [line] if query.before is None else []
 
     async def commit(self, change: Change) -> None:
         self.entries.extend(change.history)

@@ -28,6 +28,8 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("DELETE", "/v1/alarms/a-1/ack", None, WRITE),
     ("POST", "/v1/alarms/a-1/comments", {"text": "seen"}, WRITE),
     ("POST", "/v1/alarms/host-alarm/clear", None, ADMIN),
+    ("GET", "/v1/audit", None, ADMIN),
+    ("GET", "/v1/audit/cadf", None, ADMIN),
     ("GET", "/v1/events", None, ADMIN),
     ("GET", "/v1/events/7", None, ADMIN),
     ("GET", "/v1/faults", None, ADMIN),

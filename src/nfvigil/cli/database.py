@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nfvigil.cli.database_access import database_url, keys_in, on_store, run
 from nfvigil.cli.failures import Code
 from nfvigil.cli.moments import local, now_us, seconds_of
+from nfvigil.cli.noting import note
 from nfvigil.cli.options import ConfigOption, DatabaseOption, FormOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import complain, fields, printable, say
 from nfvigil.model.times import SECOND, iso
+
+if TYPE_CHECKING:
+    from nfvigil.store import Store
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -91,7 +95,13 @@ def rotate_key(
         dropped = on_store(lambda store: rotation.drop_old(store, keys), config=config, database=database, alone=True)
         emit({"dropped": dropped}, form, lambda found: say(f"{found['dropped']} old keys are gone"))
         return
-    done = on_store(lambda store: rotation.rotate(store, keys), config=config, database=database, beside=True)
+
+    async def rotate(store: Store) -> rotation.Rotation:
+        rotated = await rotation.rotate(store, keys)
+        await note(store, "keys rotated", "", f"{rotated.resealed} accounts sealed anew")
+        return rotated
+
+    done = on_store(rotate, config=config, database=database, beside=True)
     found = {"new_key": done.new_key, "resealed": done.resealed, "locked": list(done.locked)}
     emit(found, form, _draw_rotated)
     if done.locked:
@@ -141,7 +151,12 @@ def _purge(before_us: int, config: Path | None, database: str | None) -> dict[st
 
     from nfvigil.retention import purge as purge_store
 
-    removed: Any = on_store(lambda store: purge_store(store, before_us), config=config, database=database)
+    async def purge_it(store: Store) -> Any:
+        gone = await purge_store(store, before_us)
+        await note(store, "purged", "", f"what was over before {iso(before_us)}")
+        return gone
+
+    removed = on_store(purge_it, config=config, database=database)
     return dict(msgspec.to_builtins(removed))
 
 

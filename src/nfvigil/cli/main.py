@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from nfvigil.cli import (
     actions,
     alarms,
+    audit,
     brakes,
     break_glass,
     capacity,
@@ -23,6 +24,7 @@ from nfvigil.cli import (
     hosts,
     instructions,
     monitor_keys,
+    permissions,
     policies,
     profiles,
     recovery,
@@ -155,6 +157,9 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name, epilog=EPILOG)
 app.command(epilog=EPILOG)(policies.replay)
+app.command("policy-check")(permissions.policy_check)
+app.command("policy-sample")(permissions.policy_sample)
+app.add_typer(audit.app, name="audit")
 app.add_typer(database.app, name="db")
 app.add_typer(tokens.app, name="token")
 app.add_typer(monitor_keys.app, name="monitor-key")

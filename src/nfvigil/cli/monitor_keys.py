@@ -9,6 +9,7 @@ import typer
 
 from nfvigil.cli.database_access import on_store
 from nfvigil.cli.moments import age, now_us, seconds_of
+from nfvigil.cli.noting import note
 from nfvigil.cli.options import ConfigOption, DatabaseOption, FormOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, printable, say, table
@@ -56,7 +57,9 @@ def create(
 
     async def make(store: Store) -> tuple[MonitorKeyRecord, str]:
         credentials = credentials_of(store, config, database)
-        return await credentials.create_monitor_key(name=name, by=_user(), expires_us=expires_us)
+        made = await credentials.create_monitor_key(name=name, by=_user(), expires_us=expires_us)
+        await note(store, "monitor key made", made[0].id, name)
+        return made
 
     record, key = on_store(make, config=config, database=database, beside=True)
 
@@ -85,6 +88,7 @@ def revoke(
     async def take_back(store: Store) -> str:
         found = the_one([one.id for one in await store.monitor_keys()], key, "key")
         await store.revoke_monitor_key(found)
+        await note(store, "monitor key revoked", found)
         return found
 
     say(f"revoked: {on_store(take_back, config=config, database=database, beside=True)}")

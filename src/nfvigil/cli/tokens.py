@@ -10,6 +10,7 @@ import typer
 
 from nfvigil.cli.database_access import keys_in, on_store
 from nfvigil.cli.moments import age, now_us, seconds_of
+from nfvigil.cli.noting import note
 from nfvigil.cli.options import ConfigOption, DatabaseOption, FormOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, say, table
@@ -64,9 +65,11 @@ def create(
 
     async def make(store: Store) -> tuple[TokenRecord, str]:
         credentials = credentials_of(store, config, database)
-        return await credentials.create_token(
+        made = await credentials.create_token(
             role=identity.Role(role.value), project=project, name=name, expires_us=expires_us
         )
+        await note(store, "token made", made[0].id, f"{made[0].name}, role {role.value}, project {project or '-'}")
+        return made
 
     record, token = on_store(make, config=config, database=database, beside=True)
 
@@ -118,6 +121,7 @@ def revoke(
     async def take_back(store: Store) -> str:
         found = the_one([one.id for one in await store.tokens()], token, "token")
         await store.revoke_token(found)
+        await note(store, "token revoked", found)
         return found
 
     say(f"revoked: {on_store(take_back, config=config, database=database, beside=True)}")

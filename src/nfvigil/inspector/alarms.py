@@ -9,6 +9,7 @@ import msgspec
 from nfvigil.inspector.cascade import adopt, by_age, cone, is_supported, settle
 from nfvigil.inspector.deeds import recover
 from nfvigil.inspector.marks import plan_deeds, restore, with_marks
+from nfvigil.inspector.owners import hand_over, is_anothers
 from nfvigil.inspector.policy import CascadeRule, Needs, Rule, has, identity_of, vnf_of
 from nfvigil.inspector.resource_map import INVERSE
 from nfvigil.inspector.turn import Turn, is_news
@@ -188,10 +189,15 @@ def _strengthen(turn: Turn, old: Alarm, rule: Rule, fault: Fault | None, causes:
 
 def _look_again(turn: Turn, alarm: Alarm) -> Alarm:
     """What the map did not know of the alarm's own resource, it may know now: whose it is, and what is to be set."""
-    name, project, vim = identity_of(alarm.resource, turn.map_now)
-    changed = msgspec.structs.replace(alarm, resource_name=name, vim=vim or alarm.vim, project=project or alarm.project)
+    if is_anothers(turn, alarm):
+        was_nobodys = not alarm.project
+        alarm = hand_over(turn, alarm)
+        if was_nobodys and not alarm.predicted:
+            recover(turn, alarm)
+    name, _, vim = identity_of(alarm.resource, turn.map_now)
+    changed = msgspec.structs.replace(alarm, resource_name=name, vim=vim or alarm.vim)
     vnf, vnfc = vnf_of(alarm.resource, turn.map_now)
-    if vnf or changed.project != alarm.project:  # whose VNF is dissolved keeps its name; another owner never learns it
+    if vnf:  # whose VNF is dissolved keeps its name
         changed = msgspec.structs.replace(changed, vnf=vnf, vnfc=vnfc)
     if not alarm.predicted:
         for name in dict.fromkeys([alarm.rule, *[cause.rule for cause in alarm.causes]]):

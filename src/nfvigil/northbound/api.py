@@ -17,6 +17,7 @@ from nfvigil.northbound import (
     actions,
     alarm_stream,
     alarms,
+    audit,
     brakes,
     capacity,
     deliveries,
@@ -48,16 +49,20 @@ from nfvigil.northbound.aodh import alarms as aodh_alarms
 from nfvigil.northbound.aodh import beside as aodh_beside
 from nfvigil.northbound.aodh import history as aodh_history
 from nfvigil.northbound.aodh.desk import Alarming
+from nfvigil.northbound.audit_notes import AuditNotes
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.docs import docs_route
 from nfvigil.northbound.feed import AlarmFeed
 from nfvigil.northbound.front import Front
+from nfvigil.northbound.guarded import Permissions
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.o2ims.desk import O2imsDesk
 from nfvigil.northbound.openapi import description_route
 from nfvigil.northbound.parts import Parts
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
+from nfvigil.northbound.rules.catalogue import door_rules, rules_of
+from nfvigil.northbound.rules.rule import Rule
 from nfvigil.northbound.sol import alarms as sol_alarms
 from nfvigil.northbound.sol import subscriptions as sol_subscriptions
 from nfvigil.northbound.sol import versions as sol_versions
@@ -69,6 +74,7 @@ ROUTERS = (
     events.administer,
     root.public,
     alarm_stream.follow,
+    audit.administer,
     alarms.read,
     alarms.write,
     alarms.administer,
@@ -120,6 +126,17 @@ def new_id() -> str:
     return str(uuid4())
 
 
+def all_rules(doors: Sequence[BaseRoute]) -> tuple[Rule, ...]:
+    """The rules of every route that there is, and of the doors beside them."""
+    return rules_of([route for router in ROUTERS for route in router.routes], doors)
+
+
+def default_permissions(doors: Sequence[BaseRoute]) -> Permissions:
+    from nfvigil.northbound.rules import permissions  # who only describes the API does not wait for oslo.policy
+
+    return permissions.Permissions(all_rules(doors))
+
+
 def create_api(
     *,
     desk: Desk,
@@ -138,11 +155,14 @@ def create_api(
     o2ims: O2imsDesk | None = None,
     alarming: Alarming | None = None,
     feed: AlarmFeed | None = None,
+    permissions: Permissions | None = None,
+    audit_notes: AuditNotes | None = None,
 ) -> FastAPI:
     """``extra_routes`` are plain routes, such as the event doors; they come first, as they are the hot path.
 
     ``extra_paths`` describes them: an OpenAPI document's ``paths`` and ``components`` (``event_doors.event_paths()``).
-    ``read_event`` reads one event in our own form for a dry run, without keeping it.
+    ``read_event`` reads one event in our own form for a dry run, without keeping it. Without ``permissions`` the rules
+    are as they come with the code; without ``audit_notes`` only what the operations note themselves is kept.
     """
     feed = feed or AlarmFeed()
     app = FastAPI(
@@ -172,6 +192,9 @@ def create_api(
     app.state.end = feed.close
     app.add_middleware(Front)
     app.add_middleware(WithoutIdentityHeaders)
+    app.state.permissions = permissions or default_permissions(extra_routes)
+    app.state.audit_notes = audit_notes
+    app.state.door_rules = door_rules(extra_routes)
     problems.install(app)
     app.router.routes.extend(extra_routes)
     for router in ROUTERS:

@@ -55,6 +55,7 @@ class Guard:
         break_glass: BreakGlass | None = None,
         pace: Pace | None = None,
         refused: Callable[[str], None] = lambda credential: None,
+        stranger: Callable[[Request], None] = lambda request: None,
     ) -> None:
         self._local = LocalTokens(store=store, clock=clock, cache_seconds=cache_seconds, cache_size=cache_size)
         self._dev = dev
@@ -64,6 +65,7 @@ class Guard:
         self._break_glass = break_glass
         self._pace = pace
         self._refused = refused
+        self._stranger = stranger
 
     @property
     def dev(self) -> bool:
@@ -87,10 +89,14 @@ class Guard:
 
     async def _let_in(self, request: Request, *, at_door: bool) -> Identity:
         token = token_of(request)
-        if token is not None:
-            identity = await self._by_token(token, request)
-        else:
-            identity = await self._without_token(request, at_door=at_door)
+        try:
+            if token is not None:
+                identity = await self._by_token(token, request)
+            else:
+                identity = await self._without_token(request, at_door=at_door)
+        except UnknownCallerError:
+            self._stranger(request)
+            raise
         if self._pace is not None:
             self._pace.spend(identity, _address_of(request), at_door=at_door)
         return identity

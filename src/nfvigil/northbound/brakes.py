@@ -12,7 +12,7 @@ from nfvigil.model.times import iso
 from nfvigil.northbound.etags import answer, require_match, tag_of_view
 from nfvigil.northbound.fields import Body, Prose, Shape, Switch, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
-from nfvigil.northbound.parts import Have, Parts
+from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.shapes import Time
 from nfvigil.northbound.tagged import ETAG
 
@@ -118,6 +118,7 @@ async def switch_automation(parts: Have, caller: Caller, request: Request, body:
     """The kill switch of all automatic actions. What people instruct is done all the same."""
     require_match(request, _set(parts))
     await parts.recovery.switch_automation(body.on, by=caller.name, text=body.reason)
+    await note(parts, caller, f"automatic actions switched {'on' if body.on else 'off'}", "all VIMs", body.reason)
     return _shown(parts)
 
 
@@ -128,6 +129,7 @@ async def hold(parts: Have, caller: Caller, request: Request, vim: Vim, body: Re
     """Put a VIM on HOLD: nothing destructive is done there."""
     require_match(request, _set(parts))
     await parts.recovery.hold(vim, by=caller.name, text=body.reason)
+    await note(parts, caller, "hold", vim, body.reason)
     return _shown(parts)
 
 
@@ -138,6 +140,7 @@ async def release(parts: Have, caller: Caller, request: Request, vim: Vim, body:
     """Release it: what waits goes on, under the other brakes."""
     require_match(request, _set(parts))
     await parts.recovery.release(vim, by=caller.name, text=body.reason)
+    await note(parts, caller, "hold released", vim, body.reason)
     return _shown(parts)
 
 
@@ -146,7 +149,9 @@ async def confirm_off(parts: Have, caller: Caller, host: HostName, body: ReasonB
     """Say that a host is off and will stay so: what was on it may be started elsewhere. Refused if its BMC answers that
     it is on.
     """
-    return answer(_proof(await parts.recovery.confirm_off(host, by=caller.name, text=body.reason)))
+    proof = await parts.recovery.confirm_off(host, by=caller.name, text=body.reason)
+    await note(parts, caller, "confirmed off", f"host/{proof.host}", body.reason)
+    return answer(_proof(proof))
 
 
 @administer.get("/v1/hosts/{host}/power", response_model=PowerShape, responses=problems(404, 409))

@@ -144,14 +144,16 @@ async def show_profile(
     fault_id: Annotated[Text, Path(description="The id of a fault or of an alarm.")],
 ) -> Response:
     """A fault's checkpoints; a project asks by the id of its alarm."""
-    profile = await parts.store.profile(fault_id) if caller.is_admin else None
+    profile = await parts.store.profile(fault_id) if caller.scope is None else None
     if profile is not None:
         return tagged_answer(request, profile_view(profile))
     alarm = await parts.store.alarm(fault_id, caller.scope)
     profile = None if alarm is None else await profile_of(parts, alarm)
     if alarm is None or profile is None:
         raise NotFoundError("there is no such fault")
-    return tagged_answer(request, profile_view(profile) if caller.is_admin else veiled_profile_view(profile, alarm))
+    return tagged_answer(
+        request, profile_view(profile) if caller.scope is None else veiled_profile_view(profile, alarm)
+    )
 
 
 @administer.get("/v1/profiles/summary", response_model=Summary)

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Annotated, Any, ClassVar, cast, get_origin
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Protocol, cast, get_origin
 
+import msgspec
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import Field
 
-from nfvigil.errors import FieldError, ForbiddenError, RefusedError
-from nfvigil.model.identity import Identity, Role
+from nfvigil.errors import FieldError, ForbiddenError, NfvigilError, RefusedError
+from nfvigil.model.identity import Identity, Via
+from nfvigil.northbound.audit_notes import AuditNotes
 from nfvigil.northbound.fields import Shape
 from nfvigil.northbound.parts import parts_of
-from nfvigil.northbound.problems import MEDIA_TYPE, BodyTooLargeError, MediaTypeError, SlowBodyError
+from nfvigil.northbound.problems import MEDIA_TYPE, BodyTooLargeError, MediaTypeError, SlowBodyError, problem_of
+from nfvigil.northbound.rules.rule import Audience, rule_name
 
 BODY_MAX_BYTES = 1 << 20
 BODY_SECONDS = 30.0
 KEY = "idempotency-key"
 
-READERS = frozenset({Role.READER, Role.MEMBER, Role.MANAGER, Role.ADMIN})
-WRITERS = frozenset({Role.MEMBER, Role.MANAGER, Role.ADMIN})
-ADMINISTRATORS = frozenset({Role.ADMIN})
+LOOKING = frozenset({"GET", "HEAD"})
+"""Methods that change nothing."""
+
+
+class Permissions(Protocol):
+    """The rules in force."""
+
+    def may(self, rule: str, caller: Identity, /) -> bool: ...
+
+    def takers(self, rule: str, /) -> Sequence[str]:
+        """The personas that it is for."""
 
 
 class Flaw(Shape):
@@ -84,11 +96,16 @@ OF_A_BODY = problems(408, 413, 415)
 class GuardedRoute(APIRoute):
     """First who, then what: a stranger's megabyte is not read."""
 
-    roles: ClassVar[frozenset[Role]] = READERS
+    audience: ClassVar[Audience] = Audience.READERS
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule that says who may."""
+        return rule_name(str(self.tags[0]), self.endpoint.__name__)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        roles = self.roles
+        rule, audience = self.rule, self.audience
         reads_body = self.body_field is not None
         takes = _parameters(self.dependant) if self.path.startswith("/v1/") else None
         # What is named by its key has that as its own way of being done once.
@@ -97,17 +114,36 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             identity = await parts_of(request).guard(request)
-            if identity.role not in roles:
-                raise ForbiddenError(f"the role {identity.role} may not do this; it takes {_one_of(roles)}")
+            notes = notes_of(request)
+            try:
+                require(request, rule, identity)
+            except ForbiddenError:
+                if notes is not None:
+                    await notes.refused(request, rule, identity)
+                raise
+            changes = request.method not in LOOKING and audience is not Audience.READERS
+            if identity.sees_all and changes:
+                # It reads what all projects have, and changes what its own role and project let it.
+                identity = msgspec.structs.replace(identity, sees_all=False)
             request.state.identity = identity
             if takes is not None and request.query_params:
                 _check_parameters(request, takes)
-            whole = await _bounded(request) if reads_body else request
-            if not keeps_answers or KEY not in request.headers:
-                return await handle(whole)
-            parts = parts_of(request)
-            body = await whole.body() if reads_body else b""
-            return await parts.once(parts.store, request, identity, body, lambda: handle(whole))
+
+            async def go_on() -> Response:
+                whole = await _bounded(request) if reads_body else request
+                if not keeps_answers or KEY not in request.headers:
+                    return await handle(whole)
+                parts = parts_of(request)
+                body = await whole.body() if reads_body else b""
+                return await parts.once(parts.store, request, identity, body, lambda: handle(whole))
+
+            if notes is None:
+                return await go_on()
+            if not changes:
+                if identity.via is Via.BREAK_GLASS:
+                    await notes.looked(request, rule, identity)
+                return await go_on()
+            return await audited(notes, request, rule, identity, go_on)
 
         return guarded
 
@@ -135,19 +171,68 @@ def _check_parameters(request: Request, takes: Mapping[str, bool]) -> None:
 
 
 class ReadRoute(GuardedRoute):
-    roles = READERS
+    audience = Audience.READERS
 
 
 class WriteRoute(GuardedRoute):
-    roles = WRITERS
+    audience = Audience.WRITERS
 
 
 class AdminRoute(GuardedRoute):
-    roles = ADMINISTRATORS
+    audience = Audience.ADMINISTRATORS
 
 
-def _one_of(roles: frozenset[Role]) -> str:
-    return " or ".join(role for role in Role if role in roles)
+async def audited(
+    notes: AuditNotes, request: Request, rule: str, caller: Identity, go_on: Callable[[], Awaitable[Response]]
+) -> Response:
+    """What may change something is in the audit log before it is begun, and how it ended after that."""
+    begun = await notes.begin(request, rule, caller)
+    try:
+        response = await go_on()
+    except NfvigilError as error:
+        await notes.end(begun, problem_of(error).status_code, _reason(error))
+        raise
+    except RequestValidationError:
+        await notes.end(begun, 400, "the request is wrong")
+        raise
+    except BaseException:
+        await notes.end(begun, 500)
+        raise
+    await notes.end(begun, response.status_code)
+    response.headers["X-Request-Id"] = begun.request
+    return response
+
+
+def _reason(error: NfvigilError) -> str:
+    """What was wrong, and in which fields; not what was sent in them."""
+    if not isinstance(error, RefusedError):
+        return str(error)
+    return error.message + "".join(f"; {one.field}" for one in error.errors[:20])
+
+
+def notes_of(request: Request) -> AuditNotes | None:
+    return cast("AuditNotes | None", request.app.state.audit_notes)
+
+
+def require(request: Request, rule: str, caller: Identity) -> None:
+    """ForbiddenError where the rule does not let this caller."""
+    permissions = cast(Permissions, request.app.state.permissions)
+    if not permissions.may(rule, caller):
+        takers = permissions.takers(rule)
+        named = [name for name in takers if name != "system_reader" or "reader" not in takers]
+        raise ForbiddenError(f"the role {caller.role} may not do this; it takes {' or '.join(named) or 'nobody'}")
+
+
+async def may_send(request: Request, caller: Identity) -> None:
+    """What an event door asks before it reads a body. ForbiddenError where its rule does not let this caller."""
+    rule = request.app.state.door_rules.get(request.scope.get("endpoint"), "")
+    try:
+        require(request, rule, caller)
+    except ForbiddenError:
+        notes = notes_of(request)
+        if notes is not None:
+            await notes.refused(request, rule, caller)
+        raise
 
 
 _header = APIKeyHeader(name="X-Auth-Token", scheme_name="token", description="A local token.", auto_error=False)

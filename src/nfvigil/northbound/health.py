@@ -58,7 +58,7 @@ def _headline(reason: str) -> str:
 
 async def _is_administrator(parts: Parts, request: Request) -> bool:
     try:
-        return (await parts.guard(request)).is_admin
+        return (await parts.guard(request)).scope is None
     except (ForbiddenError, UnknownCallerError, UnavailableError):
         return False
 
@@ -70,6 +70,6 @@ async def _is_administrator(parts: Parts, request: Request) -> bool:
 )
 async def show_metrics(parts: Have, caller: Caller) -> Response:
     """Counts, times and depths. For administrators, and readers without a project: it counts what all projects have."""
-    if not caller.is_admin and (caller.role is not Role.READER or caller.project is not None):
+    if caller.scope is not None and (caller.role is not Role.READER or caller.project is not None):
         raise ForbiddenError("metrics are for administrators, and readers without a project")
     return Response(parts.metrics.exposition(), 200, HEADERS, media_type=CONTENT_TYPE)

@@ -15,6 +15,7 @@ from nfvigil.model.event import Event
 from nfvigil.model.identity import Identity
 from nfvigil.northbound.access.credentials import Credentials
 from nfvigil.northbound.aodh.desk import Alarming
+from nfvigil.northbound.audit_notes import say
 from nfvigil.northbound.desk import Desk
 from nfvigil.northbound.feed import AlarmFeed
 from nfvigil.northbound.metrics import Metrics
@@ -54,7 +55,11 @@ def parts_of(request: Request) -> Parts:
 
 
 async def note(parts: Parts, caller: Identity, what: str, target: str, text: str = "") -> None:
-    """Keep in the audit log what somebody did. It is done by then, so it is not refused for want of the note."""
+    """Say for the audit log what somebody did. Where the request itself is not audited, it is a line of its own; it is
+    done by then, so it is not refused for want of that.
+    """
+    if say(what, target, text):
+        return
     with contextlib.suppress(UnavailableError):
         await parts.store.audit(caller.name, what, target, text)
 

@@ -68,13 +68,13 @@ class AlarmShape(Shape):
 
 
 class ActionShape(Shape):
-    """A deed in the cloud. ``vim``, ``params`` and ``result`` are for administrators only."""
+    """A deed in the cloud. ``event_id``, ``vim``, ``params`` and ``result`` are for administrators only."""
 
     id: Id
     kind: str
     target: str
     project_id: str | None
-    event_id: str
+    event_id: str | None
     alarm_id: Id | None
     state: ActionState
     before: str | None

@@ -177,9 +177,10 @@ class Composer:
             found = {subscription.id for subscription in hearers}
             for subscription_id in told:
                 known = self._matcher.get(subscription_id)
-                if known is None or subscription_id in found:
+                if known is None or subscription_id in found or news not in _FOLLOWS[known.mode]:
                     continue
-                if news in _FOLLOWS[known.mode] and _wants(known, news):
+                # What is another's by now is not for those who once heard of it.
+                if known.project in ("", alarm.project) and _wants(known, news):
                     hearers.append(known)
         if news is News.CLEARED:
             self._told.pop(alarm.id, None)

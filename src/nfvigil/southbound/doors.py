@@ -41,6 +41,9 @@ from nfvigil.southbound.limits import Limits, TooLargeError
 Guard = Callable[[Request], Awaitable[Identity]]
 """Who is asking; raises UnknownCallerError or ForbiddenError."""
 
+Allow = Callable[[Request, Identity], Awaitable[None]]
+"""Whether this caller may send events here; raises ForbiddenError."""
+
 Count = Callable[[str, str, int], None]
 """Metrics: (door, outcome, how many). Outcomes: accepted, repeat, refused, ignored or a format's own word for that, and
 unavailable for a message."""
@@ -52,6 +55,7 @@ def routes(
     *,
     intake: Intake,
     guard: Guard,
+    allow: Allow | None = None,
     formats: Mapping[str, Format] | None = None,
     count: Count = lambda door, outcome, number: None,
 ) -> list[Route]:
@@ -59,7 +63,7 @@ def routes(
 
     def door(name: str, form: Format, answer: Answer) -> Door:
         kind = RedfishDoor if isinstance(form, RedfishFormat) else Door
-        return kind(name=name, form=form, answer=answer, intake=intake, guard=guard, count=count)
+        return kind(name=name, form=form, answer=answer, intake=intake, guard=guard, allow=allow, count=count)
 
     plugins = {name: door(name, form, answer_each) for name, form in (formats or {}).items()}
 
@@ -91,12 +95,23 @@ def routes(
 class Door:
     """One address with one format: who asks, what they send, what they hear."""
 
-    def __init__(self, *, name: str, form: Format, answer: Answer, intake: Intake, guard: Guard, count: Count) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        form: Format,
+        answer: Answer,
+        intake: Intake,
+        guard: Guard,
+        count: Count,
+        allow: Allow | None = None,
+    ) -> None:
         self._name = name
         self._form = form
         self._answer = answer
         self._intake = intake
         self._guard = guard
+        self._allow = allow or _monitors_and_administrators
         self._count = count
 
     async def __call__(self, request: Request) -> Response:
@@ -119,8 +134,7 @@ class Door:
     async def _answered(self, request: Request, read: Callable[[], Awaitable[bytes]]) -> Response:
         try:
             identity = await self._guard(request)
-            if not identity.may_send_events:
-                raise ForbiddenError("only monitors and administrators send events")
+            await self._allow(request, identity)
             return await self._serve(request, await read())
         except NfvigilError as error:
             answer = self._refuse(error)
@@ -177,6 +191,11 @@ def password_as_token(request: Request) -> Request:
         return request
     headers = [(name, value) for name, value in request.scope["headers"] if name != b"authorization"]
     return Request({**request.scope, "headers": [*headers, (b"x-auth-token", password)]}, request.receive)
+
+
+async def _monitors_and_administrators(request: Request, identity: Identity) -> None:
+    if not identity.may_send_events:
+        raise ForbiddenError("only monitors and administrators send events")
 
 
 def answer_each(receipts: Sequence[Receipt]) -> Response:

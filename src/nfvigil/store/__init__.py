@@ -1,12 +1,11 @@
 """Keep: events, decisions, alarms, actions and notifications, over SQLite or PostgreSQL."""
 
 from nfvigil.store.alarm_query import AlarmQuery
-from nfvigil.store.records import AuditRecord, PolicyRecord, QueueDepths, TokenRecord, VimRecord
+from nfvigil.store.records import PolicyRecord, QueueDepths, TokenRecord, VimRecord
 from nfvigil.store.store import Store, open_store, upgrade
 
 __all__ = [
     "AlarmQuery",
-    "AuditRecord",
     "PolicyRecord",
     "QueueDepths",
     "Store",

@@ -1,4 +1,4 @@
-"""Policies, tokens, the audit log, and how much waits where."""
+"""Policies, tokens, and how much waits where."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from nfvigil.errors import NotFoundError
 from nfvigil.model.identity import Role
 from nfvigil.store.access import Access
 from nfvigil.store.ops import Execute, Insert
-from nfvigil.store.reading import page_limit
-from nfvigil.store.records import AuditRecord, PolicyRecord, QueueDepths, TokenRecord
+from nfvigil.store.records import PolicyRecord, QueueDepths, TokenRecord
 from nfvigil.store.schema import (
     DECIDED,
     IS_DEAD,
@@ -20,7 +19,6 @@ from nfvigil.store.schema import (
     IS_UNFINISHED,
     actions,
     alarms,
-    audit,
     cursors,
     deliveries,
     events,
@@ -118,21 +116,6 @@ class AdminRecords(Access):
         """All tokens, oldest first."""
         found = await self._reader.rows(select(tokens).order_by(tokens.c.created_us, tokens.c.id))
         return [_token(row) for row in found]
-
-    async def audit(self, who: str, what: str, target: str = "", text: str = "") -> None:
-        """Note what somebody changed by hand."""
-        values = {"at_us": self._clock(), "who": who, "what": what, "target": target, "text": text}
-        await self._writer.write([Execute(statement=insert(audit).values(**values))])
-
-    async def audit_log(self, *, before: int | None = None, limit: int = 100) -> list[AuditRecord]:
-        """The audit log, newest first; go on behind the id ``before``."""
-        statement = select(audit).order_by(audit.c.id.desc()).limit(page_limit(limit))
-        if before is not None:
-            statement = statement.where(audit.c.id < before)
-        return [
-            AuditRecord(id=row[0], at_us=row[1], who=row[2], what=row[3], target=row[4], text=row[5])
-            for row in await self._reader.rows(statement)
-        ]
 
     async def queue_depths(self) -> QueueDepths:
         """How much waits at each stage; each count reads only what waits."""

@@ -1,4 +1,4 @@
-"""Records that only the store and its callers know: policies as texts, tokens, accounts of clouds, the audit log."""
+"""Records that only the store and its callers know: policies as texts, tokens, accounts of clouds."""
 
 from __future__ import annotations
 
@@ -67,17 +67,6 @@ class VimRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"VimRecord(name={self.name!r}, driver={self.driver!r})"
-
-
-class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Who changed what, by hand. ``id`` rises; it is 0 until the record is kept."""
-
-    id: int = 0
-    at_us: int
-    who: str
-    what: str
-    target: str = ""
-    text: str = ""
 
 
 class QueueDepths(msgspec.Struct, frozen=True, kw_only=True):

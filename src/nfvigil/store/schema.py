@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0003", "0006", "0005", "0007")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0010", "0008", "0009", "0003", "0006", "0005", "0007", "0004")
 """Every revision of the schema that this version knows, oldest first. The last one is what it works with."""
 
 metadata = MetaData(
@@ -326,6 +326,8 @@ DECIDED = "decided"
 """The last event that is decided."""
 ALARM_CHANGE = "alarm_change"
 """The number of the last change of an alarm."""
+AUDIT_KEPT = "audit_kept"
+"""The first line of the audit log that may not be removed: a trigger in the database looks at it."""
 
 nodes = Table("nodes", metadata, Column("node", Text, primary_key=True), _big("leased_until_us"))
 """A node's lease covers all rows that carry its name, so that renewing it is one row however many there are."""
@@ -339,6 +341,17 @@ audit = Table(
     _text("what"),
     _text("target"),
     _text("text"),
+    _text("who_id"),
+    _text("project"),
+    _text("role"),
+    _text("via"),
+    _text("rule"),
+    _text("method"),
+    _text("outcome"),
+    _text("address"),
+    _text("request"),
+    _text("hash"),
+    Column("status", Integer, nullable=False),
 )
 
 runs = Table(

@@ -3,7 +3,7 @@
 hot_path        events, changes, results: through the group-commit writer, durable when they return
 start_up        what a process reads when it starts, and claims
 alarm_records, event_records, delivery_records, subscription_records, event_alarm_records, admin_records, vim_records,
-vnf_records, monitor_keys, sealed_records, configuration_records, follow_records, requests
+vnf_records, monitor_keys, sealed_records, configuration_records, follow_records, requests, audit_records
                 questions (over connections of their own) and the writes of the doors
 upkeep          purge, check, backup
 """
@@ -26,6 +26,7 @@ from nfvigil.sealing.keys import Keys
 from nfvigil.store.address import Address, parse
 from nfvigil.store.admin_records import AdminRecords
 from nfvigil.store.alarm_records import AlarmRecords
+from nfvigil.store.audit_records import AuditRecords
 from nfvigil.store.configuration_records import ConfigurationRecords
 from nfvigil.store.event_alarm_records import EventAlarmRecords
 from nfvigil.store.event_records import EventRecords
@@ -59,6 +60,7 @@ class Store(
     SubscriptionRecords,
     AdminRecords,
     VimRecords,
+    AuditRecords,
     MonitorKeyRecords,
     ConfigurationRecords,
     VnfRecords,

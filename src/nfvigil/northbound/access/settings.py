@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -122,6 +123,9 @@ class AccessSettings(_Section):
 
     break_glass_hash: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """Of the secret of a read-only account that needs neither database nor Keystone: `nfvigil break-glass create`."""
+    policy_file: Path | None = None
+    """Rules in oslo.policy's YAML that take the place of those that come with the code: see the how-to on who may do
+    what. Read again when it changes, or on SIGHUP."""
     keystone: KeystoneSettings = KeystoneSettings()
     open_doors: tuple[OpenDoor, ...] = ()
     rate: RateSettings = RateSettings()

@@ -1,0 +1,224 @@
+"""Route by route and role by role: nobody is answered what is not his, and nothing of what is another's comes out."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from isolation_table import PROBES, TABLE, Of
+from isolation_world import FORMATS, PERSONAS, Owned, World, every_route, isolation_world, sees_all
+from northbound_fakes import Answer
+from structlog.testing import capture_logs
+
+from nfvigil.northbound.api import ROUTERS
+from nfvigil.northbound.rules.catalogue import guarded
+from nfvigil.northbound.rules.rule import CALLERS
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with isolation_world(tmp_path_factory.mktemp("isolation")) as world:
+        yield world
+
+
+def filled(pattern: Any, owned: Owned) -> Any:
+    """An address or a body with an owner's words in it."""
+    if isinstance(pattern, dict):
+        return {name: filled(value, owned) for name, value in pattern.items()}
+    if not isinstance(pattern, str):
+        return pattern
+    words = {**owned.words, "project": owned.project}
+    for word, value in words.items():
+        pattern = pattern.replace(f"{{{word}}}", value)
+    return pattern
+
+
+def leaks_in(answer: Answer, canaries: set[str], asked: str) -> list[str]:
+    """Canaries that came out and did not go in."""
+    whole = answer.body.decode(errors="replace") + repr(answer.headers)
+    return [canary for canary in canaries if canary and canary in whole and canary not in asked]
+
+
+def rules_by_route(world: World) -> dict[str, str]:
+    found = {
+        f"{method} {route.path}": route.rule
+        for router in ROUTERS
+        for route in guarded(router.routes)
+        for method in route.methods or ()
+    }
+    doors = world.app.state.door_rules
+    for route in world.app.router.routes:
+        if getattr(route, "endpoint", None) in doors:
+            found |= {f"{method} {route.path}": doors[route.endpoint] for method in route.methods}
+    return found
+
+
+async def test_the_table_has_every_route_and_no_other(world: World) -> None:
+    assert sorted(TABLE) == every_route(world.app)
+
+
+async def test_every_route_has_a_rule_or_is_for_anybody(world: World) -> None:
+    rules = rules_by_route(world)
+
+    assert sorted(rules) == sorted(route for route, entry in TABLE.items() if entry.of is not Of.ANYBODY)
+
+
+@pytest.mark.parametrize("persona", ["reader-a", "member-a", "member-nowhere"])
+async def test_what_is_anothers_is_as_what_is_nobodys_to_the_byte(world: World, persona: str) -> None:
+    asked = [
+        *(
+            (route.partition(" ")[0], entry.address, entry.body)
+            for route, entry in TABLE.items()
+            if entry.of is Of.OWNER
+        ),
+        *PROBES,
+    ]
+    headers: list[dict[str, str]] = [{}, {"if-match": '"0123456789abcdef01234567"', "if-none-match": "*"}]
+    wrong = []
+    for method, address, body in asked:
+        for more in headers:
+            answers = []
+            for owner in ("B", "operator", "nobody"):
+                owned = world.owned[owner]
+                answer = await world.ask(persona, method, filled(address, owned), filled(body, owned), **more)
+                text = answer.body.decode()
+                for word, value in {**owned.words, "project": owned.project or "(none)"}.items():
+                    text = text.replace(value, f"<{word}>")
+                kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
+                answers.append((answer.status, text, kept))
+                if leaks := leaks_in(
+                    answer, world.foreign(persona), filled(address, owned) + json.dumps(filled(body, owned))
+                ):
+                    wrong.append(f"{method} {address} of {owner} shows {leaks}")
+            if answers[0] != answers[2]:
+                wrong.append(f"{method} {address} {more}: another's {answers[0]}, nobody's {answers[2]}")
+            has_order = "project" in address + json.dumps(body) or "marker" in address
+            if answers[1] != answers[2] and not has_order:
+                wrong.append(f"{method} {address} {more}: the operator's {answers[1]}, nobody's {answers[2]}")
+
+    assert wrong == [], "\n".join(wrong[:20])
+
+
+async def test_what_a_projects_webhook_is_sent_names_nothing_that_is_not_its(world: World) -> None:
+    for name in ("a", "b"):
+        paths = {f"/kanari-{name}", *(f"/kanari-{name}/{form}" for form, _ in FORMATS)}
+        sent = [message for path in paths for message in world.heard[path]]
+        for canary in world.foreign(f"member-{name}"):
+            assert not [message for message in sent if canary.encode() in message], (name, canary)
+    assert any(b"kanari-host-" in message for message in world.heard["/kanari-admin"])
+
+
+async def test_the_canaries_are_where_they_would_be_seen(world: World) -> None:
+    """Each of them comes out where it may: a canary that is nowhere would prove nothing."""
+    shown = ""
+    for route, entry in TABLE.items():
+        if route.startswith("GET "):
+            for owned in world.owned.values():
+                answer = await world.ask("break-glass", "GET", filled(entry.address, owned))
+                shown += answer.body.decode(errors="replace")
+    every = world.foreign("nobody") - {"kanari-token-A", "kanari-token-B"}
+
+    assert {canary for canary in every if canary not in shown and canary.startswith("kanari")} == set()
+
+
+UNPROVEN = {
+    # The host of this world has no BMC that says that it is off.
+    "GET /v1/hosts/{host}/power",
+    "POST /v1/hosts/{host}/confirm-off",
+    # There is none of Masakari's or O2's own in it; and its callback is asked whether it is there.
+    *(route for route in TABLE if "notifications/{uuid}" in route),
+    # The same said at another of Masakari's addresses is a duplicate.
+    *(route for route in TABLE if route.startswith("POST ") and route.endswith("/notifications")),
+    "GET /o2ims-infrastructureMonitoring/v1/alarmDictionaries/{alarmDictionaryId}",
+    "GET /o2ims-infrastructureMonitoring/v1/alarmSubscriptions/{alarmSubscriptionId}",
+    "DELETE /o2ims-infrastructureMonitoring/v1/alarmSubscriptions/{alarmSubscriptionId}",
+    "POST /o2ims-infrastructureMonitoring/v1/alarmSubscriptions",
+    "PATCH /o2ims-infrastructureMonitoring/v1/alarms/{alarmEventRecordId}",
+}
+"""Those to whom they are open are answered, but not that it is done."""
+REFUSED = ("nobody", "service", "monitor", "member-nowhere")
+"""To these it is all the same whose a thing is."""
+
+
+def order(route: str) -> tuple[int, str]:
+    """What only looks comes first; what takes things away last."""
+    method = route.partition(" ")[0]
+    return 9 if route.endswith("/clear") else ["GET", "PUT", "POST", "PATCH", "DELETE"].index(method), route
+
+
+def may_by_rule(world: World, rule: str, persona: str) -> bool:
+    role = persona.partition("-")[0]
+    caller = CALLERS["system_reader" if persona in ("auditor", "break-glass") else role]
+    return world.app.state.permissions.may(rule, caller)
+
+
+def is_right(world: World, persona: str, owner: str, route: str, rule: str | None, answer: Answer) -> str:
+    """What is wrong with the status; "" where nothing is."""
+    entry = TABLE[route]
+    if entry.of is Of.ANYBODY:
+        return "" if answer.status in (200, 300, 503) else "is for anybody"
+    if persona == "nobody":
+        return "" if answer.status == 401 else "asks nobody who he is"
+    assert rule is not None
+    if not may_by_rule(world, rule, persona):
+        return "" if answer.status == 403 else "is not for this role"
+    if entry.of is Of.EVERYTHING:
+        return "" if (answer.status == 403) is not sees_all(persona) else "is what all projects have"
+    is_own = sees_all(persona) or persona.endswith(f"-{owner.lower()}")
+    if persona == "member-nowhere":
+        return (
+            ""
+            if (entry.of is Of.OWNER and answer.status in (400, 404)) or answer.status in (200, 400, 403)
+            else "owns nothing"
+        )
+    if answer.status >= 500 and not (answer.status == 503 and b"BMC" in answer.body):
+        return "fails"
+    if entry.of is Of.CALLER or is_own:
+        return "" if answer.status not in (401, 403) else "is refused to whom it is for"
+    return "" if answer.status == 404 else "is another's"
+
+
+def cases() -> Iterator[tuple[str, str, str]]:
+    """(route, persona, owner), first of others' things, then of one's own."""
+    for route in sorted(TABLE, key=order):
+        of = TABLE[route].of
+        owners = ("operator", "A", "B") if of is Of.OWNER or "{" in TABLE[route].address else ("A",)
+        found = [
+            (route, persona, owner) for persona in PERSONAS for owner in (owners[-1:] if persona in REFUSED else owners)
+        ]
+        yield from sorted(found, key=lambda case: case[1].endswith(f"-{case[2].lower()}") or case[1] == "admin")
+
+
+async def test_nobody_is_answered_what_is_not_his(world: World) -> None:
+    rules = rules_by_route(world)
+    wrong: list[str] = []
+    good: dict[str, set[str]] = defaultdict(set)
+    count = 0
+    for route, persona, owner in cases():
+        entry = TABLE[route]
+        address, body = filled(entry.address, world.owned[owner]), filled(entry.body, world.owned[owner])
+        with capture_logs() as logs:
+            answer = await world.ask(persona, route.partition(" ")[0], address, body)
+        count += 1
+        if answer.status < 300:
+            good[route].add(persona)
+        if fault := is_right(world, persona, owner, route, rules.get(route), answer):
+            wrong.append(f"{persona} of {owner}: {route}: {answer.status} {fault} {answer.body[:120]!r}")
+        if sees_all(persona):
+            continue
+        asked = address + json.dumps(body)
+        if leaks := leaks_in(answer, world.foreign(persona), asked):
+            wrong.append(f"{persona} of {owner}: {route} shows {leaks}")
+        said = repr([log for log in logs if log.get("log_level") != "debug"])
+        if leaks := [canary for canary in world.foreign(persona) if canary in said and canary not in asked]:
+            wrong.append(f"{persona} of {owner}: {route} logs {leaks}")
+
+    assert wrong == [], "\n".join(wrong[:40])
+    assert count > 700
+    # A table of addresses that everybody is refused would prove nothing.
+    assert {route for route in TABLE if not good[route]} <= UNPROVEN
