@@ -23,6 +23,7 @@ class Of(Enum):
     ANYBODY = "no token is asked for"
     CALLER = "whoever may is answered, with what is its own"
     EVERYTHING = "it is of no project, and for those who see all of them"
+    NOBODY = "who may is told that it is switched off"
     OWNER = "who may is answered if the thing is its own, else as if there were none"
 
 
@@ -41,7 +42,7 @@ def entry(address: str, body: Any = None) -> Entry:
 
 
 O2 = "/o2ims-infrastructureMonitoring"
-O2_SUBSCRIPTION = {"callback": "http://127.0.0.1:9/o2"}
+O2_SUBSCRIPTION = {"callback": "{callback}"}
 
 O2IMS: dict[str, Entry] = {
     f"{method} {O2}{path}": Entry(O2 + asked, Of.EVERYTHING, body)
@@ -86,9 +87,71 @@ MASAKARI: dict[str, Entry] = {
 }
 """The infrastructure's as well: its monitors send, administrators read."""
 
+SOL_SUBSCRIPTION = {"callbackUri": "{callback}"}
+SOL: dict[str, Entry] = {
+    "GET /vnffm/api_versions": entry("/vnffm/api_versions"),
+    "GET /vnffm/v1/api_versions": entry("/vnffm/v1/api_versions"),
+    "GET /vnffm/v1/alarms": entry("/vnffm/v1/alarms"),
+    "GET /vnffm/v1/alarms/{alarm_id}": own("/vnffm/v1/alarms/{alarm}"),
+    "PATCH /vnffm/v1/alarms/{alarm_id}": own("/vnffm/v1/alarms/{alarm}", {"ackState": "UNACKNOWLEDGED"}),
+    "POST /vnffm/v1/alarms/{alarm_id}/escalate": own(
+        "/vnffm/v1/alarms/{alarm}/escalate", {"proposedPerceivedSeverity": "MINOR"}
+    ),
+    "GET /vnffm/v1/subscriptions": entry("/vnffm/v1/subscriptions"),
+    "POST /vnffm/v1/subscriptions": entry("/vnffm/v1/subscriptions", SOL_SUBSCRIPTION),
+    "GET /vnffm/v1/subscriptions/{subscription_id}": own("/vnffm/v1/subscriptions/{sol}"),
+    "DELETE /vnffm/v1/subscriptions/{subscription_id}": own("/vnffm/v1/subscriptions/{sol}"),
+}
+"""VNFs' managers look after those of their project."""
+
+EVENT_ALARM = {"name": "another", "type": "event", "event_rule": {"event_type": "compute.instance.update"}}
+AODH: dict[str, Entry] = {
+    "GET /v2": Entry("/v2", Of.ANYBODY),
+    "GET /v2/": Entry("/v2/", Of.ANYBODY),
+    "GET /v2/alarms": entry("/v2/alarms"),
+    "POST /v2/alarms": entry("/v2/alarms", EVENT_ALARM),
+    "GET /v2/alarms/{alarm_id}": own("/v2/alarms/{event_alarm}"),
+    "GET /v2/alarms/{alarm_id}/state": own("/v2/alarms/{event_alarm}/state"),
+    # Aodh's answer to whoever may not see an alarm is an empty history.
+    "GET /v2/alarms/{alarm_id}/history": entry("/v2/alarms/{event_alarm}/history"),
+    "PUT /v2/alarms/{alarm_id}": own("/v2/alarms/{event_alarm}", EVENT_ALARM),
+    "PUT /v2/alarms/{alarm_id}/state": own("/v2/alarms/{event_alarm}/state", "ok"),
+    "PUT /v1/event-alarms/{alarm_id}/auto-ok": own("/v1/event-alarms/{event_alarm}/auto-ok", {"auto_ok": True}),
+    "DELETE /v2/alarms/{alarm_id}": own("/v2/alarms/{event_alarm}"),
+    "POST /v2/query/alarms": entry("/v2/query/alarms", {}),
+    "POST /v2/query/alarms/history": entry("/v2/query/alarms/history", {}),
+    "GET /v2/capabilities": entry("/v2/capabilities"),
+    "GET /v2/capabilities/": entry("/v2/capabilities/"),
+    "GET /v2/quotas": entry("/v2/quotas"),
+    "GET /v2/metrics": Entry("/v2/metrics", Of.NOBODY),
+}
+
+TACKER_DOOR = "/server_notifier/v2/a-name/servers/{server}/alarms"
+TACKER: dict[str, Entry] = {
+    # Also for a server that no cloud has told of yet: what is another's is as good as that.
+    "POST /server_notifier/v2/{tenant}/servers/{server_id}/alarms": entry(
+        TACKER_DOOR, {"fault_action": "http://127.0.0.1:9/tacker"}
+    ),
+    "DELETE /server_notifier/v2/{tenant}/servers/{server_id}/alarms/{alarm_id}": own(f"{TACKER_DOOR}/{{tacker}}"),
+}
+
+VNFS: dict[str, Entry] = {
+    "GET /v1/vnfs": entry("/v1/vnfs"),
+    "POST /v1/vnfs": entry("/v1/vnfs", {"name": "another"}),
+    "GET /v1/vnfs/{vnf_id}": own("/v1/vnfs/{vnf}"),
+    "PUT /v1/vnfs/{vnf_id}": own("/v1/vnfs/{vnf}", {"name": "renamed"}),
+    "DELETE /v1/vnfs/{vnf_id}": own("/v1/vnfs/{vnf}"),
+}
+
 TABLE: dict[str, Entry] = {
     **O2IMS,
     **MASAKARI,
+    **SOL,
+    **AODH,
+    **TACKER,
+    **VNFS,
+    "GET /": Entry("/", Of.ANYBODY),
+    "GET /v1": Entry("/v1", Of.ANYBODY),
     "GET /docs": Entry("/docs", Of.ANYBODY),
     "GET /openapi.json": Entry("/openapi.json", Of.ANYBODY),
     "GET /healthz": Entry("/healthz", Of.ANYBODY),
@@ -96,6 +159,7 @@ TABLE: dict[str, Entry] = {
     "GET /metrics": Entry("/metrics", Of.EVERYTHING),
     # Alarms
     "GET /v1/alarms": entry("/v1/alarms?state=all"),
+    "GET /v1/alarms/stream": entry("/v1/alarms/stream?after=0"),
     "GET /v1/alarms/{alarm_id}": own("/v1/alarms/{alarm}"),
     "GET /v1/alarms/{alarm_id}/history": own("/v1/alarms/{alarm}/history"),
     "GET /v1/alarms/{alarm_id}/explain": own("/v1/alarms/{alarm}/explain"),
@@ -123,6 +187,12 @@ TABLE: dict[str, Entry] = {
     "POST /v1/subscriptions": entry("/v1/subscriptions", SUBSCRIPTION),
     "GET /v1/subscriptions/{subscription_id}": own("/v1/subscriptions/{subscription}"),
     "GET /v1/subscriptions/{subscription_id}/deliveries": own("/v1/subscriptions/{subscription}/deliveries"),
+    "GET /v1/subscriptions/{subscription_id}/resources": own("/v1/subscriptions/{subscription}/resources"),
+    "GET /v1/deliveries": entry("/v1/deliveries"),
+    "PATCH /v1/subscriptions/{subscription_id}": own("/v1/subscriptions/{subscription}", {"heartbeat_seconds": 60}),
+    "POST /v1/subscriptions/{subscription_id}/deliveries/replay": own(
+        "/v1/subscriptions/{subscription}/deliveries/replay", {"endpoint_id": "{endpoint}", "sequence": 1}
+    ),
     "POST /v1/subscriptions/{subscription_id}/test": own("/v1/subscriptions/{subscription}/test"),
     "POST /v1/subscriptions/{subscription_id}/replay": own("/v1/subscriptions/{subscription}/replay?after=0"),
     "POST /v1/subscriptions/{subscription_id}/pause": own("/v1/subscriptions/{subscription}/pause"),
@@ -132,6 +202,7 @@ TABLE: dict[str, Entry] = {
     "GET /v1/resources": entry("/v1/resources?kind=server"),
     "GET /v1/resources/{kind}/{resource_id}": own("/v1/resources/server/{server}"),
     "GET /v1/resources/{kind}/{resource_id}/impact": entry("/v1/resources/host/{host}/impact"),
+    "GET /v1/physical-resources": Entry("/v1/physical-resources", Of.EVERYTHING),
     "GET /v1/capacity": entry("/v1/capacity"),
     # Deeds
     "GET /v1/actions": entry("/v1/actions"),
@@ -145,6 +216,14 @@ TABLE: dict[str, Entry] = {
     # The operator's
     "GET /v1/audit": entry("/v1/audit?limit=1000"),
     "GET /v1/audit/cadf": entry("/v1/audit/cadf?limit=1000"),
+    "GET /v1/tokens": entry("/v1/tokens"),
+    "POST /v1/tokens": entry("/v1/tokens", {"role": "monitor"}),
+    "GET /v1/tokens/{id}": entry("/v1/tokens/{token}"),
+    "DELETE /v1/tokens/{id}": entry("/v1/tokens/{token}"),
+    "GET /v1/monitor-keys": entry("/v1/monitor-keys"),
+    "POST /v1/monitor-keys": entry("/v1/monitor-keys", {"name": "another"}),
+    "GET /v1/monitor-keys/{id}": entry("/v1/monitor-keys/{key}"),
+    "DELETE /v1/monitor-keys/{id}": entry("/v1/monitor-keys/{key}"),
     "GET /v1/brakes": entry("/v1/brakes"),
     "PUT /v1/brakes/automation": entry("/v1/brakes/automation", {"on": False, **REASON}),
     "PUT /v1/brakes/holds/{vim}": entry("/v1/brakes/holds/{vim}", REASON),
@@ -188,6 +267,43 @@ PROBES: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/v1/instructions/{instruction}", None),
     ("GET", "/v1/subscriptions?marker={subscription}&limit=1", None),
     ("GET", "/v1/recovery?marker=server/{server}", None),
+    ("GET", "/v1/alarms?state=all&vnf_id={vnf}", None),
+    ("GET", "/v1/deliveries?subscription={subscription}", None),
+    ("GET", "/v1/deliveries?subscription={event_alarm}&state=delivered", None),
+    ("GET", "/v1/deliveries?marker=1/0/{endpoint}/{subscription}", None),
+    ("GET", "/v1/subscriptions/{event_alarm}", None),
+    ("GET", "/v1/subscriptions/{tacker}/deliveries", None),
+    ("PATCH", "/v1/subscriptions/{sol}", {"name": "mine"}),
+    ("GET", "/v1/physical-resources?id={host}", None),
+    ("GET", "/v1/vnfs/{vnf}?project={project}", None),
+    ("GET", "/v1/vnfs?marker={project}/{vnf}", None),
+    ("POST", "/v1/vnfs", {"vnfcs": [{"server": "{server}"}]}),
+    ("GET", "/v2/alarms?marker={event_alarm}", None),
+    ("GET", "/v2/alarms?q.field=alarm_id&q.value={event_alarm}", None),
+    ("GET", "/v2/alarms?q.field=project_id&q.value={project}", None),
+    ("GET", "/v2/alarms?q.field=all_projects&q.value=true", None),
+    ("GET", "/v2/alarms/{event_alarm}/history", None),
+    ("GET", "/v2/quotas?project_id={project}", None),
+    ("POST", "/v2/query/alarms", {"filter": '{"=": {"alarm_id": "{event_alarm}"}}'}),
+    ("POST", "/v2/query/alarms", {"filter": '{"not": {"=": {"project_id": "{project}"}}}'}),
+    ("POST", "/v2/query/alarms/history", {"filter": '{"=": {"alarm_id": "{event_alarm}"}}'}),
+    ("POST", "/v2/alarms", {**EVENT_ALARM, "project_id": "{project}"}),
+    ("GET", "/vnffm/v1/alarms?filter=(eq,managedObjectId,{vnf})", None),
+    ("GET", "/vnffm/v1/alarms?filter=(eq,id,{alarm})", None),
+    ("GET", "/vnffm/v1/alarms?nextpage_opaque_marker={alarm}", None),
+    ("GET", "/vnffm/v1/subscriptions?filter=(eq,id,{sol})", None),
+    ("GET", "/vnffm/v1/subscriptions?nextpage_opaque_marker={sol}", None),
+    (
+        "POST",
+        "/vnffm/v1/subscriptions",
+        {
+            **SOL_SUBSCRIPTION,
+            "filter": {"vnfInstanceSubscriptionFilter": {"vnfInstanceNames": ["{vnf_name}"]}},
+        },
+    ),
+    ("DELETE", "/vnffm/v1/subscriptions/{subscription}", None),
+    ("DELETE", TACKER_DOOR + "/{subscription}", None),
+    ("POST", "/server_notifier/v2/{project}/servers/{server}/alarms", {"fault_action": "x"}),
     ("PUT", "/v1/recovery/project/{project}", RECOVERY),
     ("POST", "/v1/subscriptions", {**SUBSCRIPTION, "project": "{project}"}),
     ("POST", "/v1/instructions", {"action": "reboot", "target": "server/{server}"}),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from northbound_fakes import Answer, call
 from starlette.routing import Route
@@ -27,13 +28,20 @@ MONITOR, CAUSE, DETAIL = "kanari-monitor", "kanari-cause", "kanari-detail"
 POLICY = "kanari-policy"
 PHYSICAL = (HOST, VIM, DOMAIN, MONITOR, CAUSE, DETAIL, POLICY, "kanari-admin", "storage-zone", "bmc")
 """What no project may read, whoever it is."""
+STREAM_PIECES, STREAM_SECONDS = 3, 0.1
 FOREVER_US = 1 << 62
 FORMATS: tuple[tuple[str, dict[str, str]], ...] = (
     ("aodh", {}),
     ("cloudevents", {}),
     ("signed", {"secret": "whsec_" + "a2FuYXJpLXNlY3JldC1rYW5hcmktc2VjcmV0"}),
+    ("alertmanager", {}),
+    ("o2ims", {}),
+    ("oslo", {}),
+    ("sol", {}),
 )
 """Beside Doctor's, in which every project is told as well."""
+OTHERS_WORDS = ("event-alarm", "sol-manager", "vnf_instances/kanari-tacker-{}/servers/{}/notify")
+"""Where it is told what it asked for in Aodh's, ETSI's and Tacker's words."""
 
 PERSONAS = (
     "nobody",
@@ -42,15 +50,45 @@ PERSONAS = (
     "reader-a",
     "member-a",
     "manager-a",
-    "reader-b",
     "member-b",
-    "manager-b",
     "member-nowhere",
     "auditor",
     "break-glass",
     "admin",
 )
 """Who asks, the strongest last: what it does may take away what others would have seen."""
+
+
+async def _glance(app: Any, address: str, headers: dict[str, str]) -> Answer:
+    """The beginning of what never ends: all that there is, then the line goes dead."""
+    parts = urlsplit(address)
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": parts.path, "raw_path": parts.path.encode(), "query_string": parts.query.encode(), "root_path": "",
+        "headers": [(k.encode(), v.encode()) for k, v in headers.items()], "server": ("localhost", 80),
+        "client": ("127.0.0.1", 1),
+    }  # fmt: skip
+    sent: list[Any] = []
+    has_all = asyncio.Event()
+    is_asked = False
+
+    async def receive() -> Any:
+        nonlocal is_asked
+        if is_asked:
+            await has_all.wait()
+            return {"type": "http.disconnect"}
+        is_asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if len(sent) == STREAM_PIECES:  # the head, where it begins, and the alarms
+            has_all.set()
+
+    asyncio.get_running_loop().call_later(STREAM_SECONDS, has_all.set)  # there may be none
+    await app(scope, receive, send)
+    names = {k.decode().lower(): v.decode() for k, v in sent[0]["headers"]}
+    return Answer(sent[0]["status"], names, b"".join(one.get("body", b"") for one in sent[1:]))
 
 
 @dataclass
@@ -78,7 +116,12 @@ class World:
         content = b"" if body is None else json.dumps(body).encode()
         if content:
             sent["content-type"] = "application/json"
+        if "/alarms/stream" in address and method == "GET":
+            return await _glance(self.app, address, sent)
         return await call(self.app, method, address, content, sent)
+
+    async def looks(self, persona: str, addresses: Sequence[str]) -> list[Answer]:
+        return await asyncio.gather(*(self.ask(persona, "GET", address) for address in addresses))
 
     def foreign(self, persona: str) -> set[str]:
         """What this persona must never read."""
@@ -138,7 +181,8 @@ async def _webhooks() -> AsyncIterator[tuple[int, dict[str, list[bytes]]]]:
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:")
+                lines = head.lower().split(b"\r\n")
+                length = next((int(line[15:]) for line in lines if line[:15] == b"content-length:"), 0)
                 path = head.split(b" ")[1].decode()
                 heard.setdefault(path, []).append(head + await reader.readexactly(length))
                 writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
@@ -175,11 +219,21 @@ async def _furnish(service: Service, app: Any, port: int, heard: dict[str, list[
     for name in ("A", "B"):
         await _talk(world, name)
     await _operators(world)
-    forms = ("", *(f"/{form}" for form, _ in FORMATS))
-    await _until(lambda: all(heard.get(f"/kanari-{name}{form}") for name in ("a", "b") for form in forms))
+    await _until(lambda: all(heard.get(path) for name in ("A", "B") for path in webhooks_of(owned[name], name)))
     await _until(lambda: heard.get("/kanari-admin"))
+    for one in owned.values():
+        one.words["callback"] = f"http://127.0.0.1:{port}/anybody"
     owned["nobody"] = _nobodys(owned["B"])
     return world
+
+
+def webhooks_of(owned: Owned, name: str) -> list[str]:
+    """The paths at which one project hears of its alarms."""
+    others = (path.format(name, owned.words["server"]) for path in OTHERS_WORDS)
+    return [
+        f"/kanari-{name.lower()}{more}"
+        for more in ("", *(f"/{form}" for form, _ in FORMATS), *(f"/{one}" for one in others))
+    ]
 
 
 def _keys(service: Service, kind: str) -> list[str]:
@@ -240,8 +294,39 @@ async def _own(world: World, name: str, url: str) -> None:
     mine.words |= {"server": server.id, "subscription": made["id"]}
     mine.canaries |= {made["id"], name_of_it, url, token, f"kanari-member-{name.lower()}"}
     mine.canaries |= {endpoint["id"] for endpoint in made["endpoints"]}
+    mine.words["endpoint"] = made["endpoints"][0]["id"]
+    await _own_in_others_words(world, name, url)
     recovery = {"do": {"host_down": {"action": "evacuate", "after_seconds": 3600}}}
     await _post(world, member, f"/v1/recovery/server/{server.id}", recovery, "PUT")
+
+
+async def _own_in_others_words(world: World, name: str, url: str) -> None:
+    """What it has by Aodh's, ETSI's and Tacker's API, and its VNFs."""
+    mine, member = world.owned[name], f"member-{name.lower()}"
+    server = mine.words["server"]
+    aodh, sol, tacker = (f"{url}/{path.format(name, server)}" for path in OTHERS_WORDS)
+    rule = {
+        "event_type": "compute.instance.update",
+        "query": [{"field": "traits.instance_id", "op": "eq", "value": server, "type": "string"}],
+    }
+    wanted = {
+        "name": f"kanari-event-alarm-{name}", "type": "event", "event_rule": rule,
+        "description": f"kanari-description-{name}", "alarm_actions": [aodh], "ok_actions": [aodh],
+    }  # fmt: skip
+    event_alarm = await _post(world, member, "/v2/alarms", wanted)
+    vnf = await _post(world, member, "/v1/vnfs", {"id": f"kanari-vnf-{name}", "name": f"kanari-vnf-name-{name}"})
+    told = await _post(world, member, "/vnffm/v1/subscriptions", {"callbackUri": sol})
+    door = f"/server_notifier/v2/kanari-tenant-{name}/servers/{server}/alarms"
+    registered = await _post(world, member, door, {"fault_action": tacker})
+    mine.words |= {
+        "event_alarm": event_alarm["alarm_id"],
+        "vnf": vnf["id"],
+        "vnf_name": vnf["name"],
+        "sol": told["id"],
+        "tacker": registered["alarm_id"],
+    }
+    names = (wanted["name"], wanted["description"], f"kanari-tacker-{name}")
+    mine.canaries |= {event_alarm["alarm_id"], vnf["id"], vnf["name"], told["id"], registered["alarm_id"], *names}
 
 
 def _alarm_of(world: World, owned: Owned) -> str:
@@ -283,10 +368,16 @@ async def _operators(world: World) -> None:
         "subscription": sub["id"],
         "server": f"{HOST}1",
         "instruction": f"{own['event_id']}-{own['id']}",
+        "endpoint": sub["endpoints"][0]["id"],
+        **await _operators_in_others_words(world, sub["endpoints"][0]["url"]),
     }
     world.owned["operator"].canaries = {
-        host_alarm.id, sub["id"], host_alarm.fault, own["id"], str(host_alarm.event_id)
+        host_alarm.id, sub["id"], host_alarm.fault, own["id"], str(host_alarm.event_id), "kanari-event-alarm-op",
+        world.owned["operator"].words["sol"], world.owned["operator"].words["event_alarm"],
     }  # fmt: skip
+    token = await _post(world, "admin", "/v1/tokens", {"role": "monitor", "name": "kanari-admin-token"})
+    key = await _post(world, "admin", "/v1/monitor-keys", {"name": "kanari-admin-key"})
+    world.owned["operator"].canaries |= {token["id"], token["token"], key["id"], key["key"]}
     faults = (await world.ask("admin", "GET", "/v1/faults")).json["items"]
     words = {
         "event": str(host_alarm.event_id),
@@ -294,15 +385,27 @@ async def _operators(world: World) -> None:
         "host": f"{HOST}1",
         "vim": VIM,
         "policy": POLICY,
+        "token": token["id"],
+        "key": key["id"],
     }
     for owned in world.owned.values():
         owned.words |= words
 
 
+async def _operators_in_others_words(world: World, url: str) -> dict[str, str]:
+    """There is nothing of the operator's in Tacker's words, and none of his VNFs: what is asked for is not there."""
+    rule = {"event_type": "compute.instance.update"}
+    wanted = {"name": "kanari-event-alarm-op", "type": "event", "event_rule": rule, "alarm_actions": ["test://op"]}
+    event_alarm = await _post(world, "admin", "/v2/alarms", wanted)
+    told = await _post(world, "admin", "/vnffm/v1/subscriptions", {"callbackUri": f"{url}/sol-manager"})
+    none = {"vnf": "none-of-his", "vnf_name": "none-by-name", "tacker": "none-of-tackers"}
+    return {"event_alarm": event_alarm["alarm_id"], "sol": told["id"], **none}
+
+
 def _nobodys(like: Owned) -> Owned:
     """Ids of the same look that nothing has."""
     words = {
-        word: value if word in ("event", "vim", "policy", "host", "fault") else _other(value)
+        word: value if word in ("event", "vim", "policy", "host", "fault", "token", "key") else _other(value)
         for word, value in like.words.items()
     }
     return Owned(project=_other(like.project), words=words)
