@@ -503,6 +503,30 @@ def test_it_returns_to_ok_by_itself_where_that_is_wanted(
     assert bool(again.notifications) is (state is AodhState.OK)
 
 
+@pytest.mark.parametrize(
+    ("owner", "is_operators", "well", "state"),
+    [
+        pytest.param("blue", False, {"project": "red"}, AodhState.ALARM, id="another's server by now"),
+        pytest.param("blue", True, {"project": "red"}, AodhState.ALARM, id="an operator's own project is one too"),
+        pytest.param("blue", False, {"project": ""}, AodhState.ALARM, id="nobody's"),
+        pytest.param("blue", True, {"project": ""}, AodhState.OK, id="nobody's, which operators see"),
+        pytest.param("blue", False, {"audience": Audience.ADMIN}, AodhState.ALARM, id="the operator's own business"),
+        pytest.param("", False, {"project": "red"}, AodhState.OK, id="who sees all"),
+        pytest.param("blue", False, {}, AodhState.OK, id="its own"),
+    ],
+)
+def test_nobody_hears_that_what_is_anothers_by_now_is_well_again(
+    owner: str, is_operators: bool, well: dict[str, Any], state: AodhState
+) -> None:
+    one = wish("w", project=owner, is_operators=is_operators, auto_ok=True, ok_actions=("http://192.0.2.1/ok",))
+    world = World(replace(one, event_type="other.*", state=AodhState.ALARM, fired_for="server/vm-1"))
+
+    fired = world.alarms.decided([decided((News.CLEARED, replace(cleared(alarm()), **well)))], NOW)
+
+    assert world.state() is state
+    assert fired.is_empty is (state is AodhState.ALARM)
+
+
 def test_an_alarm_that_waits_for_well_fires_by_it_and_does_not_return() -> None:
     world = World(wish("w", ("state", "active"), repeat_actions=True), auto_ok=True)
     well = decided((News.CLEARED, cleared(alarm())))

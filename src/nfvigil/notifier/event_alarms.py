@@ -179,7 +179,8 @@ class EventAlarms:
         if event.is_well and event.resource:
             fitting = {alarm.id for alarm in fits}
             for alarm in self.index.fired_for(event.resource):
-                if alarm.id not in fitting and self._returns(alarm):
+                # What fired it may be another project's by now, whose event is none of its owner's business.
+                if alarm.id not in fitting and self._returns(alarm) and _sees(alarm, event):
                     reason = f"Event <id={event.message_id},event_type={event.event_type}> says that it is well again."
                     self._move(alarm, AodhState.OK, event, reason, work)
         for alarm in fits:
@@ -285,6 +286,13 @@ class _Work:
 
 def _may_see_all(alarm: EventAlarm) -> bool:
     return alarm.is_operators or not alarm.project
+
+
+def _sees(alarm: EventAlarm, event: CloudEvent) -> bool:
+    """Whether its owner may be told of an event at all."""
+    if alarm.project and event.project and alarm.project != event.project:
+        return False
+    return _may_see_all(alarm) or (bool(event.project) and not event.operators_only)
 
 
 def event_view(event: CloudEvent, whole: bool) -> dict[str, Any]:
