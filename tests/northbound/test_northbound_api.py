@@ -401,12 +401,13 @@ async def test_anybody_may_ask_whether_it_is_ready_but_only_administrators_hear_
     assert (await world.call("GET", "/healthz", by=None)).json["status"] == "alive"
     assert (await world.call("GET", "/readyz", by=None)).json == {"ready": True, "reasons": []}
 
-    world.desk.health_now = Health(ready=False, reasons=("store: /var/lib/x is full",), details={"resources": 3})
+    reasons = ("store: /var/lib/x is full", "VIM east: not read yet", "VIM west: refused")
+    world.desk.health_now = Health(ready=False, reasons=reasons, details={"resources": 3})
 
     stranger, known = await world.call("GET", "/readyz", by=None), await world.call("GET", "/readyz")
     assert stranger.status == known.status == 503
-    assert stranger.json == {"ready": False, "reasons": ["store"]}
-    assert known.json["reasons"] == ["store: /var/lib/x is full"]
+    assert stranger.json == {"ready": False, "reasons": ["store", "VIM"]}
+    assert known.json["reasons"] == list(reasons)
     assert known.json["details"] == {"resources": 3}
 
 

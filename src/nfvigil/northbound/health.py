@@ -45,15 +45,16 @@ async def show_alive() -> Response:
 async def show_ready(parts: Have, request: Request) -> Response:
     """It can do its work: the database answers and the clouds are known. Administrators see the details."""
     health = await parts.desk.health()
-    view: dict[str, Any] = {"ready": health.ready, "reasons": [_headline(reason) for reason in health.reasons]}
+    headlines = list(dict.fromkeys(_headline(reason) for reason in health.reasons))
+    view: dict[str, Any] = {"ready": health.ready, "reasons": headlines}
     if await _is_administrator(parts, request):
         view |= {"reasons": health.reasons, "details": health.details}
     return answer(view, 200 if health.ready else 503)
 
 
 def _headline(reason: str) -> str:
-    """What is wrong, without what the database or a cloud said of it: anybody may ask here."""
-    return reason.partition(":")[0]
+    """What is wrong, without which cloud it is and what was said of it: anybody may ask here."""
+    return reason.partition(":")[0].partition(" ")[0]
 
 
 async def _is_administrator(parts: Parts, request: Request) -> bool:
