@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from collections import defaultdict
@@ -122,6 +123,32 @@ async def test_what_is_anothers_is_as_what_is_nobodys_to_the_byte(world: World, 
                 wrong.append(f"{method} {address} {more}: the operator's {answers[1]}, nobody's {answers[2]}")
 
     assert wrong == [], "\n".join(wrong[:20])
+
+
+async def test_a_place_in_the_order_of_changes_is_worth_nothing_to_another(world: World) -> None:
+    """Whoever had another's could tell how often that one's alarms change, or skip its own."""
+    cursors = {name: (await world.ask(name, "GET", "/v1/alarms")).json["cursor"] for name in HOLDERS}
+    runs = await world.service.store.runs()
+    plain = [(await world.service.store.last_change()).to_bytes(8), bytes.fromhex(runs[-1].name)]
+    made_up = "{}.{}".format(cursors["member-a"].partition(".")[0], "A" * 64)
+
+    for name, others in HOLDERS.items():
+        own = cursors[name]
+        assert not [part for part in plain if part in base64.urlsafe_b64decode(own.partition(".")[2])]
+        for way in CURSOR_WAYS:
+            assert (await world.ask(name, "GET", way.format(own))).status == 200, (name, way)
+            refusals = [await world.ask(name, "GET", way.format(one)) for one in (made_up, *map(cursors.get, others))]
+            assert {one.status for one in refusals} == {410}, (name, way)
+            assert len({one.body for one in refusals}) == 1, (name, way)
+
+
+HOLDERS = {
+    "member-a": ("member-b", "admin", "member-nowhere"),
+    "member-b": ("member-a", "admin"),
+    "member-nowhere": ("member-a", "admin"),
+    "admin": ("member-a", "member-nowhere"),
+}
+CURSOR_WAYS = ("/v1/alarms?changed_after={}", "/v1/alarms?state=all&marker={}/1/x", "/v1/alarms/stream?after={}")
 
 
 async def test_what_a_projects_webhook_is_sent_names_nothing_that_is_not_its(world: World) -> None:
