@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -272,6 +272,9 @@ class FakeStore:
 
     async def decision(self, event_id: int) -> Decision | None:
         return DECISION if event_id == EVENT.id else None
+
+    async def owned_alarms(self, project: str, alarm_ids: Collection[str]) -> Collection[str]:
+        return {one.id for one in self.kept.values() if one.project == project and one.id in alarm_ids}
 
     async def actions(self, *, project: str | None, **asked: Any) -> list[Action]:
         return [

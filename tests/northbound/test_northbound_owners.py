@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
+from isolation_table import TABLE
 from isolation_world import CAUSE, DETAIL, MONITOR, World, _until, isolation_world
 
 from nfvigil.model.resource import MapChange, Server, Volume
@@ -24,6 +26,10 @@ async def report(world: World, kind: str, resource: str, status: str = "down") -
     event: dict[str, Any] = {"type": kind, "resource": resource, "monitor": MONITOR, "cause": CAUSE, "status": status}
     event["details"] = {"more": DETAIL}
     assert (await world.ask("monitor", "POST", "/v1/events", event)).status == 200
+
+
+def filled(address: str, words: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda word: words[word[1]], address)
 
 
 def alarm_on(world: World, resource: str) -> Any:
@@ -122,3 +128,45 @@ async def test_a_listing_that_lacks_the_owner_changes_nothing(world: World) -> N
     await _until(lambda: alarm_on(world, key).resource_name == "renamed")
 
     assert (alarm_on(world, key).id, alarm_on(world, key).project) == (old.id, a.project)
+
+
+async def test_a_server_that_changes_hands_takes_nothing_with_it_and_leaves_nothing_behind(world: World) -> None:
+    """Whatever its former and its new owner read or hear then: each his own part of the story."""
+    a, b = world.owned["A"], world.owned["B"]
+    key = f"server/{a.words['server']}"
+    server = world.service.pipeline.map.get(key)
+    old = alarm_on(world, key)
+    assert isinstance(server, Server)
+    wish = {"name": "any", "type": "event", "event_rule": {"event_type": "compute.instance.update"}}
+    by_b = (await world.ask("member-b", "POST", "/v2/alarms", wish)).json["alarm_id"]
+    door = f"/v1/event-alarms/{a.words['event_alarm']}/auto-ok"
+    assert (await world.ask("member-a", "PUT", door, {"auto_ok": True})).status == 200
+
+    given = msgspec.structs.replace(server, project=b.project)
+    await world.service.pipeline.take_map(MapChange(vim=server.vim, put=(given,)))
+    await _until(lambda: alarm_on(world, key).project == b.project)
+    new = alarm_on(world, key)
+    await _until(lambda: "cleared" in heard(world, "a", old.id) and "raised" in heard(world, "b", new.id))
+    await world.ask("member-b", "POST", f"/v1/alarms/{new.id}/comments", {"text": "kanari-later"})
+    await report(world, "compute.host.down", "host/kanari-host-1", "up")
+    await _until(lambda: "cleared" in heard(world, "b", new.id))
+
+    of_b = {b.project, new.id, "kanari-later", by_b, *b.canaries} - a.canaries
+    of_a = a.canaries - {server.id, server.vnf, server.group} - b.canaries
+    for persona, words, foreign in (
+        ("member-a", a.words, of_b),
+        ("member-b", a.words, of_a),
+        ("member-b", {**b.words, "alarm": new.id, "server": server.id, "event_alarm": by_b}, of_a),
+    ):
+        for address in sorted({filled(one.address, words) for route, one in TABLE.items() if route[:4] == "GET "}):
+            answer = await world.ask(persona, "GET", address)
+            # An undo names what it takes back, by an id that leads nowhere for whom that is not.
+            body = re.sub('"undo_of":"[^"]*"', "", answer.body.decode())
+            assert {one for one in foreign if one in body and one not in address} == set(), (persona, address, body)
+    assert "kanari-later" in (await world.ask("member-b", "GET", f"/v1/alarms/{new.id}/history")).body.decode()
+    assert by_b in (await world.ask("member-b", "POST", "/v2/query/alarms/history", {})).body.decode()
+    for name, foreign in (("a", of_b), ("b", of_a)):
+        sent = b"".join(
+            m for path, some in world.heard.items() if f"{path}/".startswith(f"/kanari-{name}/") for m in some
+        )
+        assert {one for one in foreign if one.encode() in sent} == set(), name

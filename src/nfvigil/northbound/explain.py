@@ -48,7 +48,7 @@ async def explain(parts: Parts, alarm: Alarm, project: str | None) -> dict[str, 
     )
     whole: dict[str, Any] = {
         "alarm": alarm_view(alarm, project),
-        "actions": [action_view(action, project) for action in actions],
+        "actions": [action_view(action, project, {alarm.id}) for action in actions],
         "timings": _timings(profile, alarm, project),
         "event": None,
         "verdict": None,

@@ -17,7 +17,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from nfvigil.errors import FieldError
+from nfvigil.errors import FieldError, RefusedError
 from nfvigil.northbound.problems import GoneError
 
 BEGINNING = "0"
@@ -79,6 +79,24 @@ def read(text: str, runs: Sequence[Run], scope: str | None, field: str) -> Place
     if number is None or (number + 1 < len(runs) and place.safe > runs[number + 1].began_change):
         raise _gone(field, "is of a time that this database does not know: it was put back, or replaced")
     return place
+
+
+def sealed(marker: str, runs: Sequence[Run], scope: str) -> str:
+    """A marker of a list which says what its holder may not know."""
+    nonce = secrets.token_bytes(_NONCE)
+    return base64.urlsafe_b64encode(
+        nonce + AESGCM(runs[-1].key).encrypt(nonce, marker.encode(), _whose(scope))
+    ).decode()
+
+
+def opened(text: str, runs: Sequence[Run], scope: str) -> str:
+    """RefusedError where it is none that was given to ``scope``."""
+    try:
+        raw = base64.urlsafe_b64decode(text)
+        return AESGCM(runs[-1].key).decrypt(raw[:_NONCE], raw[_NONCE:], _whose(scope)).decode()
+    except (binascii.Error, ValueError, InvalidTag) as error:
+        flaw = FieldError("marker", "is not the `next` of a page of this list")
+        raise RefusedError("the request is wrong", [flaw]) from error
 
 
 def too_old(field: str) -> GoneError:

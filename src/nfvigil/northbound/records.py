@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from nfvigil.model.action import Action, ActionState
@@ -48,6 +48,8 @@ class Records(Protocol):
         type: str | None = None,
     ) -> Sequence[Event]: ...
     async def decision(self, event_id: int) -> Decision | None: ...
+
+    async def owned_alarms(self, project: str, alarm_ids: Collection[str]) -> Collection[str]: ...
 
     async def actions(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -18,7 +18,8 @@ from nfvigil.model.verdict import Step
 from nfvigil.model.view import alarm_view
 
 
-def action_view(action: Action, project: str | None) -> dict[str, Any]:
+def action_view(action: Action, project: str | None, owned: Collection[str] = ()) -> dict[str, Any]:
+    """``owned`` are alarms of the project: what is done to its resources may be for one that is another's."""
     view: dict[str, Any] = {
         "id": action.id,
         "kind": action.kind,
@@ -26,7 +27,7 @@ def action_view(action: Action, project: str | None) -> dict[str, Any]:
         "project_id": action.project or None,
         # Two projects that compare them would know that they were on one host.
         "event_id": str(action.event_id) if project is None else None,
-        "alarm_id": action.alarm_id or None,
+        "alarm_id": (action.alarm_id or None) if project is None or action.alarm_id in owned else None,
         "state": action.state,
         "before": action.before,
         "undo_of": action.undo_of or None,

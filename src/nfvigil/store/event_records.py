@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import select, tuple_
 
 from nfvigil.errors import NotFoundError, RefusedError
@@ -11,6 +13,7 @@ from nfvigil.model.ids import event_id_at
 from nfvigil.model.verdict import Decision
 from nfvigil.store import rows
 from nfvigil.store.access import Access, in_scope, like_any
+from nfvigil.store.alarm_query import LIMIT_MAX
 from nfvigil.store.reading import page_limit
 from nfvigil.store.schema import IS_UNFINISHED, actions, alarms, decisions, events, history
 
@@ -103,6 +106,12 @@ class EventRecords(Access):
             statement = statement.where(tuple_(*at) > tuple_(*place[0]))
         statement = statement.order_by(*at).limit(page_limit(limit))
         return [rows.to_action(body) for body in await self._reader.values(statement)]
+
+    async def owned_alarms(self, project: str, alarm_ids: Collection[str]) -> frozenset[str]:
+        """Those of a page's alarms that are the project's."""
+        wanted = sorted(set(alarm_ids))[:LIMIT_MAX]
+        statement = select(alarms.c.id).where(*in_scope(alarms.c.project, project), alarms.c.id.in_(wanted))
+        return frozenset(await self._reader.values(statement)) if wanted else frozenset()
 
     async def _events_of(self, alarm_id: str) -> list[int]:
         """The events that an alarm's own history names: only they can have asked for something on its behalf."""
