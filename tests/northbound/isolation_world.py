@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from isolation_wire import glance, webhooks
 from northbound_fakes import Answer, call
 from starlette.routing import Route
 
@@ -28,7 +28,6 @@ MONITOR, CAUSE, DETAIL = "kanari-monitor", "kanari-cause", "kanari-detail"
 POLICY = "kanari-policy"
 PHYSICAL = (HOST, VIM, DOMAIN, MONITOR, CAUSE, DETAIL, POLICY, "kanari-admin", "storage-zone", "bmc")
 """What no project may read, whoever it is."""
-STREAM_PIECES, STREAM_SECONDS = 3, 0.1
 FOREVER_US = 1 << 62
 FORMATS: tuple[tuple[str, dict[str, str]], ...] = (
     ("aodh", {}),
@@ -59,38 +58,6 @@ PERSONAS = (
 """Who asks, the strongest last: what it does may take away what others would have seen."""
 
 
-async def _glance(app: Any, address: str, headers: dict[str, str]) -> Answer:
-    """The beginning of what never ends: all that there is, then the line goes dead."""
-    parts = urlsplit(address)
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": parts.path, "raw_path": parts.path.encode(), "query_string": parts.query.encode(), "root_path": "",
-        "headers": [(k.encode(), v.encode()) for k, v in headers.items()], "server": ("localhost", 80),
-        "client": ("127.0.0.1", 1),
-    }  # fmt: skip
-    sent: list[Any] = []
-    has_all = asyncio.Event()
-    is_asked = False
-
-    async def receive() -> Any:
-        nonlocal is_asked
-        if is_asked:
-            await has_all.wait()
-            return {"type": "http.disconnect"}
-        is_asked = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-        if len(sent) == STREAM_PIECES:  # the head, where it begins, and the alarms
-            has_all.set()
-
-    asyncio.get_running_loop().call_later(STREAM_SECONDS, has_all.set)  # there may be none
-    await app(scope, receive, send)
-    names = {k.decode().lower(): v.decode() for k, v in sent[0]["headers"]}
-    return Answer(sent[0]["status"], names, b"".join(one.get("body", b"") for one in sent[1:]))
-
-
 @dataclass
 class Owned:
     """What one project has, or the operator, or nobody: by the names that addresses are made of."""
@@ -117,7 +84,7 @@ class World:
         if content:
             sent["content-type"] = "application/json"
         if "/alarms/stream" in address and method == "GET":
-            return await _glance(self.app, address, sent)
+            return await glance(self.app, address, sent)
         return await call(self.app, method, address, content, sent)
 
     async def looks(self, persona: str, addresses: Sequence[str]) -> list[Answer]:
@@ -136,7 +103,7 @@ def sees_all(persona: str) -> bool:
 
 @asynccontextmanager
 async def isolation_world(directory: Path) -> AsyncIterator[World]:
-    async with _webhooks() as (port, heard):
+    async with webhooks() as (port, heard):
         policy = directory / "policy.yaml"
         text = (Path(__file__).parents[2] / "src/nfvigil/inspector/default_policy.yaml").read_text()
         policy.write_text(text.replace("policy: default", f"policy: {POLICY}", 1))
@@ -172,28 +139,6 @@ async def isolation_world(directory: Path) -> AsyncIterator[World]:
             finally:
                 over.set()
                 await running
-
-
-@asynccontextmanager
-async def _webhooks() -> AsyncIterator[tuple[int, dict[str, list[bytes]]]]:
-    heard: dict[str, list[bytes]] = {}
-
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.lower().split(b"\r\n")
-                length = next((int(line[15:]) for line in lines if line[:15] == b"content-length:"), 0)
-                path = head.split(b" ")[1].decode()
-                heard.setdefault(path, []).append(head + await reader.readexactly(length))
-                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(take, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1], heard
 
 
 async def _furnish(service: Service, app: Any, port: int, heard: dict[str, list[bytes]]) -> World:
@@ -309,7 +254,7 @@ async def _own_in_others_words(world: World, name: str, url: str) -> None:
         "event_type": "compute.instance.update",
         "query": [{"field": "traits.instance_id", "op": "eq", "value": server, "type": "string"}],
     }
-    wanted = {
+    wanted: dict[str, Any] = {
         "name": f"kanari-event-alarm-{name}", "type": "event", "event_rule": rule,
         "description": f"kanari-description-{name}", "alarm_actions": [aodh], "ok_actions": [aodh],
     }  # fmt: skip

@@ -142,6 +142,21 @@ async def test_a_place_in_the_order_of_changes_is_worth_nothing_to_another(world
             assert len({one.body for one in refusals}) == 1, (name, way)
 
 
+async def test_a_page_of_actions_says_nothing_of_the_event_behind_it_where_it_ends(world: World) -> None:
+    """Its number would tell two projects that compare them that they are on one host."""
+    seen, following = [], ""
+    while following is not None:
+        page = (await world.ask("member-a", "GET", f"/v1/actions?limit=1{following}")).json
+        seen += page["items"]
+        following = page["next"] and f"&marker={page['next']}"
+        if following:
+            assert world.owned["A"].words["event"] not in following
+            assert (await world.ask("member-b", "GET", f"/v1/actions?limit=1{following}")).status == 400
+
+    assert seen == (await world.ask("member-a", "GET", "/v1/actions")).json["items"]
+    assert len(seen) > 2
+
+
 HOLDERS = {
     "member-a": ("member-b", "admin", "member-nowhere"),
     "member-b": ("member-a", "admin"),
