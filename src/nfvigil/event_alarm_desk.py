@@ -27,6 +27,7 @@ from nfvigil.model.event_alarm import (
     EventAlarmChange,
     Fired,
 )
+from nfvigil.model.secret_fields import hidden
 from nfvigil.model.subscription import Subscription
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.dispatch import Dispatcher
@@ -236,11 +237,13 @@ class EventAlarmDesk:
         try:
             scheme = urlsplit(url).scheme.lower()
         except ValueError:
-            return f"Unable to parse action {url[:TEXT_MAX]}"
+            return "Unable to parse action"
         if is_local(url):
             return ""
         if scheme not in _SENT:
-            return f"Unsupported action {url[:TEXT_MAX]}: {_NOT_HERE.get(scheme, 'http, https, log and test are')}"
+            return (
+                f"Unsupported action {hidden(url)[:TEXT_MAX]}: {_NOT_HERE.get(scheme, 'http, https, log and test are')}"
+            )
         try:
             self._safety.check_url(url)
         except RefusedError as error:

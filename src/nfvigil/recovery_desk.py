@@ -121,7 +121,7 @@ class RecoveryDesk:
         kinds = (*OWNERS_DEEDS, ActionKind.FENCE) if caller.is_admin else OWNERS_DEEDS
         errors = []
         if kind not in kinds:
-            errors.append(FieldError("action", f"{kind!r} is none of: {', '.join(kinds)}"))
+            errors.append(FieldError("action", f"is none of: {', '.join(kinds)}"))
         for name, value in params.items():
             types = PARAMS.get(name)
             if types is None:

@@ -50,7 +50,7 @@ class VimSettings(Section):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
     driver: str = "simulated"
-    options: dict[str, Any] = {}
+    options: Annotated[dict[str, Any], Field(repr=False)] = {}
     interval_seconds: Annotated[float, Field(ge=-1, le=366 * 86400)] = 60
     """Between two listings of everything. -1: listed at the start only, and where something asks for it."""
     host_suffix: Annotated[str, Field(pattern=SUFFIX)] = ""
@@ -285,7 +285,7 @@ class Settings(Section):
     """This process's name among those that share a database; it stays over restarts."""
     node_number: Annotated[int, Field(ge=0, le=1023)] = 0
     """Different in every process that shares a database: it is part of the events' ids."""
-    database_url: str = "sqlite:///nfvigil.db"
+    database_url: Annotated[str, Field(repr=False)] = "sqlite:///nfvigil.db"
     topology: Path | None = None
     policy: Path | None = None
     """Applied at the start if the file is another than at the start before; what was applied since stays in force."""
@@ -305,7 +305,7 @@ class Settings(Section):
     sol: SolSettings = SolSettings()
     tacker: TackerSettings = TackerSettings()
     retention: RetentionSettings = RetentionSettings()
-    formats: dict[str, dict[str, Any]] = {}
+    formats: Annotated[dict[str, dict[str, Any]], Field(repr=False)] = {}
     """What incoming formats want to know, by their names: ``[formats.alertmanager]``. See the reference on events."""
     aodh: AodhSettings = AodhSettings()
     secrets: SecretsSettings = SecretsSettings()

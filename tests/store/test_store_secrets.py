@@ -118,3 +118,31 @@ async def test_new_keys_are_for_them_too(opened, keys):
     assert (done.new_key, done.resealed, done.locked) == (True, 1, ())
     assert keys.drop_old() == 1
     assert await store.subscriptions() == [BOTH]
+
+
+async def test_a_token_in_an_address_is_kept_with_the_secrets(opened, tmp_path, keys):
+    one = of("s-1", msgspec.structs.replace(PLAIN, url=f"http://192.0.2.2/hook?token={TOKEN}"), SIGNED)
+    store = await opened(keys=keys)
+    await store.put_subscription(one)
+
+    assert TOKEN.encode() not in await raw(store)
+    assert await store.subscriptions() == [one]
+    await store.close()
+
+    lost = await opened(keys=Keys(path=tmp_path / "other"))
+    (found,) = await lost.subscriptions()
+    assert (found.endpoints[0].locked, found.endpoints[0].url) == (True, "http://192.0.2.2/hook?token=***")
+    await lost.put_subscription(msgspec.structs.replace(found, paused=True))
+    await lost.close()
+
+    back = await opened(keys=keys)
+    assert await back.subscriptions() == [msgspec.structs.replace(one, paused=True)]
+
+
+async def test_a_token_in_an_address_asks_for_no_key_where_there_is_none(opened):
+    one = of("s-1", msgspec.structs.replace(PLAIN, url=f"http://192.0.2.2/hook?token={TOKEN}"))
+    store = await opened(keys=Keys())
+
+    await store.put_subscription(one)
+
+    assert await store.subscriptions() == [one]

@@ -104,6 +104,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether it has this secret, be it locked."""
         return bool(getattr(self, field)) or field in self.kept
 
+    def __repr__(self) -> str:
+        return f"Endpoint(id={self.id!r}, format={self.format!r})"
+
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``project`` is "" for the administrator's: it hears of every project's resources and of the hosts."""

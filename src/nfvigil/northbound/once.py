@@ -1,7 +1,8 @@
 """Idempotency-Key: a request that is sent again, because its answer got lost, is answered again and not done again.
 
 It is written down that it begins before anything is done, and its answer when it is over. Killed in between, nobody
-knows what came of it: the same request is then refused rather than done twice.
+knows what came of it: the same request is then refused rather than done twice. So it is where the answer held a secret:
+that is shown once, and must not lie readable in the database.
 """
 
 from __future__ import annotations
@@ -106,6 +107,8 @@ class Once:
             await self._forget(store, key)
             return answer
         headers = {name: answer.headers[name] for name in _HEADERS if name in answer.headers}
+        if _is_shown_once(headers):
+            body = b""
         with suppress(UnavailableError):  # It is done: whoever asks again is told that nobody knows how it ended.
             await store.end_request(key, answer.status_code, _encode(_Answer(headers, body.decode())))
         return answer
@@ -125,8 +128,18 @@ def _again(before: Remembered, content: str) -> Response:
         reason = "was used for a request that was cut off: whether it took effect has to be looked up"
         raise ConflictError("nothing is done, as it may be done already", [FieldError(HEADER, reason)])
     kept = _decode(before.answer)
+    if _is_shown_once(kept.headers):
+        reason = f"was used for a request that is done: {kept.headers.get('location', 'what it made')} is there"
+        raise ConflictError(
+            "its answer held a secret, which is shown once: take that back, and ask with another key",
+            [FieldError(HEADER, reason)],
+        )
     headers: Mapping[str, str] = kept.headers | {"Idempotency-Replayed": "true"}
     return Response(kept.body or None, before.status, headers)
+
+
+def _is_shown_once(headers: Mapping[str, str]) -> bool:
+    return headers.get("cache-control") == "no-store"
 
 
 def _other() -> ConflictError:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.ids import stable_id
+from nfvigil.model.secret_fields import HIDDEN, hidden
 from nfvigil.model.subscription import Endpoint, Filter, Mode, Subscription
 from nfvigil.northbound.etags import HEADERS, answer, require_match, tag_of_view
 from nfvigil.northbound.fields import Body, MaybeText, Number, Text
@@ -47,8 +48,8 @@ class EndpointChange(Body):
     format: Annotated[
         str | None, Field(min_length=1, max_length=64, pattern="^[a-z0-9-]+$", description="Stays as it is.")
     ] = None
-    secret: Annotated[str | None, Field(max_length=512, pattern=r"^[\x21-\x7E]*$")] = None
-    token: Annotated[str | None, Field(max_length=1024, pattern=r"^[\x21-\x7E]*$")] = None
+    secret: Annotated[str | None, Field(max_length=512, pattern=r"^[\x21-\x7E]*$", repr=False)] = None
+    token: Annotated[str | None, Field(max_length=1024, pattern=r"^[\x21-\x7E]*$", repr=False)] = None
 
 
 class SubscriptionChange(Body):
@@ -74,12 +75,12 @@ async def change_subscription(
 ) -> Response:
     """Change it. What is decided from now on goes by it; what waits for an endpoint that it has no more is dropped."""
     was = own(await find_subscription(parts, subscription_id, caller))
-    require_match(request, subscription_view(was))
+    require_match(request, subscription_view(was, caller))
     becomes = _changed(parts, was, body)
     covered = await parts.desk.change_subscription(was, becomes)
     await note(parts, caller, "changed a subscription", was.id, ", ".join(sorted(body.model_fields_set)))
     view = await with_standing(parts, caller, becomes, covered)
-    return answer(view, 200, HEADERS | {"ETag": tag_of_view(subscription_view(becomes))})
+    return answer(view, 200, HEADERS | {"ETag": tag_of_view(subscription_view(becomes, caller))})
 
 
 def _changed(parts: Parts, was: Subscription, body: SubscriptionChange) -> Subscription:
@@ -168,7 +169,10 @@ def _faults(before: Endpoint, change: EndpointChange) -> list[tuple[str, str]]:
     if change.format is not None and change.format != before.format:
         # What waits for it was cut into messages for its format.
         faults.append(("format", "cannot be changed: give a new endpoint, without id, in its place"))
-    if change.url is not None and _origin(change.url) != _origin(before.url):
+    url = _url(before, change)
+    if HIDDEN in url and url != before.url:
+        faults.append(("url", f"{HIDDEN} stands for a secret that is not kept: give it itself"))
+    if _origin(url) != _origin(before.url):
         faults += [
             (name, "must be given again, or null, as it would go to another address")
             for name in ("secret", "token")
@@ -187,7 +191,12 @@ def _origin(url: str) -> tuple[str, str]:
 
 def _kept(before: Endpoint, change: EndpointChange) -> Endpoint:
     values = {name: getattr(change, name) or "" for name in ("secret", "token") if name in change.model_fields_set}
-    return msgspec.structs.replace(before, url=change.url or before.url, **values)
+    return msgspec.structs.replace(before, url=_url(before, change), **values)
+
+
+def _url(before: Endpoint, change: EndpointChange) -> str:
+    """Sent back as it was shown, it is what it was."""
+    return before.url if change.url is None or change.url == hidden(before.url) else change.url
 
 
 @read.get(

@@ -17,6 +17,7 @@ from nfvigil.model.identity import Identity
 from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import DeliveryState
 from nfvigil.model.resource import Kind, ResourceState
+from nfvigil.model.secret_fields import hidden
 from nfvigil.model.severity import Severity
 from nfvigil.model.subscription import Endpoint, Filter, Mode, Subscription
 from nfvigil.model.times import iso
@@ -57,10 +58,16 @@ class EndpointBody(Body):
     format: Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-z0-9-]+$")] = "doctor"
     secret: Annotated[
         str | None,
-        Field(max_length=512, pattern=r"^[\x21-\x7E]*$", description="`whsec_` and the key in base64, for signing."),
+        Field(
+            max_length=512,
+            pattern=r"^[\x21-\x7E]*$",
+            description="`whsec_` and the key in base64, for signing.",
+            repr=False,
+        ),
     ] = None
     token: Annotated[
-        str | None, Field(max_length=1024, pattern=r"^[\x21-\x7E]*$", description="Sent as `X-Auth-Token`.")
+        str | None,
+        Field(max_length=1024, pattern=r"^[\x21-\x7E]*$", description="Sent as `X-Auth-Token`.", repr=False),
     ] = None
 
 
@@ -139,8 +146,10 @@ class DeliveryParameters(Page):
     state: DeliveryState | None = None
 
 
-def subscription_view(subscription: Subscription) -> dict[str, Any]:
+def subscription_view(subscription: Subscription, caller: Identity) -> dict[str, Any]:
+    """A token in an address is its owner's: others who see the subscription see ``***`` in its place."""
     chosen = subscription.filter
+    is_owner = caller.scope == subscription.project or (caller.is_admin and not subscription.project)
     return {
         "id": subscription.id,
         "project": subscription.project or None,
@@ -155,7 +164,7 @@ def subscription_view(subscription: Subscription) -> dict[str, Any]:
         "endpoints": [
             {
                 "id": endpoint.id,
-                "url": endpoint.url,
+                "url": endpoint.url if is_owner else hidden(endpoint.url),
                 "format": endpoint.format,
                 "has_secret": endpoint.has("secret"),
                 "has_token": endpoint.has("token"),
@@ -228,7 +237,7 @@ async def with_standing(
     parts: Parts, caller: Identity, subscription: Subscription, covered: Sequence[Alarm]
 ) -> dict[str, Any]:
     """A subscription that was just made or changed, with the state of what it is about."""
-    return subscription_view(subscription) | {
+    return subscription_view(subscription, caller) | {
         "resources": await shown(covered[:LIMIT_MAX], lambda alarm: alarm_view(alarm, caller.scope)),
         "virtual_resources": await standing_page(parts, caller, subscription, "", LIMIT),
     }
@@ -305,7 +314,7 @@ async def _same_as_before(parts: Parts, subscription: Subscription) -> Subscript
 async def list_subscriptions(parts: Have, caller: Caller, parameters: Annotated[Page, QueryParameters()]) -> Response:
     """Subscriptions: the project's own, or all for an administrator."""
     found = await parts.store.subscriptions(caller.scope, marker=parameters.marker, limit=parameters.limit)
-    return answer(await page(found, parameters.limit, lambda one: one.id, subscription_view))
+    return answer(await page(found, parameters.limit, lambda one: one.id, lambda one: subscription_view(one, caller)))
 
 
 async def find_subscription(parts: Parts, subscription_id: str, caller: Identity) -> Subscription:
@@ -332,14 +341,14 @@ def own(subscription: Subscription) -> Subscription:
 )
 async def show_subscription(parts: Have, caller: Caller, request: Request, subscription_id: SubscriptionId) -> Response:
     """One subscription, with its ETag."""
-    return tagged_answer(request, subscription_view(await find_subscription(parts, subscription_id, caller)))
+    return tagged_answer(request, subscription_view(await find_subscription(parts, subscription_id, caller), caller))
 
 
 @write.delete("/v1/subscriptions/{subscription_id}", status_code=204, responses=problems(404, 409, 412))
 async def unsubscribe(parts: Have, caller: Caller, request: Request, subscription_id: SubscriptionId) -> Response:
     """Hear no more; what was not delivered yet is dropped."""
     found = own(await find_subscription(parts, subscription_id, caller))
-    require_match(request, subscription_view(found))
+    require_match(request, subscription_view(found, caller))
     await parts.desk.unsubscribe(subscription_id)
     await note(parts, caller, "unsubscribed", subscription_id)
     return Response(None, 204)
@@ -372,10 +381,10 @@ async def replay(
 
 
 async def _pause(parts: Parts, caller: Identity, request: Request, subscription_id: str, paused: bool) -> Response:
-    require_match(request, subscription_view(await find_subscription(parts, subscription_id, caller)))
+    require_match(request, subscription_view(await find_subscription(parts, subscription_id, caller), caller))
     await parts.desk.pause(subscription_id, paused)
     await note(parts, caller, "paused a subscription" if paused else "resumed a subscription", subscription_id)
-    return tagged_answer(request, subscription_view(await find_subscription(parts, subscription_id, caller)))
+    return tagged_answer(request, subscription_view(await find_subscription(parts, subscription_id, caller), caller))
 
 
 @write.post(

@@ -77,7 +77,12 @@ class VimBody(Body):
     name: Annotated[str, Field(pattern=NAME)]
     driver: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
     options: Annotated[
-        Options, Field(default_factory=dict, description="What the driver wants to know, such as its credentials.")
+        Options,
+        Field(
+            default_factory=dict,
+            description="What the driver wants to know, such as its credentials.",
+            repr=False,
+        ),
     ]
     interval_seconds: Interval = 60.0
     enabled: Annotated[Switch, Field(description="Whether it is watched, and acted on.")] = True
@@ -87,7 +92,10 @@ class VimBody(Body):
 class VimChangeBody(Body):
     options: Annotated[
         Options | None,
-        Field(description="Put over those that there are: null takes one out, `***` leaves a secret as it was."),
+        Field(
+            description="Put over those that there are: null takes one out, `***` leaves a secret as it was.",
+            repr=False,
+        ),
     ] = None
     interval_seconds: Interval | None = None
     enabled: Switch | None = None

@@ -27,6 +27,7 @@ from nfvigil.model.event_alarm import (
 )
 from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import Delivery, Notification
+from nfvigil.model.secret_fields import hidden
 from nfvigil.model.subscription import Endpoint, Subscription
 from nfvigil.model.times import iso
 from nfvigil.model.verdict import Decision, News
@@ -164,7 +165,7 @@ class EventAlarms:
         """It is written down: do what is done here."""
         for url, message in fired.notes:
             if url.lower().startswith("log:"):
-                _log.info("event alarm", action=url, **message)
+                _log.info("event alarm", action=hidden(url), **message)
             else:
                 self.tested.append((url, message))
 

@@ -123,8 +123,9 @@ class Safety:
         try:
             parts = urlsplit(url)
             port = parts.port
-        except ValueError as error:
-            return [str(error)]
+        except ValueError:
+            # What the library says repeats parts of it, and a password may be one.
+            return ["cannot be read: write http(s)://host:port/path"]
         faults = []
         if parts.scheme not in ("http", "https"):
             faults.append("must begin with http:// or https://")

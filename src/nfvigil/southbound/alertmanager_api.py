@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from nfvigil.errors import UnavailableError
+from nfvigil.model.secret_fields import hidden, scrubbed, secret_values
 from nfvigil.model.times import parse
 from nfvigil.southbound.formats.foreign import text
 
@@ -41,6 +42,7 @@ class AlertmanagerApi:
         answer_max_bytes: int = ANSWER_MAX_BYTES,
     ) -> None:
         self._url = url.rstrip("/")
+        self._shown = hidden(self._url)
         self._answer_max_bytes = answer_max_bytes
         self._token_file = token_file
         self._timeout_seconds = timeout_seconds
@@ -53,15 +55,16 @@ class AlertmanagerApi:
                 status = await self._get(session, STATUS)
                 alerts = await self._get(session, ALERTS)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise UnavailableError(f"{self._url} cannot be asked: {error or type(error).__name__}") from error
+            reason = scrubbed(str(error) or type(error).__name__, secret_values(self._url))
+            raise UnavailableError(f"{self._shown} cannot be asked: {reason}") from error
         if not isinstance(status, dict) or not isinstance(alerts, list):
-            raise UnavailableError(f"{self._url} does not answer as an Alertmanager does")
+            raise UnavailableError(f"{self._shown} does not answer as an Alertmanager does")
         if not all(isinstance(one, dict) and text(one.get("fingerprint")) for one in alerts):
-            raise UnavailableError(f"{self._url} has an alert without a fingerprint")
+            raise UnavailableError(f"{self._shown} has an alert without a fingerprint")
         try:
             since_us = parse(text(status.get("uptime")), UTC)[0]
         except (ValueError, OverflowError) as error:
-            raise UnavailableError(f"{self._url} does not say since when it runs") from error
+            raise UnavailableError(f"{self._shown} does not say since when it runs") from error
         return Listing(alerts=alerts, since_us=since_us)
 
     async def _headers(self) -> dict[str, str]:
@@ -73,10 +76,10 @@ class AlertmanagerApi:
     async def _get(self, session: aiohttp.ClientSession, path: str) -> Any:
         async with session.get(f"{self._url}{path}", allow_redirects=False) as answer:
             if answer.status != 200:
-                raise UnavailableError(f"{self._url} answered {answer.status}")
+                raise UnavailableError(f"{self._shown} answered {answer.status}")
             body = bytearray()
             async for chunk in answer.content.iter_chunked(1 << 16):
                 body += chunk
                 if len(body) > self._answer_max_bytes:
-                    raise UnavailableError(f"{self._url} answered with more than {self._answer_max_bytes} bytes")
+                    raise UnavailableError(f"{self._shown} answered with more than {self._answer_max_bytes} bytes")
         return msgspec.json.decode(bytes(body))

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import delete, select, tuple_
 
 from nfvigil.errors import NotFoundError, UnavailableError
+from nfvigil.model.secret_fields import hidden
 from nfvigil.model.subscription import Endpoint, Subscription
 from nfvigil.sealing.box import LockedError
 from nfvigil.sealing.keys import NoKeyError
@@ -59,15 +60,15 @@ class SubscriptionRecords(SealedRecords):
         await self._writer.write([await self._row(subscription), Execute(statement=dropped)])
 
     async def _row(self, subscription: Subscription) -> Insert:
-        secrets = secrets_of(subscription)
-        data = await self._seal(owner_of(subscription.id), secrets) if secrets else _NONE
-        row = (
-            subscription.id,
-            subscription.project,
-            subscription.created_us,
-            rows.encode(without_secrets(subscription)),
-            data,
-        )
+        secrets, plain, data = secrets_of(subscription), without_secrets(subscription), _NONE
+        if secrets:
+            try:
+                data = await self._seal(owner_of(subscription.id), secrets)
+            except NoKeyError:
+                if any(of_one.keys() != {"url"} for of_one in secrets.values()):
+                    raise
+                plain = subscription  # Such addresses were taken without a key before: that they work counts more.
+        row = (subscription.id, subscription.project, subscription.created_us, rows.encode(plain), data)
         # Secrets that we could not read are still there for whoever finds the key.
         keep = ("secrets",) if any(endpoint.locked for endpoint in subscription.endpoints) else ()
         return Insert(table=subscriptions, rows=[row], conflict=Conflict.REPLACE, keep=keep)
@@ -130,6 +131,8 @@ def secrets_of(subscription: Subscription) -> dict[str, dict[str, Any]]:
     found = {}
     for endpoint in subscription.endpoints:
         of_one = {field: getattr(endpoint, field) for field in SECRETS if getattr(endpoint, field)}
+        if hidden(endpoint.url) != endpoint.url:
+            of_one["url"] = endpoint.url  # with a token in it
         if of_one:
             found[endpoint.id] = msgspec.to_builtins(of_one)
     return found
@@ -137,13 +140,15 @@ def secrets_of(subscription: Subscription) -> dict[str, dict[str, Any]]:
 
 def without_secrets(subscription: Subscription) -> Subscription:
     """As it is kept readable: which secrets there are stays to be seen."""
+    found = secrets_of(subscription)
     return msgspec.structs.replace(
         subscription,
         endpoints=tuple(
             msgspec.structs.replace(
                 endpoint,
                 locked=False,
-                kept=endpoint.kept if endpoint.locked else tuple(f for f in SECRETS if getattr(endpoint, f)),
+                kept=endpoint.kept if endpoint.locked else tuple(found.get(endpoint.id, ())),
+                url=hidden(endpoint.url),
                 **{field: defaults[field] for field in SECRETS},
             )
             for endpoint in subscription.endpoints

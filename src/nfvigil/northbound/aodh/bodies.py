@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.event_alarm import AodhSeverity, AodhState, Condition, EventAlarm
 from nfvigil.model.identity import Identity
+from nfvigil.model.secret_fields import hidden
 from nfvigil.northbound.aodh.errors import UnauthorizedError
 from nfvigil.northbound.aodh.views import Severity, State
 from nfvigil.northbound.fields import Body
@@ -123,7 +124,7 @@ def check_owner(body: AlarmBody, caller: Identity) -> None:
     for urls in (body.alarm_actions, body.ok_actions, body.insufficient_data_actions):
         for url in urls or ():
             if is_local(url):
-                raise UnauthorizedError(f"You are not authorized to create action: {url}")
+                raise UnauthorizedError(f"You are not authorized to create action: {hidden(url)}")
 
 
 def user_of(caller: Identity) -> str:

@@ -89,13 +89,13 @@ class FmNotificationsFilter(Body):
 class ParamsBasic(Body):
     model_config = ConfigDict(hide_input_in_errors=True)
     userName: Annotated[str, Field(max_length=255)]
-    password: Annotated[str, Field(max_length=1024)]
+    password: Annotated[str, Field(max_length=1024, repr=False)]
 
 
 class ParamsOauth2ClientCredentials(Body):
     model_config = ConfigDict(hide_input_in_errors=True)
     clientId: Annotated[str, Field(max_length=255)]
-    clientPassword: Annotated[str, Field(max_length=1024)]
+    clientPassword: Annotated[str, Field(max_length=1024, repr=False)]
     tokenEndpoint: Annotated[str, Field(max_length=2048)]
 
 
