@@ -25,6 +25,7 @@ from nfvigil.northbound.access.local import (
 from nfvigil.northbound.access.open_doors import OpenDoors
 from nfvigil.northbound.access.pace import Pace
 from nfvigil.northbound.access.signatures import Signatures
+from nfvigil.northbound.access.unproven import Unproven
 
 __all__ = ["CACHE_SECONDS_MAX", "DEVELOPER", "PREFIX", "Guard", "create_token", "hash_of", "is_from_here", "token_of"]
 
@@ -66,6 +67,7 @@ class Guard:
         self._pace = pace
         self._refused = refused
         self._stranger = stranger
+        self._unproven = Unproven()
 
     @property
     def dev(self) -> bool:
@@ -143,7 +145,8 @@ class Guard:
         if self._pace is not None:
             self._pace.may_try(place, "")
         try:
-            identity = await signatures.identify(message, request.headers)
+            with self._unproven.hold(place, request.headers.get("content-length")):
+                identity = await signatures.identify(message, request.headers)
         except UnknownCallerError:
             self._was_wrong(place, hashed, "signature")
             raise
