@@ -1,4 +1,4 @@
-"""How much is held in memory of what nobody has vouched for yet: a signature is over a body that has to be read first."""
+"""How much is held in memory of what nobody has vouched for yet: a signature is over a body that is read first."""
 
 from __future__ import annotations
 
