@@ -23,7 +23,7 @@ from nfvigil.northbound.access.local import (
     hash_of,
 )
 from nfvigil.northbound.access.open_doors import OpenDoors
-from nfvigil.northbound.access.pace import Pace
+from nfvigil.northbound.access.pace import Pace, place_of
 from nfvigil.northbound.access.signatures import Signatures
 from nfvigil.northbound.access.unproven import Unproven
 
@@ -105,9 +105,9 @@ class Guard:
 
     async def _by_token(self, token: str, request: Request) -> Identity:
         hashed = hash_of(token)
-        address = _address_of(request)
         if self._break_glass is not None and self._break_glass.fits(hashed):
-            return self._break_glass.use(address, f"{request.method} {request.url.path}")
+            return self._break_glass.use(_address_of(request), f"{request.method} {request.url.path}")
+        address = place_of(_address_of(request))
         if self._pace is not None:
             self._pace.may_try(address, hashed)
         identity = await self._identify(token, hashed)
@@ -140,7 +140,7 @@ class Guard:
 
     async def _by_signature(self, signatures: Signatures, message: SignedMessage, request: Request) -> Identity:
         # A monitor with a wrong key sends another signature each time: that must not use up the tries of tokens.
-        place = f"{_address_of(request)} signed"
+        place = f"{place_of(_address_of(request))} signed"
         hashed = sha256(request.headers.get(HEADER, "").encode()).hexdigest()
         if self._pace is not None:
             self._pace.may_try(place, "")
