@@ -502,6 +502,14 @@ async def test_tokens_cannot_be_tried_and_who_was_good_before_goes_on(site: Site
     assert (await site.who(unseen)).status == 200
 
 
+async def test_who_has_a_network_of_ipv6_has_no_more_tries_than_others(site: Site) -> None:
+    statuses = [(await site.who(f"nfv_{number}", address=f"2001:db8::{number}")).status for number in range(10)]
+
+    assert statuses == [401] * 5 + [429] * 5
+    assert (await site.who("nfv_11", address="2001:db8:0:1::1")).status == 401
+    assert (await site.who("nfv_12", address="::ffff:10.0.0.1")).status == 401
+
+
 async def test_a_monitor_whose_token_has_ended_locks_nobody_out(site: Site) -> None:
     for _ in range(100):
         assert (await site.event(token="nfv_ended")).status == 401

@@ -12,6 +12,7 @@ from nfvigil.errors import ForbiddenError
 from nfvigil.model.identity import Role, Via
 from nfvigil.northbound.access.personas import KeystoneToken, identity_of
 from nfvigil.northbound.access.settings import RoleNames
+from nfvigil.northbound.rules.permissions import Permissions
 
 NAMES = RoleNames().by_role()
 
@@ -59,7 +60,7 @@ def test_roles_and_scope_make_a_persona(
 
     assert (found.role, found.project, found.scope, found.sees_all) == (role, project, scope, sees_all)
     assert (found.name, found.id, found.via) == ("alice", "id-of-alice", Via.KEYSTONE)
-    assert set(found.roles) == {one["name"] for one in body["roles"]}
+    assert found.role.value in found.roles
     assert not found.may_send_events or found.is_admin
 
 
@@ -87,6 +88,40 @@ def test_which_roles_count_is_the_operators_word() -> None:
     assert identity_of(read(token_of("Member")), names).role is Role.MEMBER
     with pytest.raises(ForbiddenError):
         identity_of(read(token_of("admin", "reader")), names)
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        pytest.param(token_of("admin", domain="default"), NAMES, id="a domain's administrator"),
+        pytest.param(token_of("admin", project=None), NAMES, id="an administrator without a scope"),
+        pytest.param(token_of("admin", is_admin_project=False), NAMES, id="not in the admin project"),
+        pytest.param(token_of("admin", "member"), RoleNames(admin=["boss"]).by_role(), id="what counts is called so"),
+        pytest.param(token_of("boss", domain="d"), RoleNames(admin=["boss"]).by_role(), id="a domain's, called so"),
+        pytest.param(token_of("Admin", "member"), NAMES, id="a role that differs in capitals"),
+        pytest.param(token_of("monitor", "member"), NAMES, id="no role makes a monitor"),
+    ],
+)
+def test_a_role_that_makes_nobody_an_administrator_lets_him_do_nothing_of_theirs(
+    body: dict[str, Any], names: dict[Role, frozenset[str]]
+) -> None:
+    found = identity_of(read(body), names)
+    rules = Permissions(())
+
+    assert not rules.may("admin", found)
+    assert not rules.may("monitor", found)
+    assert "boss" not in found.roles
+
+
+def test_rules_hear_of_all_personas_that_were_granted_and_of_the_clouds_own_roles() -> None:
+    names = RoleNames(monitor=["masakari_monitor"]).by_role()
+
+    assert identity_of(read(token_of("member", "creator", "masakari_monitor")), names).roles == (
+        "creator",
+        "masakari_monitor",
+        "member",
+        "monitor",
+    )
 
 
 def test_a_user_without_a_name_is_called_by_its_id() -> None:

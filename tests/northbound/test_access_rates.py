@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
-from nfvigil.errors import TooOftenError
+from nfvigil.errors import OverloadedError, TooOftenError
 from nfvigil.model.identity import Identity, Role, Via
 from nfvigil.model.times import SECOND
 from nfvigil.northbound.access.pace import PROVEN_US, Pace
 from nfvigil.northbound.access.rates import Buckets, Tries
 from nfvigil.northbound.access.settings import RateSettings
+from nfvigil.northbound.access.unproven import Unproven
 
 NOW = 1_700_000_000 * SECOND
 ALICE = Identity(name="alice", project="A", role=Role.MEMBER, id="1")
 BOB = Identity(name="bob", project="A", role=Role.MEMBER, id="2")
 FROM_NETWORK = Identity(name="doctor", project=None, role=Role.MONITOR, via=Via.NETWORK)
+
+
+def test_what_nobody_has_vouched_for_has_a_bound_for_each_address_and_for_all() -> None:
+    unproven = Unproven(total_max=3 << 20, address_max=2 << 20)
+
+    with ExitStack() as reading:
+        reading.enter_context(unproven.hold("a", None))
+        reading.enter_context(unproven.hold("a", str(9 << 40)))
+        with pytest.raises(OverloadedError):
+            reading.enter_context(unproven.hold("a", "1"))
+        reading.enter_context(unproven.hold("b", "1000"))
+        reading.enter_context(unproven.hold("b", "1000"))
+        with pytest.raises(OverloadedError):
+            reading.enter_context(unproven.hold("c", "chunked"))
+        reading.enter_context(unproven.hold("c", "1000"))
+    with unproven.hold("a", None), unproven.hold("a", None), unproven.hold("b", None):
+        pass
 
 
 def test_a_full_bucket_is_a_burst_and_it_fills_at_its_pace() -> None:

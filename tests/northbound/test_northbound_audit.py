@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 from northbound_fakes import NOW, Bug, World, make_world
+from starlette.requests import Request
 
-from nfvigil.errors import StoreUnavailableError
+from nfvigil.errors import RefusedError, StoreUnavailableError
 from nfvigil.model.audit import AuditRecord, Outcome
 from nfvigil.model.identity import Identity, Role, Via
+from nfvigil.northbound.access.break_glass import BREAK_GLASS
 from nfvigil.northbound.audit_notes import AuditNotes
 from nfvigil.northbound.cadf import cadf_event
+from nfvigil.northbound.guarded import _read
 
 pytestmark = pytest.mark.anyio
 
@@ -188,6 +191,39 @@ async def test_a_refusal_that_cannot_be_written_is_a_refusal_all_the_same(world:
 
     assert (await world.call("GET", "/v1/events", by="member-a")).status == 403
     await world.call.app.state.audit_notes.flush()
+
+
+async def test_a_database_that_hangs_holds_up_no_refusal_and_no_look_in_an_emergency(
+    monkeypatch: pytest.MonkeyPatch, world: World, log: Log
+) -> None:
+    monkeypatch.setattr("nfvigil.northbound.audit_notes.WAIT_SECONDS", 0.01)
+    is_back = asyncio.Event()
+
+    async def hang(record: AuditRecord) -> None:
+        await is_back.wait()
+        await log.add(record)
+
+    async def glass(request: Any) -> Identity:
+        return BREAK_GLASS
+
+    world.call.app.state.audit_notes = AuditNotes(add=hang, clock=lambda: NOW)
+    async with asyncio.timeout(5):
+        assert (await world.call("GET", "/v1/events", by="member-a")).status == 403
+        world.call.parts = replace(world.call.parts, guard=glass)
+        assert (await world.call("GET", "/v1/alarms")).status == 200
+    is_back.set()
+    while len(log.lines) < 2:  # noqa: ASYNC110 - what it waits for has no event
+        await asyncio.sleep(0)
+
+    assert [line.what for line in log.lines] == ["refused", "read"]
+
+
+async def test_who_goes_away_in_the_middle_of_a_body_is_no_bug_of_ours() -> None:
+    async def gone() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(RefusedError, match="cut off"):
+        await _read(Request({"type": "http", "method": "POST", "headers": []}, gone))
 
 
 async def test_counts_are_written_while_it_runs(notes: AuditNotes, log: Log) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -18,10 +19,13 @@ from nfvigil.model.alarm import Alarm, AlarmState, HistoryEntry
 from nfvigil.model.change import Change
 from nfvigil.model.severity import Severity
 from nfvigil.northbound import alarm_stream
+from nfvigil.northbound.alarm_stream import _Follower
 from nfvigil.northbound.api import new_id
 from nfvigil.northbound.auth import Guard, create_token
 from nfvigil.northbound.feed import AlarmFeed
+from nfvigil.northbound.places import Place
 from nfvigil.store import Store, TokenRecord, open_store
+from nfvigil.store.alarm_query import AlarmQuery
 
 pytestmark = pytest.mark.anyio
 
@@ -324,6 +328,26 @@ async def test_when_the_service_ends_so_do_its_streams(ask: Client) -> None:
     late = open_stream(ask)
     await late.until(lambda one: one.is_over)
     assert late.status == 503
+
+
+async def test_a_reader_that_goes_cuts_off_no_look_into_the_database() -> None:
+    goes_on, feed, seen = asyncio.Event(), AlarmFeed(), []
+
+    async def look(query: AlarmQuery) -> None:
+        await goes_on.wait()
+        seen.append(query)
+
+    parts: Any = SimpleNamespace(store=SimpleNamespace(alarm_changes=look), feed=feed)
+    nobody: Any = None
+    follower = _Follower(parts, nobody, nobody, AlarmQuery(project="A"), Place(0, 0), feed.join("a", "A"))
+    looking = asyncio.create_task(follower._look())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
+    goes_on.set()
+    async with asyncio.timeout(5), feed.looking, feed.looking:
+        assert len(seen) == 1
 
 
 async def test_head_of_a_stream_ends_at_once(ask: Client) -> None:

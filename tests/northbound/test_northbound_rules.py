@@ -80,11 +80,23 @@ def test_a_rule_that_there_is_not_is_for_nobody() -> None:
         pytest.param({LIST: "project_id:%(project_id)s"}, LIST, "the caller only", id="asks for the target"),
         pytest.param({LIST: "rule:noc"}, LIST, "there is no rule noc", id="leads nowhere"),
         pytest.param({"a": "rule:b", "b": "rule:a"}, "a", "leads back to itself", id="a circle"),
+        pytest.param({LIST: "   "}, LIST, "no expression", id="blanks"),
+        pytest.param({LIST: "not " * 900 + "role:a"}, LIST, "as many 'not'", id="not not not"),
+        pytest.param({LIST: "(" * 900 + "role:a" + ")" * 900}, LIST, "brackets", id="a heap of brackets"),
+        pytest.param({LIST: " or ".join(["role:a"] * 9000)}, LIST, "is longer", id="a long check"),
+        pytest.param(
+            {LIST: "rule:a0", "a99": "role:a"} | {f"a{n}": f"rule:a{n + 1}" for n in range(99)},
+            LIST, "one behind the other", id="a long chain",
+        ),
+        pytest.param(
+            {LIST: " or ".join(f"rule:a{n}" for n in range(250))} | {f"a{n}": "role:a" for n in range(250)},
+            "", "none of ours", id="a heap of rules",
+        ),
         pytest.param({LIST: "!"}, LIST, "nobody of a project", id="for nobody"),
         pytest.param({ACK: "rule:admin"}, ACK, "nobody of a project", id="for no project"),
         pytest.param({"member": "role:creator"}, ACK, "nobody of a project", id="for nobody by what it leans on"),
     ],
-)
+)  # fmt: skip
 def test_a_policy_file_that_is_wrong_is_refused_by_name(overrides: dict[str, str], field: str, reason: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Permissions(RULES, overrides)
@@ -100,6 +112,9 @@ def test_a_policy_file_that_is_wrong_is_refused_by_name(overrides: dict[str, str
         ("1: role:a\n", "must be a text"),
         ('"a": "b\n', "found unexpected end"),
         ("x" * 600_000, "is larger"),
+        ("a: 2026-13-45\n", "must be a text"),
+        ("a: " + "[" * 5000, "levels deep"),
+        ('"a": "@"\n"a": "!"\n', "a: is there twice"),
     ],
 )
 def test_what_is_no_policy_file_is_refused(text: str, reason: str) -> None:
@@ -142,8 +157,16 @@ def test_who_opens_an_administrators_route_to_projects_is_warned() -> None:
     assert Permissions(RULES, {SHOW: "rule:manager"}).warnings() == [
         "nfvigil:vims:list is for administrators, and given to manager: it shows and changes what is everybody's"
     ]
-    assert len(Permissions(RULES, {"admin": "role:admin or role:manager"}).warnings()) == 2
+    assert len(Permissions(RULES, {"admin": "role:admin or role:manager"}).warnings()) == 3
     assert Permissions(RULES, {ACK: "rule:manager"}).warnings() == []
+
+
+def test_who_lets_projects_send_events_or_shuts_administrators_out_is_warned() -> None:
+    (opened,) = Permissions(RULES, {SEND: "rule:monitor or rule:manager"}).warnings()
+
+    assert opened.startswith("nfvigil:doors:events is for monitors, and given to manager")
+    assert f"{ADD} is for nobody any more, also not for administrators" in Permissions(RULES, {ADD: "!"}).warnings()
+    assert Permissions(RULES, {ADD: "user_id:u-7"}).warnings() == []
 
 
 def test_answers_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,9 +230,11 @@ async def test_a_changed_file_is_in_force_soon_and_a_wrong_one_changes_nothing(t
 
     path.write_text(f'"{ACK}": "rule:member"\n')
     await _until(lambda: file.may(ACK, member))
-    path.write_text(f'"{ACK}": "!"\n')
-    await asyncio.sleep(0.05)
-    assert file.may(ACK, member)
+    for wrong in (f'"{ACK}": "!"\n', "a: 2026-13-45\n", "a: " + "[" * 5000):
+        path.write_text(wrong)
+        await asyncio.sleep(0.05)
+        assert file.may(ACK, member)
+        assert not running.done()
     path.unlink()
     await asyncio.sleep(0.05)
     assert file.may(ACK, member)

@@ -18,7 +18,7 @@ from nfvigil.errors import NfvigilError, RefusedError
 from nfvigil.notifier.control_plane import ControlPlane
 from nfvigil.notifier.poster import HttpPoster, target_of
 from nfvigil.notifier.resolver import Resolver, look_up
-from nfvigil.notifier.safety import Safety
+from nfvigil.notifier.safety import CONTROL, Safety
 
 pytestmark = pytest.mark.anyio
 
@@ -235,6 +235,22 @@ async def test_a_port_that_is_open_everywhere_is_refused_at_every_address_of_thi
     assert safety.refusal("::1", 12345)
     assert safety.refusal("192.0.2.1", 12345) == ""
     assert safety.refusal("127.0.0.1", 12346) == ""
+
+
+async def test_what_we_reach_by_loopback_is_refused_at_the_other_addresses_of_this_machine_too() -> None:
+    plane = await control("postgresql://localhost", "127.0.0.1:12345", names={"localhost": ("127.0.0.1", "::1")})
+
+    assert plane.covers("127.0.0.9", 5432)  # any address of this machine; it has no other for certain
+    assert plane.covers("127.0.0.9", 12345)
+    assert not plane.covers("192.0.2.1", 5432)
+    assert not plane.covers("127.0.0.9", 5433)
+
+
+@pytest.mark.parametrize("place", ["[FD00:0:0::0009]:8774", "[::ffff:10.0.0.9]:8774"])
+async def test_a_place_is_refused_however_its_address_is_spelt(place: str) -> None:
+    safety = Safety(is_control=(await control(place)).covers)
+
+    assert safety.refusal("10.0.0.9" if "ffff" in place else "fd00::9", 8774) == CONTROL
 
 
 async def test_a_place_whose_name_cannot_be_looked_up_now_is_still_refused() -> None:

@@ -128,12 +128,20 @@ class _Follower:
 
     async def _look(self) -> AlarmChanges | None:
         """What is new; None where the store is away: the next look will tell."""
+        await self._parts.feed.looking.acquire()
+        # Cut off in the middle, a read costs the database's connection and lines in the log; readers go at any time.
+        reading = asyncio.create_task(self._parts.store.alarm_changes(_query(self._query, self._place)))
+        reading.add_done_callback(self._has_looked)
         try:
-            async with self._parts.feed.looking:
-                return await self._parts.store.alarm_changes(_query(self._query, self._place))
+            return await asyncio.shield(reading)
         except UnavailableError:
             await asyncio.sleep(1.0)
             return None
+
+    def _has_looked(self, reading: asyncio.Task[AlarmChanges]) -> None:
+        self._parts.feed.looking.release()
+        if not reading.cancelled():
+            reading.exception()  # Seen by whoever waits; if nobody does, nobody needs it.
 
     def _events(self, changes: AlarmChanges, event_id: Any) -> list[bytes]:
         found = []

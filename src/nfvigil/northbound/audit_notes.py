@@ -26,6 +26,8 @@ from nfvigil.model.identity import Identity
 EVERY_SECONDS = 60.0
 COUNTED_MAX = 10_000
 """Different refusals, and addresses of strangers, that are counted at once."""
+WAIT_SECONDS = 0.5
+"""How long an answer that changes nothing waits for its line: a database that hangs must not hold it up."""
 TEXT_MAX = 1000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _log = structlog.get_logger(__name__)
@@ -71,6 +73,7 @@ class AuditNotes:
         self._every_seconds = every_seconds
         self._counted: dict[AuditRecord, list[int]] = {}
         self._strangers: dict[str, int] = {}
+        self._adding: set[asyncio.Task[None]] = set()
 
     async def begin(self, request: Request, rule: str, caller: Identity) -> AuditRecord:
         """UnavailableError where it cannot be written: then nothing may be done."""
@@ -152,8 +155,14 @@ class AuditNotes:
             return
         if len(self._counted) < COUNTED_MAX:
             self._counted[same] = [0]
-            with suppress(UnavailableError):  # nothing was done
-                await self._add(msgspec.structs.replace(record, what=what))
+            adding = asyncio.create_task(self._add_in_time(msgspec.structs.replace(record, what=what)))
+            self._adding.add(adding)
+            adding.add_done_callback(self._adding.discard)
+            await asyncio.wait([adding], timeout=WAIT_SECONDS)
+
+    async def _add_in_time(self, record: AuditRecord) -> None:
+        with suppress(UnavailableError):  # nothing was done
+            await self._add(record)
 
     def _record(self, request: Request, rule: str, caller: Identity, outcome: Outcome, status: int = 0) -> AuditRecord:
         return AuditRecord(

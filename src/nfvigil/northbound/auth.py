@@ -23,8 +23,9 @@ from nfvigil.northbound.access.local import (
     hash_of,
 )
 from nfvigil.northbound.access.open_doors import OpenDoors
-from nfvigil.northbound.access.pace import Pace
+from nfvigil.northbound.access.pace import Pace, place_of
 from nfvigil.northbound.access.signatures import Signatures
+from nfvigil.northbound.access.unproven import Unproven
 
 __all__ = ["CACHE_SECONDS_MAX", "DEVELOPER", "PREFIX", "Guard", "create_token", "hash_of", "is_from_here", "token_of"]
 
@@ -66,6 +67,7 @@ class Guard:
         self._pace = pace
         self._refused = refused
         self._stranger = stranger
+        self._unproven = Unproven()
 
     @property
     def dev(self) -> bool:
@@ -103,9 +105,9 @@ class Guard:
 
     async def _by_token(self, token: str, request: Request) -> Identity:
         hashed = hash_of(token)
-        address = _address_of(request)
         if self._break_glass is not None and self._break_glass.fits(hashed):
-            return self._break_glass.use(address, f"{request.method} {request.url.path}")
+            return self._break_glass.use(_address_of(request), f"{request.method} {request.url.path}")
+        address = place_of(_address_of(request))
         if self._pace is not None:
             self._pace.may_try(address, hashed)
         identity = await self._identify(token, hashed)
@@ -138,12 +140,13 @@ class Guard:
 
     async def _by_signature(self, signatures: Signatures, message: SignedMessage, request: Request) -> Identity:
         # A monitor with a wrong key sends another signature each time: that must not use up the tries of tokens.
-        place = f"{_address_of(request)} signed"
+        place = f"{place_of(_address_of(request))} signed"
         hashed = sha256(request.headers.get(HEADER, "").encode()).hexdigest()
         if self._pace is not None:
             self._pace.may_try(place, "")
         try:
-            identity = await signatures.identify(message, request.headers)
+            with self._unproven.hold(place, request.headers.get("content-length")):
+                identity = await signatures.identify(message, request.headers)
         except UnknownCallerError:
             self._was_wrong(place, hashed, "signature")
             raise

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import Field
+from starlette.requests import ClientDisconnect
 
 from nfvigil.errors import FieldError, ForbiddenError, NfvigilError, RefusedError
 from nfvigil.model.identity import Identity, Via
@@ -300,4 +301,7 @@ async def _read(request: Request) -> bytes:
                 chunks.append(chunk)
     except TimeoutError as error:
         raise SlowBodyError(f"the body did not come in within {BODY_SECONDS:g} s") from error
+    except ClientDisconnect as error:
+        # Nobody is there to hear it, but it is no bug of ours, and the log is not for strangers to fill.
+        raise RefusedError("the body was cut off") from error
     return b"".join(chunks)

@@ -47,7 +47,8 @@ class ControlPlane:
         self._names: frozenset[tuple[str, int]] = frozenset()
         self._known: frozenset[tuple[str, int]] = frozenset()
         self._everywhere: frozenset[int] = frozenset()
-        """Ports that are listened on at every address of this machine."""
+        """Ports of this machine's that count at every address that it has: what we reach by loopback often listens on
+        the others as well."""
 
     def covers(self, host: str, port: int) -> bool:
         """``host`` is a name as somebody wrote it, or an address that is about to be connected to."""
@@ -82,6 +83,8 @@ class ControlPlane:
                 _log.debug("a place of the control plane has no address now", host=host, reason=str(error))
                 addresses = [address for address, at in self._known if at == port] if self._was(host, port) else []
             known.update((address, port) for address in addresses)
+        everywhere.update(port for host, port in known if ip_address(host.partition("%")[0]).is_loopback)
+        _is_ours.cache_clear()  # an address may have moved to this machine
         self._names, self._known, self._everywhere = frozenset(names), frozenset(known), frozenset(everywhere)
 
     def _was(self, host: str, port: int) -> bool:
@@ -105,7 +108,16 @@ def _host_and_port(place: str) -> tuple[str, int] | None:
         host = (parts.hostname or "").rstrip(".")
     except ValueError:
         return None
-    return (host, port) if host and port else None
+    return (_plainly(host), port) if host and port else None
+
+
+def _plainly(host: str) -> str:
+    """An address in the one spelling that those are in which are connected to."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _is_address(host: str) -> bool:

@@ -70,7 +70,8 @@ def target_of(url: str, headers: Mapping[str, str], method: str = "POST") -> Tar
 def encode_headers(headers: Mapping[str, str]) -> bytes:
     """Header lines. A line break in one would start another header, so it is refused."""
     text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    if text.count("\r\n") != len(headers) or text.count("\n") != len(headers) or "\0" in text:
+    lines = len(headers)
+    if text.count("\r\n") != lines or text.count("\n") != lines or text.count("\r") != lines or "\0" in text:
         raise RefusedError("a header contains a line break or a zero byte")
     return text.encode("latin-1", "replace")
 

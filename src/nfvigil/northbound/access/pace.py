@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network
 
 from nfvigil.errors import TooOftenError
 from nfvigil.model.identity import Identity, Via
 from nfvigil.model.times import SECOND
+from nfvigil.northbound.access.open_doors import address_of
 from nfvigil.northbound.access.rates import Buckets, Tries
 from nfvigil.northbound.access.settings import RateSettings
 
 PROVEN_US = 3600 * SECOND
 PROVEN_MAX = 20_000
+
+
+@lru_cache(maxsize=4096)
+def place_of(host: str) -> str:
+    """Where somebody comes from, for counting: of IPv6 the network, as whoever has one has 2^64 addresses in it."""
+    address = address_of(host)
+    return str(IPv6Network((int(address) >> 64 << 64, 64))) if isinstance(address, IPv6Address) else host
 
 
 class Pace:

@@ -51,15 +51,28 @@ def identity_of(token: KeystoneToken, names: Mapping[Role, Collection[str]]) -> 
     if not personas:
         raise ForbiddenError("the token has none of the roles that count here")
     role, project, sees_all = _scoped(token, personas[0])
+    granted = frozenset(personas if role is personas[0] and project != NOTHING else [role])
     return Identity(
         name=token.user.name or token.user.id,
         project=project,
         role=role,
         id=token.user.id,
-        roles=tuple(sorted(held)),
+        roles=tuple(sorted(_names_of(held, names, granted))),
         sees_all=sees_all,
         via=Via.KEYSTONE,
     )
+
+
+def _names_of(held: Collection[str], names: Mapping[Role, Collection[str]], granted: Collection[Role]) -> set[str]:
+    """Roles by name for the rules, which ask for personas by the same word: one that was not granted must not be among
+    them, or whoever administers a domain would be an administrator to every rule.
+    """
+    others = [role for role in RANKS if role not in granted]
+    words = {role.value for role in others}
+    mapped = {name for role in others for name in names.get(role, ())}
+    mapped -= {name for role in granted for name in names.get(role, ())}
+    # Rules take no notice of capitals.
+    return {name for name in held if name.lower() not in words and name not in mapped} | {one.value for one in granted}
 
 
 def _scoped(token: KeystoneToken, role: Role) -> tuple[Role, str | None, bool]:

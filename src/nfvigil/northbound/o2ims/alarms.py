@@ -14,7 +14,7 @@ from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedErro
 from nfvigil.model.alarm import Alarm
 from nfvigil.model.resource import INFRASTRUCTURE, is_infrastructure, split_key
 from nfvigil.northbound.etags import HEADERS, answer, require_match, tagged_answer
-from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, for_readers, problems
+from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
 from nfvigil.northbound.o2ims.desk import check_reader
 from nfvigil.northbound.o2ims.selection import Selection, read_selection
 from nfvigil.northbound.o2ims.shapes import RECORD_FIELDS, Modifications, Record, Selecting, Uuid, VersionsShape
@@ -24,7 +24,7 @@ from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.notifier.o2ims import PREFIX, record
 from nfvigil.store.alarm_query import AlarmQuery
 
-read = for_readers("o2ims")
+read = for_administrators("o2ims")
 administer = for_administrators("o2ims")
 
 PAGE = 500

@@ -9,14 +9,14 @@ from fastapi import Request, Response
 
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.northbound.etags import require_match, tagged_answer
-from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, for_readers, problems
+from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
 from nfvigil.northbound.o2ims.desk import ServiceConfiguration, check_reader, o2ims_of
 from nfvigil.northbound.o2ims.shapes import ConfigurationBody, ConfigurationPatch, ConfigurationShape
 from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.notifier.o2ims import PREFIX
 
-read = for_readers("o2ims")
+read = for_administrators("o2ims")
 administer = for_administrators("o2ims")
 
 PATH = f"{PREFIX}/alarmServiceConfiguration"

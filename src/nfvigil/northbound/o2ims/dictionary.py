@@ -12,13 +12,13 @@ from nfvigil.model.fault import FaultType
 from nfvigil.model.ids import stable_id
 from nfvigil.model.resource import INFRASTRUCTURE, Kind
 from nfvigil.northbound.etags import answer
-from nfvigil.northbound.guarded import Caller, for_readers, problems
+from nfvigil.northbound.guarded import Caller, for_administrators, problems
 from nfvigil.northbound.o2ims.desk import O2imsDesk, check_reader, o2ims_of
 from nfvigil.northbound.o2ims.shapes import CauseShape, DictionaryShape, Uuid
 from nfvigil.northbound.parts import Have
 from nfvigil.notifier.o2ims import PREFIX, cause_id, definition_id, resource_type_id
 
-read = for_readers("o2ims")
+read = for_administrators("o2ims")
 
 INTERFACE = ["O2IMS"]
 KEY = ["alarmDefinitionID"]

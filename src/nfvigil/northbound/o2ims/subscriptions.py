@@ -11,14 +11,14 @@ from nfvigil.errors import NotFoundError
 from nfvigil.model.ids import stable_id
 from nfvigil.model.subscription import Endpoint, Filter, Subscription
 from nfvigil.northbound.etags import answer
-from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, for_readers, problems
+from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
 from nfvigil.northbound.o2ims.desk import O2imsDesk, check_reader, o2ims_of, root_of
 from nfvigil.northbound.o2ims.selection import read_selection
 from nfvigil.northbound.o2ims.shapes import Selecting, SubscriptionBody, SubscriptionShape, Uuid
 from nfvigil.northbound.parts import Have, note
 from nfvigil.notifier.o2ims import PREFIX
 
-read = for_readers("o2ims")
+read = for_administrators("o2ims")
 administer = for_administrators("o2ims")
 
 OWNER = "o2ims"

@@ -65,7 +65,8 @@ class PolicyFile:
                         await self._is_asked.wait()
                 if self._is_asked.is_set() or self._stamp() != self._seen:
                     self._is_asked.clear()
-                    self.read_again()
+                    # A long file takes a while, and events are not to wait for it.
+                    await asyncio.to_thread(self.read_again)
         finally:
             with suppress(ValueError, RuntimeError, NotImplementedError):
                 loop.remove_signal_handler(signal.SIGHUP)

@@ -14,6 +14,10 @@ from nfvigil.northbound.rules.rule import CALLERS, PERSONAS, Audience, Rule, cre
 
 ANSWERS_MAX = 50_000
 """Remembered answers; beyond them all are worked out again."""
+_OPENED = {
+    Audience.ADMINISTRATORS: ("for administrators", "it shows and changes what is everybody's"),
+    Audience.SENDERS: ("for monitors", "who sends events has hosts taken for failed, whosever servers run there"),
+}
 _OF_PROJECTS = ("reader", "member", "manager")
 
 
@@ -69,13 +73,18 @@ class Permissions:
                     todo.append(other)
 
     def warnings(self) -> list[str]:
-        """What an override opens that no project was meant to see."""
+        """What an override opens that no project was meant to see, and what it shuts to everybody."""
+        changed = self._changed()
+        of_others = [rule for rule in self.rules.values() if not rule.audience.is_of_projects and rule.name in changed]
         return [
-            f"{rule.name} is for administrators, and given to {name}: it shows and changes what is everybody's"
-            for rule in self.rules.values()
-            if rule.audience is Audience.ADMINISTRATORS and rule.name in self._changed()
+            f"{rule.name} is {_OPENED[rule.audience][0]}, and given to {name}: {_OPENED[rule.audience][1]}"
+            for rule in of_others
             for name in ("reader", "member", "manager", "service", "monitor")
-            if name in self.takers(rule.name)
+            if name in self.takers(rule.name) and (rule.audience is not Audience.SENDERS or name in _OF_PROJECTS)
+        ] + [
+            f"{rule.name} is for nobody any more, also not for administrators"
+            for rule in of_others
+            if not self.takers(rule.name) and not self._asks_for_more(rule.name)
         ]
 
     def _changed(self) -> set[str]:
