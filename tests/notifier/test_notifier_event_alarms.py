@@ -503,6 +503,43 @@ def test_it_returns_to_ok_by_itself_where_that_is_wanted(
     assert bool(again.notifications) is (state is AodhState.OK)
 
 
+@pytest.mark.parametrize(
+    ("one", "given", "state"),
+    [
+        (wish("w"), {}, AodhState.OK),
+        (wish("w"), {"project": "red"}, AodhState.ALARM),
+        (wish("w"), {"project": ""}, AodhState.ALARM),
+        (wish("w"), {"operators_only": True}, AodhState.ALARM),
+        (wish("w", is_operators=True), {"operators_only": True}, AodhState.OK),
+        (wish("w", is_operators=True), {"project": "red"}, AodhState.ALARM),
+        (wish("w", is_operators=True), {"project": ""}, AodhState.OK),
+        (wish("w", project=""), {"project": "red"}, AodhState.OK),
+    ],
+)
+def test_it_returns_by_no_event_that_its_owner_may_not_see(
+    one: EventAlarm, given: dict[str, Any], state: AodhState
+) -> None:
+    world = World(replace(one, event_type="x.y", state=AodhState.ALARM, fired_for="server/vm-1"), auto_ok=True)
+
+    world.hears(replace_event(happened(), **{"resource": "server/vm-1", "is_well": True} | given))
+
+    assert world.state() is state
+
+
+def test_it_stays_in_alarm_while_the_cloud_says_active_of_what_we_know_to_be_broken() -> None:
+    ill = {"server/vm-1"}
+    one = wish("w", event_type="x.y", state=AodhState.ALARM, fired_for="server/vm-1")
+    world = World(one, auto_ok=True, is_ill=ill.__contains__)
+
+    def says_active(message_id: str) -> AodhState:
+        world.hears(replace_event(happened(message_id=message_id), resource="server/vm-1", is_well=True))
+        return world.state()
+
+    assert says_active("m1") is AodhState.ALARM
+    ill.clear()
+    assert says_active("m2") is AodhState.OK
+
+
 def test_an_alarm_that_waits_for_well_fires_by_it_and_does_not_return() -> None:
     world = World(wish("w", ("state", "active"), repeat_actions=True), auto_ok=True)
     well = decided((News.CLEARED, cleared(alarm())))

@@ -30,7 +30,7 @@ from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.subscription import Endpoint, Subscription
 from nfvigil.model.times import iso
 from nfvigil.model.verdict import Decision, News
-from nfvigil.notifier.event_index import EventIndex
+from nfvigil.notifier.event_index import EventIndex, sees
 from nfvigil.notifier.own_events import HostOf, IsIll, events_of
 
 _log = structlog.get_logger(__name__)
@@ -176,10 +176,11 @@ class EventAlarms:
 
     def _evaluate(self, event: CloudEvent, work: _Work) -> None:
         fits = self.index.match(event)
-        if event.is_well and event.resource:
+        # The cloud may say that it works when it has not noticed yet: what we know of it counts.
+        if event.is_well and event.resource and not self._is_ill(event.resource):
             fitting = {alarm.id for alarm in fits}
             for alarm in self.index.fired_for(event.resource):
-                if alarm.id not in fitting and self._returns(alarm):
+                if alarm.id not in fitting and self._returns(alarm) and sees(alarm, event):
                     reason = f"Event <id={event.message_id},event_type={event.event_type}> says that it is well again."
                     self._move(alarm, AodhState.OK, event, reason, work)
         for alarm in fits:

@@ -36,6 +36,13 @@ def _fits(pattern: str, names: tuple[str, ...]) -> bool:
     return any(_glob(pattern).match(name) is not None for name in names)
 
 
+def sees(alarm: EventAlarm, event: CloudEvent) -> bool:
+    """Whether its owner may be told of the event: a server may have changed hands since it fired."""
+    if alarm.is_operators or not alarm.project:
+        return not event.project or alarm.project in ("", event.project)
+    return alarm.project == event.project and not event.operators_only
+
+
 class _Entry:
     """An alarm, and what is left to be compared when it was found by the traits that are to be equal."""
 
