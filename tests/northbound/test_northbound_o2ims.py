@@ -29,6 +29,8 @@ from nfvigil.northbound.o2ims.desk import check_reader
 from nfvigil.northbound.o2ims.selection import read_selection
 from nfvigil.notifier.channels.o2ims import O2imsChannel
 from nfvigil.notifier.o2ims import resource_type_id
+from nfvigil.store.alarm_query import AlarmQuery
+from nfvigil.store.alarm_records import AlarmPage
 
 pytestmark = pytest.mark.anyio
 PREFIX = "/o2ims-infrastructureMonitoring/v1"
@@ -159,6 +161,23 @@ def test_whoever_sees_every_project_may_read() -> None:
     for stranger in (Identity("member", "A", Role.MEMBER), Identity("nobody", None, Role.READER)):
         with pytest.raises(ForbiddenError):
             check_reader(stranger)
+
+
+async def test_a_list_that_is_under_way_survives_the_purge_of_what_it_has_written(world: World) -> None:
+    ids = [stable_id("many", number) for number in range(501)]
+    world.store.kept = {id: alarm(id, f"host/h-{n}", raised_us=NOW - n) for n, id in enumerate(ids)}
+    look = world.store.alarm_page
+
+    async def looked_at_and_purged(query: AlarmQuery) -> AlarmPage:
+        found = await look(query)
+        del world.store.kept[found.alarms[-1].id]
+        return found
+
+    world.store.alarm_page = looked_at_and_purged  # type: ignore[method-assign]  # to purge between two pages
+
+    found = await get(world, f"{PREFIX}/alarms?fields=alarmEventRecordId")
+
+    assert [one["alarmEventRecordId"] for one in found] == ids
 
 
 async def test_many_alarms_come_in_one_answer(world: World) -> None:

@@ -8,6 +8,7 @@ from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema
 import pytest
@@ -201,6 +202,27 @@ async def test_a_long_list_comes_in_pages_that_lead_on() -> None:
     assert (len(first.json), len(second.json)) == (100, 52)
     assert not {one["id"] for one in first.json} & {one["id"] for one in second.json}
     assert "link" not in second.headers
+
+
+async def test_a_list_goes_on_after_an_alarm_that_was_purged_meanwhile() -> None:
+    world = world_of_vnfs()
+    world.store.kept |= {f"m-{n}": alarm(f"m-{n}", "server/s-a", "A", vnf="v-a", raised_us=NOW - n) for n in range(150)}
+
+    first = await world.call("GET", ALARMS, by="member-a")
+    del world.store.kept[first.json[-1]["id"]]
+    link = first.headers["link"]
+    second = await world.call("GET", link[len("<http://localhost") : link.index(">")], by="member-a")
+
+    assert (first.status, second.status, len(first.json)) == (200, 200, 100)
+    known = {one["id"] for one in first.json + second.json}
+    assert {f"m-{n}" for n in range(150)} <= known
+
+
+@pytest.mark.parametrize("marker", ["zz", "1", "1.", ".a", "-1.a", "9" * 30 + ".a", "1.a\n"])
+async def test_a_marker_that_none_was_given_is_refused(marker: str) -> None:
+    answer = await make_world().call("GET", f"{ALARMS}?nextpage_opaque_marker={quote(marker)}", by="member-a")
+
+    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "nextpage_opaque_marker")
 
 
 async def test_what_is_rare_is_looked_for_in_turns() -> None:
