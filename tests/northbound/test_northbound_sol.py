@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from base64 import b64encode
@@ -367,6 +368,23 @@ async def test_a_filter_that_asks_for_nothing_is_none() -> None:
     validate(made.json, "FmSubscription")
     assert made.json["filter"] == {"eventTypes": []}
     assert world.store.subscribed[made.json["id"]].filter.vnfs == ()
+
+
+async def test_one_that_asks_again_while_its_address_is_tried_is_not_subscribed_twice() -> None:
+    world = make_world()
+    both_asked = asyncio.Barrier(2)
+
+    async def tried(_endpoint: Endpoint) -> None:
+        await both_asked.wait()
+
+    parts = world.call.parts
+    world.call.parts = replace(parts, vnf=replace(parts.vnf, try_callback=tried))
+    calls = [world.call("POST", SUBSCRIPTIONS, REQUEST, by="member-a") for _ in range(2)]
+
+    answers = await asyncio.wait_for(asyncio.gather(*calls), 10)
+
+    assert sorted(one.status for one in answers) == [201, 303]
+    assert len({one.headers["location"] for one in answers}) == 1
 
 
 async def test_the_same_subscription_again_leads_to_the_first() -> None:
