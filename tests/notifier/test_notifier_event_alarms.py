@@ -204,6 +204,17 @@ def test_a_project_may_ask_for_so_many_different_things(monkeypatch: pytest.Monk
         index.check_room(wish("v", ("a", "1")))
 
 
+def test_a_project_may_ask_for_the_same_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nfvigil.notifier.event_index.SAME_MAX", 2)
+    index = EventIndex([wish("a", ("state", "error")), wish("b", ("state", "error"), ("vcpus", "gt", "2", "integer"))])
+
+    index.check_room(wish("a", ("state", "error"), repeat_actions=True))
+    index.check_room(wish("c", ("state", "active")))
+    index.check_room(wish("c", ("state", "error"), project="red"))
+    with pytest.raises(ForbiddenError, match="2 of the project's alarms ask for the same"):
+        index.check_room(wish("c", ("state", "error"), ("vcpus", "lt", "9", "integer")))
+
+
 def test_what_is_remembered_of_event_types_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_index, "_SIGHTS_MAX", 2)
     index = EventIndex([wish("w", event_type="*")])
