@@ -17,7 +17,7 @@ from nfvigil.model.alarm import Alarm, AlarmState, HistoryEntry
 from nfvigil.model.change import Change
 from nfvigil.model.identity import Identity
 from nfvigil.model.severity import EventType, Severity
-from nfvigil.model.sol import sol_alarm
+from nfvigil.model.sol import TYPES, sol_alarm
 from nfvigil.northbound.etags import HEADERS, answer, require_match, tag_of_view, tagged_answer
 from nfvigil.northbound.fields import Body, Query, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, problems
@@ -37,6 +37,21 @@ LOOK = 500
 LOOKS_MAX = 20
 """What is asked for is so rare that it is not in so many: the answer is a page with little in it."""
 
+
+class AckState(StrEnum):
+    UNACKNOWLEDGED = "UNACKNOWLEDGED"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+
+
+class PerceivedSeverity(StrEnum):
+    CRITICAL = "CRITICAL"
+    MAJOR = "MAJOR"
+    MINOR = "MINOR"
+    WARNING = "WARNING"
+    INDETERMINATE = "INDETERMINATE"
+    CLEARED = "CLEARED"
+
+
 AlarmId = Annotated[Text, Path(description="The alarm's id.")]
 Uri = str
 _MARKER = re.compile(r"(\d{1,18})\.(.+)", re.ASCII)
@@ -51,21 +66,14 @@ ATTRIBUTES = Attributes(
         }
     ),
     times=frozenset({"alarmRaisedTime", "alarmChangedTime", "alarmClearedTime", "alarmAcknowledgedTime", "eventTime"}),
+    words={
+        "ackState": frozenset(AckState),
+        "perceivedSeverity": frozenset(PerceivedSeverity),
+        "eventType": frozenset(EventType),
+        "isRootCause": frozenset({"true", "false"}),
+        "rootCauseFaultyResource/faultyResourceType": frozenset(TYPES),
+    },
 )
-
-
-class AckState(StrEnum):
-    UNACKNOWLEDGED = "UNACKNOWLEDGED"
-    ACKNOWLEDGED = "ACKNOWLEDGED"
-
-
-class PerceivedSeverity(StrEnum):
-    CRITICAL = "CRITICAL"
-    MAJOR = "MAJOR"
-    MINOR = "MINOR"
-    WARNING = "WARNING"
-    INDETERMINATE = "INDETERMINATE"
-    CLEARED = "CLEARED"
 
 
 class SolAlarmParameters(Query):
