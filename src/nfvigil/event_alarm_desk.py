@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -75,7 +75,9 @@ class EventAlarmDesk:
         clock: Callable[[], int],
         new_id: Callable[[], str],
         quota: int,
+        own_publishers: Collection[str] = (),
     ) -> None:
+        """``own_publishers`` are the names under which we publish to buses ourselves."""
         self._alarms = alarms
         self._pipeline = pipeline
         self._store = store
@@ -87,7 +89,8 @@ class EventAlarmDesk:
         self._new_id = new_id
         self.quota = quota
         self.counts: Counter[str] = Counter()
-        """What became of the bus's events: ``taken``, ``dropped``, ``fired``."""
+        """What became of the bus's events: ``taken``, ``dropped``, ``fired``; ``own`` were told by us."""
+        self._own_publishers = frozenset(own_publishers)
         self._waiting: deque[CloudEvent] = deque()
         self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
@@ -258,6 +261,10 @@ class EventAlarmDesk:
 
     def take(self, event: CloudEvent) -> None:
         """An event passed by. It is evaluated right after; too many are dropped."""
+        if event.nfvigil and event.nfvigil in self._own_publishers:
+            # It fired what it could when it was decided; as another message it would fire all of it again.
+            self.counts["own"] += 1
+            return
         if len(self._waiting) >= WAITING_MAX:
             self.counts["dropped"] += 1
             return

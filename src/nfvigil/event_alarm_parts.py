@@ -76,6 +76,7 @@ def put_alarming_together(
         clock=clock,
         new_id=lambda: str(uuid4()),
         quota=settings.aodh.quota,
+        own_publishers={bus.publisher_id for bus in settings.buses},
     )
 
 
@@ -98,7 +99,7 @@ class LateTap:
 def show_event_alarms(metrics: Metrics, alarming: EventAlarmDesk) -> None:
     """How many there are, and what became of the events of the clouds' buses."""
     metrics.gauge("event_alarms", lambda: float(alarming.count))
-    for what in ("taken", "dropped", "fired"):
+    for what in ("taken", "dropped", "fired", "own"):
         metrics.gauge(f"bus_events_{what}", partial(_counted, alarming, what))
 
 

@@ -289,8 +289,8 @@ class Settings(Section):
     topology: Path | None = None
     policy: Path | None = None
     """Applied at the start if the file is another than at the start before; what was applied since stays in force."""
-    source: str = "nfvigil"
-    """Who notifications come from (CloudEvents ``source``)."""
+    source: Annotated[str, Field(pattern=r"^[\x21-\x7E]{1,255}$")] = "nfvigil"
+    """Who notifications come from (CloudEvents ``source``): a name without spaces, or an address."""
     vims: tuple[VimSettings, ...] = ()
     buses: tuple[BusSettings, ...] = ()
     o2ims: O2imsSettings = O2imsSettings()

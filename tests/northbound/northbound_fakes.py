@@ -223,7 +223,7 @@ class FakeStore:
     async def alarm_page(self, query: AlarmQuery) -> AlarmPage:
         found = [
             one
-            for one in await self.alarms(msgspec.structs.replace(query, limit=1000))
+            for one in await self.alarms(msgspec.structs.replace(query, limit=1_000_000))
             if query.place is None or (-one.raised_us, one.id) > (-query.place[0], query.place[1])
         ][: query.limit]
         following = (found[-1].raised_us, found[-1].id) if len(found) == query.limit else None

@@ -244,6 +244,27 @@ async def test_null_puts_back_what_a_new_one_has() -> None:
     assert (kept.name, kept.filter) == ("", Filter(resource_types=(Kind.SERVER,)))
 
 
+async def test_every_part_of_a_filter_can_be_set_and_is_shown() -> None:
+    world = world_with(SUBSCRIPTION)
+    wanted = {
+        "severities": ["major", "cleared"],
+        "event_types": ["EQUIPMENT_ALARM"],
+        "probable_causes": ["powerProblem"],
+        "vnfs": ["v-a"],
+        "only_vnfs": True,
+        "physical": False,
+    }
+
+    changed = await world.call("PATCH", "/v1/subscriptions/s-a", {"filter": wanted}, by="member-a")
+    kept = world.store.subscribed["s-a"].filter
+    back = await world.call("PATCH", "/v1/subscriptions/s-a", {"filter": dict.fromkeys(wanted)}, by="member-a")
+
+    assert wanted.items() <= changed.json["filter"].items()
+    assert (kept.severities, kept.vnfs, kept.physical) == ((Severity.MAJOR, Severity.CLEARED), ("v-a",), False)
+    assert back.json["filter"]["physical"] is None
+    assert world.store.subscribed["s-a"].filter == SUBSCRIPTION.filter
+
+
 async def test_a_new_endpoint_has_an_id_of_its_own_and_one_that_is_left_out_is_gone() -> None:
     world = world_with(SUBSCRIPTION)
 

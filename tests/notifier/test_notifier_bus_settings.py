@@ -76,6 +76,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ('[[buses]]\nname = "east"\nurl = "rabbit://u:geheim@h/"\nevents = ["compute.*"]', "buses.0.events"),
         ('[[buses]]\nname = "east"\nurl = "rabbit://u:geheim@h/"\ntopic = "a b"', "buses.0.topic"),
         ('[[buses]]\nname = "east"\nurl = "rabbit://u:geheim@h/"\n' * 2, "buses: two have the same name"),
+        ('source = "two words"', "source"),
         ('[o2ims]\nfilter_means = "maybe"', "o2ims.filter_means"),
         ('[o2ims]\nglobal_cloud_id = "mine"', "o2ims.global_cloud_id"),
     ],

@@ -26,11 +26,15 @@ SOURCE = "urn:nfvigil:test"
 CHILD = alarm(parent="root-alarm", root="root-alarm", causes=(Cause("root-alarm", "r"),), vim="lab", rule="host-down")
 
 
-def sample(path: str) -> Any:
+def published(path: str) -> Path:
     folder = Path(os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards")
     if not (folder / path).is_file():
         pytest.skip(f"the published file {path} is not here (set NFVIGIL_STANDARDS to the folder that has it)")
-    return json.loads((folder / path).read_text())
+    return folder / path
+
+
+def sample(path: str) -> Any:
+    return json.loads(published(path).read_text())
 
 
 def rendered(

@@ -18,6 +18,7 @@ from notifier_players import (
     Script,
     alarm,
     answer,
+    cleared,
     composer,
     dispatcher,
     hang,
@@ -29,6 +30,7 @@ from notifier_players import (
     until,
 )
 from standardwebhooks import Webhook
+from structlog.testing import capture_logs
 
 from nfvigil.errors import UnavailableError
 from nfvigil.model.subscription import Endpoint, Subscription
@@ -423,6 +425,18 @@ async def test_a_format_whose_plugin_is_gone_waits_and_a_fault_in_one_buries_onl
         "doctor": "delivered",
         "gone": "pending",
     }
+
+
+async def test_what_a_format_has_no_word_for_is_given_up_and_logged_in_a_line() -> None:
+    rows = Rows()
+    one = subscription(endpoints=(Endpoint(id="e", url="http://a.example/", format="tacker"),))
+    with capture_logs() as logs:
+        async with running(dispatcher(rows, poster=MemoryPoster())) as sender:
+            sender.put_subscription(one)
+            sender.offer(rows.commit(composer(one).compose([(News.CLEARED, cleared(alarm()))], 1, NOW)))
+            await until(lambda: rows.states() == ["dead"])
+
+    assert [entry["event"] for entry in logs] == ["given up"]
 
 
 async def test_what_is_under_way_at_the_end_is_finished_and_recorded() -> None:

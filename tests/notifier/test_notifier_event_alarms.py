@@ -204,6 +204,17 @@ def test_a_project_may_ask_for_so_many_different_things(monkeypatch: pytest.Monk
         index.check_room(wish("v", ("a", "1")))
 
 
+def test_a_project_may_ask_for_the_same_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nfvigil.notifier.event_index.SAME_MAX", 2)
+    index = EventIndex([wish("a", ("state", "error")), wish("b", ("state", "error"), ("vcpus", "gt", "2", "integer"))])
+
+    index.check_room(wish("a", ("state", "error"), repeat_actions=True))
+    index.check_room(wish("c", ("state", "active")))
+    index.check_room(wish("c", ("state", "error"), project="red"))
+    with pytest.raises(ForbiddenError, match="2 of the project's alarms ask for the same"):
+        index.check_room(wish("c", ("state", "error"), ("vcpus", "lt", "9", "integer")))
+
+
 def test_what_is_remembered_of_event_types_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_index, "_SIGHTS_MAX", 2)
     index = EventIndex([wish("w", event_type="*")])
@@ -504,27 +515,40 @@ def test_it_returns_to_ok_by_itself_where_that_is_wanted(
 
 
 @pytest.mark.parametrize(
-    ("owner", "is_operators", "well", "state"),
+    ("one", "given", "state"),
     [
-        pytest.param("blue", False, {"project": "red"}, AodhState.ALARM, id="another's server by now"),
-        pytest.param("blue", True, {"project": "red"}, AodhState.ALARM, id="an operator's own project is one too"),
-        pytest.param("blue", False, {"project": ""}, AodhState.ALARM, id="nobody's"),
-        pytest.param("blue", True, {"project": ""}, AodhState.OK, id="nobody's, which operators see"),
-        pytest.param("blue", False, {"audience": Audience.ADMIN}, AodhState.ALARM, id="the operator's own business"),
-        pytest.param("", False, {"project": "red"}, AodhState.OK, id="who sees all"),
-        pytest.param("blue", False, {}, AodhState.OK, id="its own"),
+        (wish("w"), {}, AodhState.OK),
+        (wish("w"), {"project": "red"}, AodhState.ALARM),
+        (wish("w"), {"project": ""}, AodhState.ALARM),
+        (wish("w"), {"operators_only": True}, AodhState.ALARM),
+        (wish("w", is_operators=True), {"operators_only": True}, AodhState.OK),
+        (wish("w", is_operators=True), {"project": "red"}, AodhState.ALARM),
+        (wish("w", is_operators=True), {"project": ""}, AodhState.OK),
+        (wish("w", project=""), {"project": "red"}, AodhState.OK),
     ],
 )
-def test_nobody_hears_that_what_is_anothers_by_now_is_well_again(
-    owner: str, is_operators: bool, well: dict[str, Any], state: AodhState
+def test_it_returns_by_no_event_that_its_owner_may_not_see(
+    one: EventAlarm, given: dict[str, Any], state: AodhState
 ) -> None:
-    one = wish("w", project=owner, is_operators=is_operators, auto_ok=True, ok_actions=("http://192.0.2.1/ok",))
-    world = World(replace(one, event_type="other.*", state=AodhState.ALARM, fired_for="server/vm-1"))
+    world = World(replace(one, event_type="x.y", state=AodhState.ALARM, fired_for="server/vm-1"), auto_ok=True)
 
-    fired = world.alarms.decided([decided((News.CLEARED, replace(cleared(alarm()), **well)))], NOW)
+    world.hears(replace_event(happened(), **{"resource": "server/vm-1", "is_well": True} | given))
 
     assert world.state() is state
-    assert fired.is_empty is (state is AodhState.ALARM)
+
+
+def test_it_stays_in_alarm_while_the_cloud_says_active_of_what_we_know_to_be_broken() -> None:
+    ill = {"server/vm-1"}
+    one = wish("w", event_type="x.y", state=AodhState.ALARM, fired_for="server/vm-1")
+    world = World(one, auto_ok=True, is_ill=ill.__contains__)
+
+    def says_active(message_id: str) -> AodhState:
+        world.hears(replace_event(happened(message_id=message_id), resource="server/vm-1", is_well=True))
+        return world.state()
+
+    assert says_active("m1") is AodhState.ALARM
+    ill.clear()
+    assert says_active("m2") is AodhState.OK
 
 
 def test_an_alarm_that_waits_for_well_fires_by_it_and_does_not_return() -> None:

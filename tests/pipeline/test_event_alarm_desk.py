@@ -117,6 +117,21 @@ async def test_what_passes_by_on_the_bus_fires_and_is_written_before_it_counts_a
     assert desk.counts == {"taken": 1, "fired": 1}
 
 
+async def test_what_we_tell_the_bus_ourselves_fires_nothing_when_it_passes_by(tmp_path: Path) -> None:
+    bus = {"name": "lab", "url": "rabbit://u:p@127.0.0.1:2/", "publisher_id": "compute.us"}
+    async with open_service(settings(tmp_path, buses=[bus])) as service, running(service):
+        desk = service.alarming
+        await desk.create(wish(repeat_actions=True), by=BY)
+
+        desk.take(happened("ours", nfvigil="compute.us"))
+        desk.take(happened("another's", nfvigil="compute.them"))
+        desk.take(happened("the cloud's"))
+        await desk.kept()
+
+        assert desk.counts == {"own": 1, "taken": 2, "fired": 2}
+        assert await service.store.fired_events(10) == ["another's", "the cloud's"]
+
+
 async def test_after_a_restart_a_message_that_fired_is_known_and_numbers_go_on(tmp_path: Path) -> None:
     async with open_service(settings(tmp_path)) as first, running(first):
         await first.alarming.create(wish(repeat_actions=True), by=BY)

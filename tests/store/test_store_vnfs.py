@@ -12,6 +12,7 @@ from nfvigil.model.change import Change
 from nfvigil.model.subscription import AuthKind, Endpoint, EndpointAuth
 from nfvigil.model.vnf import Vnf, Vnfc, VnfSource
 from nfvigil.sealing.keys import Keys
+from nfvigil.store import alarm_records
 from nfvigil.store.alarm_query import AlarmQuery
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +81,18 @@ async def test_alarms_are_found_by_their_vnf(store):
 
     await store.commit(Change(alarms=(replace(none, vnf="v1"),)))
     assert await found(vnfs=("v1",)) == {"a", "c"}
+
+
+@pytest.mark.parametrize("asked", [{"only_vnfs": True}, {"vnfs": ("v1",)}, {"only_vnfs": True, "project": "p1"}])
+async def test_a_page_of_vnfs_is_not_cut_short_by_what_is_of_none(store, monkeypatch, asked):
+    monkeypatch.setattr(alarm_records, "SCAN_MAX", 3)
+    rest = [alarm(f"c{number}", project="p1", raised_us=START_US + number) for number in range(1, 9)]
+    mine = [alarm(name, project="p1", vnf="v1", raised_us=START_US) for name in ("a", "b")]
+    await store.commit(Change(alarms=(*rest, *mine)))
+
+    found = await store.alarm_page(AlarmQuery(**({"project": None} | asked)))
+
+    assert ([one.id for one in found.alarms], found.following) == (["b", "a"], None)
 
 
 async def test_how_we_log_in_at_an_endpoint_is_not_readable_in_the_database(opened, tmp_path):

@@ -129,6 +129,8 @@ class CloudEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Whether the resource is in order, as far as this event tells."""
     operators_only: bool = False
     """Kept from the project by the policy."""
+    nfvigil: str = ""
+    """Under which name an NFVigil published it, where one did."""
 
 
 FIRING = "alarm.state_transition"

@@ -18,13 +18,13 @@ from nfvigil.model.ids import stable_id
 from nfvigil.model.notification import DeliveryState
 from nfvigil.model.resource import Kind, ResourceState
 from nfvigil.model.secret_fields import hidden
-from nfvigil.model.severity import Severity
+from nfvigil.model.severity import EventType, Severity
 from nfvigil.model.subscription import Endpoint, Filter, Mode, Subscription
 from nfvigil.model.times import iso
 from nfvigil.model.view import alarm_view
 from nfvigil.northbound.delivery_views import DeliveryShape, delivery_view
 from nfvigil.northbound.etags import answer, require_match, tagged_answer
-from nfvigil.northbound.fields import AS_WHOLE, SEQUENCE_MAX, Body, MaybeText, Number, Query, Shape, Text
+from nfvigil.northbound.fields import AS_WHOLE, SEQUENCE_MAX, Body, MaybeText, Number, Query, Shape, Switch, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_readers, for_writers, problems
 from nfvigil.northbound.paging import LIMIT, LIMIT_MAX, Listing, Page, page, shown
 from nfvigil.northbound.parts import Have, Parts, note
@@ -51,6 +51,17 @@ class FilterBody(Body):
     resource_states: Annotated[tuple[ResourceState, ...], Field(max_length=10)] = ()
     fault_types: Annotated[tuple[Text, ...], Field(max_length=100, description="Globs such as `compute.host.*`.")] = ()
     min_severity: Severity = Severity.CLEARED
+    severities: Annotated[
+        tuple[Severity, ...],
+        Field(max_length=10, description="Just these; `cleared` stands for alarms that are, however bad they were."),
+    ] = ()
+    event_types: Annotated[tuple[EventType, ...], Field(max_length=10)] = ()
+    probable_causes: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    vnfs: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
+    only_vnfs: Annotated[Switch, Field(description="Alarms of VNFs only, whichever.")] = False
+    physical: Annotated[
+        Switch | None, Field(description="true: what is the operator's only; false: what is a project's only.")
+    ] = None
 
 
 class EndpointBody(Body):
@@ -88,6 +99,12 @@ class FilterShape(Shape):
     resource_states: list[ResourceState]
     fault_types: list[str]
     min_severity: Severity
+    severities: list[Severity]
+    event_types: list[EventType]
+    probable_causes: list[str]
+    vnfs: list[str]
+    only_vnfs: bool
+    physical: bool | None
 
 
 class EndpointShape(Shape):
@@ -148,19 +165,12 @@ class DeliveryParameters(Page):
 
 def subscription_view(subscription: Subscription, caller: Identity) -> dict[str, Any]:
     """A token in an address is its owner's: others who see the subscription see ``***`` in its place."""
-    chosen = subscription.filter
     is_owner = caller.scope == subscription.project or (caller.is_admin and not subscription.project)
     return {
         "id": subscription.id,
         "project": subscription.project or None,
         "name": subscription.name,
-        "filter": {
-            "resource_types": chosen.resource_types,
-            "resource_ids": chosen.resource_ids,
-            "resource_states": chosen.resource_states,
-            "fault_types": chosen.fault_types,
-            "min_severity": chosen.min_severity,
-        },
+        "filter": {name: getattr(subscription.filter, name) for name in FilterBody.model_fields},
         "endpoints": [
             {
                 "id": endpoint.id,

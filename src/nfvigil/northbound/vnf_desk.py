@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from nfvigil.model.subscription import Endpoint
@@ -42,3 +43,5 @@ class VnfParts:
     tacker_faults: tuple[FaultRow, ...]
     server_project: Callable[[str], str]
     """Whose a server is; "" where no cloud has told of it."""
+    subscribing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Two that ask for the same at once must not both find that there is none."""

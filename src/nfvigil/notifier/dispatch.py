@@ -436,7 +436,8 @@ class Dispatcher:
             headers, body = self._render(lane, notification, delivery, started_us)
         except Exception as failure:
             # Rendering is deterministic: another try would end the same way and hold up all that follows.
-            _log.exception("cannot be rendered", delivery=delivery.id, format=lane.endpoint.format)
+            if not isinstance(failure, RefusedError):  # That one is said below: a storm of tracebacks stops everything.
+                _log.exception("cannot be rendered", delivery=delivery.id, format=lane.endpoint.format)
             error = f"cannot be written as {lane.endpoint.format}: {type(failure).__name__}: {failure}"
             tried = replace(
                 delivery, state=DeliveryState.DEAD, attempts=attempts, first_sent_us=first_us, error=_short(error)

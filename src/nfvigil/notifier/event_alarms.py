@@ -31,7 +31,7 @@ from nfvigil.model.secret_fields import hidden
 from nfvigil.model.subscription import Endpoint, Subscription
 from nfvigil.model.times import iso
 from nfvigil.model.verdict import Decision, News
-from nfvigil.notifier.event_index import EventIndex
+from nfvigil.notifier.event_index import EventIndex, sees
 from nfvigil.notifier.own_events import HostOf, IsIll, events_of
 
 _log = structlog.get_logger(__name__)
@@ -177,11 +177,12 @@ class EventAlarms:
 
     def _evaluate(self, event: CloudEvent, work: _Work) -> None:
         fits = self.index.match(event)
-        if event.is_well and event.resource:
+        # The cloud may say that it works when it has not noticed yet: what we know of it counts.
+        if event.is_well and event.resource and not self._is_ill(event.resource):
             fitting = {alarm.id for alarm in fits}
             for alarm in self.index.fired_for(event.resource):
                 # What fired it may be another project's by now, whose event is none of its owner's business.
-                if alarm.id not in fitting and self._returns(alarm) and _sees(alarm, event):
+                if alarm.id not in fitting and self._returns(alarm) and sees(alarm, event):
                     reason = f"Event <id={event.message_id},event_type={event.event_type}> says that it is well again."
                     self._move(alarm, AodhState.OK, event, reason, work)
         for alarm in fits:
@@ -287,13 +288,6 @@ class _Work:
 
 def _may_see_all(alarm: EventAlarm) -> bool:
     return alarm.is_operators or not alarm.project
-
-
-def _sees(alarm: EventAlarm, event: CloudEvent) -> bool:
-    """Whether its owner may be told of an event at all."""
-    if alarm.project and event.project and alarm.project != event.project:
-        return False
-    return _may_see_all(alarm) or (bool(event.project) and not event.operators_only)
 
 
 def event_view(event: CloudEvent, whole: bool) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from nfvigil.notifier.event_values import Test, Value, comparison, holds, values
 
 QUESTIONS_MAX = 1_000
 """Different questions of one project: each is looked at for each event of its own."""
+SAME_MAX = 1_000
+"""Alarms of one project that ask for the very same: all of them fire in the turn that everybody's news waits for."""
 _SIGHTS_MAX = 1_024
 """Event types for which it is remembered which questions they touch."""
 
@@ -34,6 +36,13 @@ def _glob(pattern: str) -> re.Pattern[str]:
 @lru_cache(maxsize=65536)
 def _fits(pattern: str, names: tuple[str, ...]) -> bool:
     return any(_glob(pattern).match(name) is not None for name in names)
+
+
+def sees(alarm: EventAlarm, event: CloudEvent) -> bool:
+    """Whether its owner may be told of the event: a server may have changed hands since it fired."""
+    if alarm.is_operators or not alarm.project:
+        return not event.project or alarm.project in ("", event.project)
+    return alarm.project == event.project and not event.operators_only
 
 
 class _Entry:
@@ -133,12 +142,17 @@ class EventIndex:
         return self._all.get(alarm_id)
 
     def check_room(self, alarm: EventAlarm) -> None:
-        """ForbiddenError where its project asks for too many different things already."""
+        """ForbiddenError where its project asks for too many different things already, or too often for this one."""
         bucket = self._buckets(alarm).get(alarm.project)
-        if bucket is None or len(bucket.questions) < QUESTIONS_MAX:
+        if bucket is None:
             return
-        if _taken_apart(alarm)[0] not in bucket.questions:
+        question, key, _ = _taken_apart(alarm)
+        answers = bucket.questions.get(question)
+        if answers is None and len(bucket.questions) >= QUESTIONS_MAX:
             raise ForbiddenError(f"the project's alarms ask for {QUESTIONS_MAX} different sets of traits already")
+        same = answers.get(key, {}) if answers is not None else {}
+        if len(same) >= SAME_MAX and alarm.id not in same:
+            raise ForbiddenError(f"{SAME_MAX} of the project's alarms ask for the same traits and values already")
 
     def put(self, alarm: EventAlarm) -> None:
         """Add it, or take the place of the one with its id."""

@@ -191,10 +191,6 @@ class AlarmRecords(Access):
         types = like_any(alarms.c.fault_type, query.fault_types, on_sqlite=self._reader.on_sqlite)
         if types is not None:
             statement = statement.where(types)
-        if query.vnfs or query.only_vnfs:
-            statement = statement.where(IS_OF_VNF)  # without it no index over these alarms would be used
-        if query.vnfs:
-            statement = statement.where(alarms.c.vnf.in_(query.vnfs[:LIMIT_MAX]))
         if query.event_id is not None:
             statement = statement.where(alarms.c.event_id == query.event_id)
         if query.root is not None:
@@ -227,6 +223,10 @@ def _standing(query: AlarmQuery) -> list[ColumnElement[bool]]:
     conditions = in_scope(project, query.project)
     if query.of_project is not None:
         conditions.append(project == query.of_project)
+    if query.vnfs or query.only_vnfs:
+        conditions.append(IS_OF_VNF)  # without it no index over these alarms would be used
+    if query.vnfs:
+        conditions.append(alarms.c.vnf.in_(query.vnfs[:LIMIT_MAX]))
     if query.open_only or (query.states and AlarmState.CLEARED not in query.states):
         conditions.append(IS_OPEN)
     if query.from_us is not None:

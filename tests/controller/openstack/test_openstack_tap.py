@@ -18,6 +18,10 @@ from nfvigil.controller.vims.dry_run import DryRunVim
 from nfvigil.controller.vims.openstack.hints import NoHints
 from nfvigil.controller.vims.openstack.traits import BODY_MAX, TRAITS_MAX, event_of
 from nfvigil.model.event_alarm import CloudEvent
+from nfvigil.model.notification import Notification
+from nfvigil.model.subscription import Endpoint, Subscription
+from nfvigil.model.verdict import News
+from nfvigil.notifier.channels.oslo import OsloChannel
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +54,23 @@ def test_novas_update_has_the_traits_of_ceilometer() -> None:
     numbers = {name: number for name, number, _ in event.traits}
     assert (numbers["vcpus"], numbers["state"], numbers["launched_at"]) == (2, 1, 4)
     assert ("host", 1, "compute-1") in event.physical
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_nothing_of_the_clouds_is_taken_for_an_nfvigils(path: Path) -> None:
+    event = event_of(body_of(path))
+
+    assert event is None or not event.nfvigil
+
+
+def test_what_an_nfvigil_published_is_known_by_its_name() -> None:
+    told = Notification(id="n", subscription="s", seq=1, news=News.TEST, created_us=1)
+    bus = Subscription(id="s", extra={"publisher_id": "compute.us"})
+
+    event = event_of(OsloChannel().render(told, bus, Endpoint(id="e", url=""), 0, "here").body)
+
+    assert event is not None
+    assert event.nfvigil == "compute.us"
 
 
 def test_a_versioned_one_has_the_same_names_for_the_server() -> None:

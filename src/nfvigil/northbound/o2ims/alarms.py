@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
@@ -23,6 +23,7 @@ from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
 from nfvigil.notifier.o2ims import PREFIX, record
 from nfvigil.store.alarm_query import AlarmQuery
+from nfvigil.store.alarm_records import AlarmPage
 
 read = for_administrators("o2ims")
 administer = for_administrators("o2ims")
@@ -62,22 +63,25 @@ async def o2_alarms(parts: Have, caller: Caller, parameters: Annotated[Selecting
         names=RECORD_FIELDS,
     )
     # The first page before the answer begins: a database that is away is an error of its own, not half a list.
-    first = await parts.store.alarms(_query(None))
+    first = await parts.store.alarm_page(_query(None))
     return StreamingResponse(_written(parts, first, wanted), headers=HEADERS, media_type="application/json")
 
 
-def _query(marker: str | None) -> AlarmQuery:
-    return AlarmQuery(project=None, resource_kinds=INFRASTRUCTURE, marker=marker, limit=PAGE)
+def _query(place: tuple[int, str] | None) -> AlarmQuery:
+    return AlarmQuery(project=None, resource_kinds=INFRASTRUCTURE, place=place, limit=PAGE)
 
 
-async def _written(parts: Parts, page: Sequence[Alarm], wanted: Selection) -> AsyncIterator[bytes]:
+async def _written(parts: Parts, page: AlarmPage, wanted: Selection) -> AsyncIterator[bytes]:
     lead = b"["
-    while page:
-        records = [one for one in await shown(page, record) if wanted.fits(one)]
+    while True:
+        records = [one for one in await shown(page.alarms, record) if wanted.fits(one)]
         if records:
             yield lead + b",".join(_encode(wanted.shown(one)) for one in records)
             lead = b","
-        page = await parts.store.alarms(_query(page[-1].id)) if len(page) == PAGE else ()
+        if page.following is None:
+            break
+        # Not by its last alarm: that one may be purged meanwhile, and half a list cannot be taken back.
+        page = await parts.store.alarm_page(_query(page.following))
     yield b"[]" if lead == b"[" else b"]"
 
 

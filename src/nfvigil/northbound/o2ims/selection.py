@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ CRITERIA_MAX = 32
 VALUES_MAX = 100
 DEPTH_MAX = 8
 
+_DAY = re.compile(r"\s*\d{4}-\d\d-\d\d", re.ASCII)
 _TERM = re.compile(r"\s*('(?:[^']|'')*'|[^,'();]*)\s*")
 _MISSING: Any = object()
 Path = tuple[str, ...]
@@ -156,7 +158,12 @@ def _criterion(terms: list[str], names: Sequence[str]) -> Criterion:
         raise ValueError(f"has several values for {operator}, which takes one")
     if len(values) > VALUES_MAX:
         raise ValueError(f"has more than {VALUES_MAX} values")
-    return Criterion(operator, _path(field, names), tuple(values))
+    path = _path(field, names)
+    if operator not in ("cont", "ncont"):
+        wanted = next((what for what, fits in _FORMS.get(path, ()) if not all(map(fits, values))), "")
+        if wanted:  # An empty list would be taken for "no alarms".
+            raise ValueError(f"compares {field} with what is no {wanted}")
+    return Criterion(operator, path, tuple(values))
 
 
 def _paths(text: str, names: Sequence[str]) -> tuple[Path, ...]:
@@ -198,6 +205,22 @@ def _time(text: str) -> int | None:
         return times.parse(text, UTC)[0]
     except (ValueError, OverflowError):
         return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
+
+
+_TIMES = ("alarmRaisedTime", "alarmChangedTime", "alarmClearedTime", "alarmAcknowledgedTime")
+_FORMS: Mapping[Path, Sequence[tuple[str, Callable[[str], bool]]]] = {
+    ("perceivedSeverity",): [("number", _is_number)],
+    ("alarmAcknowledged",): [("truth value", lambda text: text.strip().lower() in ("true", "false"))],
+    **{(name,): [("time", lambda text: _DAY.match(text) is not None)] for name in _TIMES},
+}
+"""What is wanted of a value by the field that it is compared with."""
 
 
 def _copy(source: Mapping[str, Any], target: dict[str, Any], path: Path) -> None:

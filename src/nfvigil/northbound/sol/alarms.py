@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -16,7 +17,7 @@ from nfvigil.model.alarm import Alarm, AlarmState, HistoryEntry
 from nfvigil.model.change import Change
 from nfvigil.model.identity import Identity
 from nfvigil.model.severity import EventType, Severity
-from nfvigil.model.sol import sol_alarm
+from nfvigil.model.sol import TYPES, sol_alarm
 from nfvigil.northbound.etags import HEADERS, answer, require_match, tag_of_view, tagged_answer
 from nfvigil.northbound.fields import Body, Query, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, problems
@@ -34,22 +35,7 @@ PAGE = 100
 LOOK = 500
 """Alarms read at once while a filter is looked for."""
 LOOKS_MAX = 20
-"""What a filter lets through is so rare that it is not in so many: the answer is a page with little in it."""
-
-AlarmId = Annotated[Text, Path(description="The alarm's id.")]
-Uri = str
-FAULTY = "rootCauseFaultyResource/faultyResource"
-ATTRIBUTES = Attributes(
-    texts=frozenset(
-        {
-            *("id", "managedObjectId", "vnfcInstanceIds", "ackState", "perceivedSeverity", "eventType", "faultType"),
-            *("probableCause", "isRootCause", "correlatedAlarmIds", "faultDetails"),
-            *("rootCauseFaultyResource/faultyResourceType", f"{FAULTY}/resourceId", f"{FAULTY}/vimConnectionId"),
-            f"{FAULTY}/vimLevelResourceType",
-        }
-    ),
-    times=frozenset({"alarmRaisedTime", "alarmChangedTime", "alarmClearedTime", "alarmAcknowledgedTime", "eventTime"}),
-)
+"""What is asked for is so rare that it is not in so many: the answer is a page with little in it."""
 
 
 class AckState(StrEnum):
@@ -64,6 +50,30 @@ class PerceivedSeverity(StrEnum):
     WARNING = "WARNING"
     INDETERMINATE = "INDETERMINATE"
     CLEARED = "CLEARED"
+
+
+AlarmId = Annotated[Text, Path(description="The alarm's id.")]
+Uri = str
+_MARKER = re.compile(r"(\d{1,18})\.(.+)", re.ASCII)
+FAULTY = "rootCauseFaultyResource/faultyResource"
+ATTRIBUTES = Attributes(
+    texts=frozenset(
+        {
+            *("id", "managedObjectId", "vnfcInstanceIds", "ackState", "perceivedSeverity", "eventType", "faultType"),
+            *("probableCause", "isRootCause", "correlatedAlarmIds", "faultDetails"),
+            *("rootCauseFaultyResource/faultyResourceType", f"{FAULTY}/resourceId", f"{FAULTY}/vimConnectionId"),
+            f"{FAULTY}/vimLevelResourceType",
+        }
+    ),
+    times=frozenset({"alarmRaisedTime", "alarmChangedTime", "alarmClearedTime", "alarmAcknowledgedTime", "eventTime"}),
+    words={
+        "ackState": frozenset(AckState),
+        "perceivedSeverity": frozenset(PerceivedSeverity),
+        "eventType": frozenset(EventType),
+        "isRootCause": frozenset({"true", "false"}),
+        "rootCauseFaultyResource/faultyResourceType": frozenset(TYPES),
+    },
+)
 
 
 class SolAlarmParameters(Query):
@@ -139,31 +149,33 @@ async def list_sol_alarms(
         AlarmQuery(project=caller.scope, only_vnfs=True, limit=LOOK if expressions else PAGE), expressions
     )
     found: list[dict[str, Any]] = []
-    marker = parameters.nextpage_opaque_marker
+    place = _place(parameters.nextpage_opaque_marker)
     for _ in range(LOOKS_MAX):
-        alarms = await _page(parts, query, marker)
-        for alarm in alarms:
+        page = await parts.store.alarm_page(replace(query, place=place))
+        for alarm in page.alarms:
             view = sol_alarm(alarm, caller.scope, root)
-            marker = alarm.id
+            place = (alarm.raised_us, alarm.id)
             if fits(expressions, view):
                 found.append(view)
             if len(found) == PAGE:
-                return answer(found, headers=_next(root, marker, parameters.filter))
-        if len(alarms) < query.limit:
+                return answer(found, headers=_next(root, place, parameters.filter))
+        place = page.following
+        if place is None:
             return answer(found)
-    return answer(found, headers=_next(root, str(marker), parameters.filter))
+    assert place is not None  # it ended above
+    return answer(found, headers=_next(root, place, parameters.filter))
 
 
-async def _page(parts: Parts, query: AlarmQuery, marker: str | None) -> list[Alarm]:
-    try:
-        return list(await parts.store.alarms(replace(query, marker=marker)))
-    except NotFoundError as error:
-        wrong = FieldError("nextpage_opaque_marker", "is none, or so old that it is forgotten")
-        raise RefusedError("the request is wrong", [wrong]) from error
+def _place(marker: str | None) -> tuple[int, str] | None:
+    """Behind which alarm to go on; it need not be there any more."""
+    match = _MARKER.fullmatch(marker) if marker is not None else None
+    if marker is not None and match is None:
+        raise RefusedError("the request is wrong", [FieldError("nextpage_opaque_marker", "is none that was given")])
+    return (int(match.group(1)), match.group(2)) if match is not None else None
 
 
-def _next(root: str, marker: str, text: str | None) -> dict[str, str]:
-    parameters = {"nextpage_opaque_marker": marker} | ({"filter": text} if text is not None else {})
+def _next(root: str, place: tuple[int, str], text: str | None) -> dict[str, str]:
+    parameters = {"nextpage_opaque_marker": f"{place[0]}.{place[1]}"} | ({"filter": text} if text is not None else {})
     return {"Link": f'<{root}/vnffm/v1/alarms?{urlencode(parameters)}>; rel="next"'}
 
 

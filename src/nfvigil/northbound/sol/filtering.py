@@ -38,6 +38,8 @@ class Attributes(NamedTuple):
 
     texts: frozenset[str]
     times: frozenset[str] = frozenset()
+    words: Mapping[str, frozenset[str]] = {}
+    """Of texts that can have a few values only, which these are."""
 
     def has(self, path: str) -> bool:
         return path in self.texts or path in self.times
@@ -100,6 +102,10 @@ def _checked(op: str, path: str, values: list[str], attributes: Attributes) -> E
         raise ValueError(f"gives {op} more than one value")
     if len(values) > VALUES_MAX:
         raise ValueError(f"gives {op} more than {VALUES_MAX} values")
+    known = attributes.words.get(path)
+    if known is not None and op not in ("cont", "ncont") and not known.issuperset(values):
+        # An empty list would be taken for "no alarms".
+        raise ValueError(f"compares {path} with what it never is; it is one of {', '.join(sorted(known))}")
     if path not in attributes.times:
         if op in ORDERED:
             raise ValueError(f"asks for an order of {path}, which has none")

@@ -169,10 +169,9 @@ async def create_sol_subscription(
     project = _project(caller)
     # What is shown again is what was asked for, and no more than that.
     asked = _asked(body.filter)
-    for other in parts.desk.owned(OWNER, caller.scope):
-        same = other.project == project and other.endpoints[0].url == body.callbackUri
-        if same and other.extra.get("filter") == asked:
-            return Response(None, 303, HEADERS | {"Location": subscription_href(root, other.id)})
+    twin = _twin(parts, caller, project, body.callbackUri, asked)
+    if twin is not None:
+        return _see(twin, root)
     subscription_id = parts.new_id()
     endpoint = Endpoint(
         id=stable_id(subscription_id, 0), url=body.callbackUri, format=FORMAT, auth=_auth(body.authentication)
@@ -193,10 +192,29 @@ async def create_sol_subscription(
             await parts.vnf.try_callback(endpoint)
         except RefusedError as error:
             raise UnprocessableError(error.message, error.errors) from error
-    await parts.desk.subscribe(subscription)
+    async with parts.vnf.subscribing:  # A consumer that asks again while it is tried would hear everything twice.
+        twin = _twin(parts, caller, project, body.callbackUri, asked)
+        if twin is not None:
+            return _see(twin, root)
+        await parts.desk.subscribe(subscription)
     await note(parts, caller, "subscribed", subscription.id, OWNER)
     shown = view(subscription, root)
     return answer(shown, 201, {"Location": shown["_links"]["self"]["href"]})
+
+
+def _twin(
+    parts: Parts, caller: Identity, project: str, callback: str, asked: dict[str, Any] | None
+) -> Subscription | None:
+    """The one with this filter and this callback address, if there is one."""
+    for other in parts.desk.owned(OWNER, caller.scope):
+        same = other.project == project and other.endpoints[0].url == callback
+        if same and other.extra.get("filter") == asked:
+            return other
+    return None
+
+
+def _see(other: Subscription, root: str) -> Response:
+    return Response(None, 303, HEADERS | {"Location": subscription_href(root, other.id)})
 
 
 def _asked(given: FmNotificationsFilter | None) -> dict[str, Any] | None:

@@ -8,10 +8,11 @@ import msgspec
 
 from nfvigil.errors import RefusedError
 from nfvigil.model.alarm import Alarm
-from nfvigil.model.notification import Notification
-from nfvigil.model.resource import split_key
-from nfvigil.model.subscription import Endpoint, Subscription
+from nfvigil.model.notification import Notification, occasion_of
+from nfvigil.model.resource import BROKEN, split_key
+from nfvigil.model.subscription import Endpoint, Occasion, Subscription
 from nfvigil.model.tacker import TABLE, FaultRow, row_for
+from nfvigil.model.verdict import News
 from nfvigil.notifier.channel import Message
 
 _encode = msgspec.json.Encoder().encode
@@ -33,6 +34,8 @@ class TackerChannel:
             # Whatever reaches Tacker makes it heal: a sign of life would end a server that is well.
             raise RefusedError("Tacker has no word for what is no fault")
         alarm = notification.alarms[part]
+        if not _is_fault(notification, alarm):
+            raise RefusedError("Tacker has no word for what asks for no healing")
         rows = msgspec.convert(subscription.extra.get("rows", TABLE), tuple[FaultRow, ...])
         row = row_for(rows, alarm.fault_type)
         if row is None:
@@ -44,6 +47,13 @@ class TackerChannel:
             "fault_option": _option(alarm),
         }
         return Message(_encode({"notification": told}), {"Content-Type": "application/json"})
+
+
+def _is_fault(notification: Notification, alarm: Alarm) -> bool:
+    """Whether the server is broken, and this is why it is told."""
+    if notification.news is News.ACTION or occasion_of(notification.news, alarm) is Occasion.ACKNOWLEDGE:
+        return False
+    return alarm.is_open and alarm.resource_state in BROKEN
 
 
 def _option(alarm: Alarm) -> dict[str, Any]:

@@ -99,6 +99,8 @@ def _event(message: _Whole, values: dict[str, Any]) -> CloudEvent:
         physical=tuple(physical),
         resource=key_of(*resource) if resource else "",
         is_well=bool(resource) and str(values.get("state", "")).lower() == "active",
+        # Whatever name it goes by: the cloud's own services number requests and messages apart.
+        nfvigil=publisher if message.message_id and message.request_id == f"req-{message.message_id}" else "",
     )
 
 
