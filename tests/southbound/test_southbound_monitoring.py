@@ -81,9 +81,15 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, list[tuple[str, str, str, str |
     ),
     "an alert that says itself what it is about": (
         "alertmanager",
-        {},
+        {"type_label": "nfvigil_type"},
         webhook(alert(labels={"nfvigil_type": "network.switch.down", "nfvigil_resource": "switch/leaf-3"})),
         [("network.switch.down", "switch/leaf-3", "down", "critical", ALERTS)],
+    ),
+    "an alert whose labels an exporter may have made up": (
+        "alertmanager",
+        {},
+        webhook(alert(labels={"nfvigil_type": "compute.host.down", "nfvigil_resource": "host/compute-1"})),
+        [("prometheus.HostDown", HOST, "down", "critical", ALERTS)],
     ),
     "an alert about a server": (
         "alertmanager",

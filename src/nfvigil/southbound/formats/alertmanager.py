@@ -60,8 +60,9 @@ class AlertmanagerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """Which label names a server by its id; before the host's, but for types that begin with ``compute.host``."""
     resource_label: str = "nfvigil_resource"
     """A label that names the resource in our own form, ``switch/leaf-1``; before all others."""
-    type_label: str = "nfvigil_type"
-    """A label that names the event's type; before ``types``."""
+    type_label: str = ""
+    """A label that names the event's type; before ``types``. None by itself: an alert has the labels of what was
+    measured, so whoever runs an exporter, a tenant as well, could make any of its alerts the death of any host."""
     types: dict[str, str] = {}
     """``alertname`` to event type. All others are ``prometheus.<alertname>``."""
     severity_label: str = "severity"
@@ -112,7 +113,8 @@ class AlertmanagerFormat:
             return Refusal(errors=((f"{path}.labels.alertname", "is missing: it is what the alert is called"),))
         if name in self.options.ignored:
             return Ignored(path=path, reason=f"{short(name, 100)} is no fault")
-        kind = labels.get(self.options.type_label) or self.options.types.get(name) or f"prometheus.{type_word(name)}"
+        told = labels.get(self.options.type_label) if self.options.type_label else None
+        kind = told or self.options.types.get(name) or f"prometheus.{type_word(name)}"
         resource = self._resource(labels, kind)
         if resource is None:
             wanted = ", ".join((self.options.resource_label, *self.options.server_labels, *self.options.host_labels))
