@@ -32,6 +32,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "monitors"
 
 class Site:
     def __init__(self, formats: dict[str, Format] | None = None) -> None:
+        self.address = "192.0.2.77"
         self.events: list[Event] = []
         self.counts: list[tuple[str, str, int]] = []
         self.shown: list[tuple[str | None, str | None]] = []
@@ -45,7 +46,7 @@ class Site:
         app = Starlette(routes=doors)
 
         async def from_a_bmc(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, "client": ("192.0.2.77", 1234)}, receive, send)
+            await app({**scope, "client": (self.address, 1234)}, receive, send)
 
         self.app = from_a_bmc
 
@@ -102,6 +103,33 @@ async def test_a_bmcs_event_is_about_the_host_of_the_address_the_context_or_wher
     answer = await site.post(path, redfish(record("Power.1.0.PowerSupplyFailed"), Context=context))
 
     assert (answer.status, [event.resource for event in site.events]) == (200, [f"host/{host}"])
+
+
+@pytest.mark.anyio
+async def test_a_bmc_has_its_own_address_at_a_socket_for_both_families() -> None:
+    site = Site()
+    site.address = "::ffff:192.0.2.78"
+
+    await site.post("/v1/formats/redfish/events", redfish(record("Power.1.0.FanFailed"), Context=""))
+
+    assert [event.resource for event in site.events] == ["host/192.0.2.78"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("application/json;charset=utf-8;odata.metadata=minimal", 200),
+        ('application/json; odata.streaming=true; charset="UTF-8"; IEEE754Compatible=true', 200),
+        ("application/json;charset=iso-8859-1;odata.metadata=minimal", 415),
+    ],
+)
+async def test_what_else_a_bmc_says_of_its_body_is_no_charset(given: str, status: int) -> None:
+    answer = await Site().post(
+        "/v1/redfish/c/events", redfish(record("Power.1.0.FanFailed")), **{"content-type": given}
+    )
+
+    assert answer.status == status
 
 
 @pytest.mark.anyio

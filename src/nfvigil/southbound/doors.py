@@ -177,7 +177,9 @@ class RedfishDoor(Door):
 
     def _decode(self, request: Request, body: bytes) -> Sequence[Item]:
         host = request.path_params.get("host", "")
-        return self._form.decode_of(body, host=host, address=request.client.host if request.client else "")
+        # A socket for both families shows IPv4 addresses wrapped in IPv6: no topology has them so.
+        address = request.client.host.removeprefix("::ffff:") if request.client else ""
+        return self._form.decode_of(body, host=host, address=address)
 
 
 def password_as_token(request: Request) -> Request:
@@ -227,7 +229,7 @@ def check_media_type(request: Request) -> None:
         media = media.strip()
         if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
             raise MediaTypeError("send application/json", [FieldError("Content-Type", f"is {media[:100] or 'empty'}")])
-        charset = parameters.partition("charset=")[2].strip(' "')
+        charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "')
         if charset not in ("", "utf-8", "utf8", "us-ascii"):
             raise MediaTypeError("send UTF-8", [FieldError("Content-Type", f"has charset {charset[:100]}")])
     coding = request.headers.get("content-encoding")
