@@ -90,7 +90,7 @@ def _keep(context: typer.Context, waiting: Spool, body: bytes) -> None:
     try:
         waiting.put(body)
     except SpoolFullError:
-        # What waits goes first: otherwise a spool that was full once would stay so, and every trap from then on be lost.
+        # What waits goes first: otherwise a spool that was full once stays so, and every trap from then on is lost.
         with suppress(typer.Exit):
             _send(context, waiting)
         waiting.put(body)
