@@ -30,7 +30,7 @@ from monitoring_messages import (
 )
 
 from nfvigil.errors import RefusedError, SettingsError
-from nfvigil.model.event import ReceiptState
+from nfvigil.model.event import Flag, ReceiptState
 from nfvigil.model.raw import RawEvent, Refusal
 from nfvigil.southbound.formats import Format, load_formats
 from nfvigil.southbound.formats.redfish_messages import CONDITIONS, meaning_of
@@ -455,6 +455,29 @@ def test_a_summary_of_any_length_loses_no_alert() -> None:
 
     assert [receipt.state for receipt in receipts] == ["accepted"]
     assert len(events[0].cause) == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("alertmanager", webhook(alert(startsAt="yesterday"))),
+        ("redfish", redfish(record("Power.1.0.FanFailed", EventTimestamp="0000-00-00T00:00:00Z"))),
+        ("redfish", redfish(record("Power.1.0.FanFailed", EventTimestamp="x" * 65))),
+        ("redfish", redfish(record("Power.1.0.FanFailed", EventTimestamp=""))),
+        ("icinga2", state_change(1, timestamp=1e300)),
+        ("icinga2", state_change(1, timestamp=True)),
+        ("zabbix", zabbix(event_date="2026.13.45")),
+        ("snmp", trap("1.3.6.1.6.3.1.1.5.3", time=[])),
+        ("collectd", [collectd_alert("FAILURE") | {"startsAt": "1970-01-01T99:00:00Z"}]),
+    ],
+)
+def test_no_alarm_is_lost_for_the_clock_of_its_monitor(name: str, body: object) -> None:
+    receipts, events = take(load_formats()[name], body)
+
+    assert ([receipt.state for receipt in receipts], [event.flags for event in events]) == (
+        [ReceiptState.ACCEPTED],
+        [(Flag.NO_TIME,)],
+    )
 
 
 def test_whatever_is_in_an_alert_is_kept_as_far_as_an_event_can() -> None:

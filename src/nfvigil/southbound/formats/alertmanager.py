@@ -27,6 +27,7 @@ from nfvigil.southbound.formats.foreign import (
     first,
     kept,
     many,
+    moment,
     number,
     options_of,
     short,
@@ -124,7 +125,7 @@ class AlertmanagerFormat:
         return RawEvent(
             path=path,
             type=kind,
-            time=(alert.get("endsAt") if status == "up" else starts) or None,
+            time=moment(alert.get("endsAt") if status == "up" else starts),
             resource=resource,
             status=status,
             severity=None if status == "up" else self._severity(labels),

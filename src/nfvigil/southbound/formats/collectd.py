@@ -20,6 +20,7 @@ from nfvigil.southbound.formats.foreign import (
     document,
     kept,
     many,
+    moment,
     options_of,
     short,
     text,
@@ -128,7 +129,7 @@ class CollectdFormat:
         return RawEvent(
             path=path,
             type=self._type(said),
-            time=said.time,
+            time=moment(said.time),
             resource={"kind": Kind.HOST, "id": said.host},
             status="up" if is_up else "down",
             severity=None if is_up else severity,

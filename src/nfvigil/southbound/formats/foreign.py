@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ import msgspec
 
 from nfvigil.errors import FieldError, RefusedError, SettingsError
 from nfvigil.model.raw import Item, Refusal
+from nfvigil.model.times import parse
 from nfvigil.southbound.formats.shapes import MALFORMED, unreadable, without_lone_surrogates
 from nfvigil.southbound.limits import EVENTS_MAX, TooLargeError
 
@@ -75,6 +77,20 @@ def text(value: object) -> str:
     if isinstance(value, str):
         return value.strip()
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def moment(value: object) -> object:
+    """A time that intake can read, as it stands; None for all else: no alarm is refused for a clock that was never set,
+    or for a way of writing times that nobody else has.
+    """
+    if isinstance(value, str) and len(value) <= 64:
+        try:
+            parse(value, UTC)
+        except (ValueError, OverflowError):
+            return None
+        return value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and 0 <= value < 1e11 else None
 
 
 def number(value: object) -> int | None:

@@ -22,6 +22,7 @@ from nfvigil.southbound.formats.foreign import (
     first,
     kept,
     many,
+    moment,
     number,
     options_of,
     short,
@@ -112,7 +113,7 @@ class Icinga2Format:
         return RawEvent(
             path=path,
             type=self.options.types.get(service, f"icinga.{type_word(service)}") if service else self.options.host_type,
-            time=time,
+            time=moment(time),
             resource={"kind": Kind.HOST, "id": host},
             status=status,
             severity=severity,

@@ -17,7 +17,17 @@ import msgspec
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
-from nfvigil.southbound.formats.foreign import as_object, document, kept, many, options_of, short, text, type_word
+from nfvigil.southbound.formats.foreign import (
+    as_object,
+    document,
+    kept,
+    many,
+    moment,
+    options_of,
+    short,
+    text,
+    type_word,
+)
 from nfvigil.southbound.formats.redfish_messages import Condition, meaning_of
 
 SEVERITIES = {"critical": Severity.CRITICAL, "warning": Severity.WARNING, "ok": Severity.CLEARED}
@@ -113,7 +123,7 @@ class RedfishFormat:
         return RawEvent(
             path=path,
             type=self.options.types.get(condition.name, condition.type),
-            time=time or None,
+            time=moment(time),
             resource={"kind": Kind.HOST, "id": host},
             status=status,
             severity=severity,

@@ -16,7 +16,17 @@ import msgspec
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
-from nfvigil.southbound.formats.foreign import as_object, document, kept, number, options_of, short, text, type_word
+from nfvigil.southbound.formats.foreign import (
+    as_object,
+    document,
+    kept,
+    moment,
+    number,
+    options_of,
+    short,
+    text,
+    type_word,
+)
 from nfvigil.southbound.formats.snmp_traps import (
     ADMIN_DOWN,
     IF_ADMIN_STATUS,
@@ -94,7 +104,7 @@ class SnmpFormat:
         kind = self.options.types.get(trap.type, trap.type)
         return RawEvent(
             type=kind,
-            time=given.get("time") or None,
+            time=moment(given.get("time")),
             resource=resource,
             status=trap.status,
             severity=trap.severity,

@@ -23,6 +23,7 @@ from nfvigil.southbound.formats.foreign import (
     document,
     first,
     kept,
+    moment,
     number,
     options_of,
     short,
@@ -107,7 +108,7 @@ class ZabbixFormat:
         is_down = status == "down"
         return RawEvent(
             type=kind,
-            time=_time(fields, "event" if is_down else "event_recovery"),
+            time=moment(_time(fields, "event" if is_down else "event_recovery")),
             resource=own or {"kind": Kind.HOST, "id": host},
             status=status,
             severity=severity if is_down and "event_nseverity" in fields else None,
