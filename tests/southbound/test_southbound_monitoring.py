@@ -30,7 +30,7 @@ from monitoring_messages import (
 )
 
 from nfvigil.errors import RefusedError, SettingsError
-from nfvigil.model.event import Flag, ReceiptState
+from nfvigil.model.event import Event, Flag, ReceiptState, Status
 from nfvigil.model.raw import RawEvent, Refusal
 from nfvigil.southbound.formats import Format, load_formats
 from nfvigil.southbound.formats.redfish_messages import CONDITIONS, meaning_of
@@ -38,6 +38,16 @@ from nfvigil.southbound.formats.snmp_traps import state_of, trap_of, v2_of
 
 HOST = "host/compute-1"
 ALERTS = "alertmanager/nfvi/1a30ba71cca2921f"
+SNMP = load_formats()["snmp"]
+PET_DATA = "1.3.6.1.4.1.3183.1.1.1"
+
+
+def pet(sensor: int, sequence: int = 7) -> str:
+    """The octets of a platform event trap as snmptrapd writes them."""
+    octets = bytes(16) + sequence.to_bytes(2) + bytes(10) + bytes([sensor, 3, 1]) + bytes(16)
+    return '"' + " ".join(f"{one:02X}" for one in octets) + ' "'
+
+
 SERVER = "96ab1c42-668c-4f2d-8689-afa3301d4ee9"
 VES = {
     "eventName": "interface eno2 down",
@@ -312,13 +322,25 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, list[tuple[str, str, str, str |
         "snmp",
         {},
         trap("1.3.6.1.2.1.131.0.2", ("1.3.6.1.2.1.131.1.1.1.3.7", "2")),
-        [("snmp.entState", HOST, "down", "major", "snmp/snmp.entState/2")],
+        [("snmp.entState", HOST, "down", "major", "snmp/snmp.entState/7")],
     ),
     "a BMC's temperature sensor": (
         "snmp",
         {},
         trap("1.3.6.1.4.1.3183.1.1.0.65801"),
         [("compute.host.thermal", HOST, "down", None, "snmp/compute.host.thermal/PET 01/01/09")],
+    ),
+    "one of several temperature sensors of a BMC": (
+        "snmp",
+        {},
+        trap("1.3.6.1.4.1.3183.1.1.0.65801", (PET_DATA, pet(sensor=0x31))),
+        [("compute.host.thermal", HOST, "down", None, "snmp/compute.host.thermal/PET 01/01/09 310301")],
+    ),
+    "a BMC whose transition to informational is no fault": (
+        "snmp",
+        {},
+        trap(f"1.3.6.1.4.1.3183.1.1.0.{0x080708}"),
+        [("compute.host.power.degraded", HOST, "unknown", None, "snmp/compute.host.power.degraded/PET 08/07/08")],
     ),
     "the same, over": (
         "snmp",
@@ -584,6 +606,55 @@ def test_a_traps_number_is_found_with_and_without_its_zero(oid: str, name: str, 
 
     assert found is not None
     assert (found.name, found.status) == (name, status)
+
+
+def pets(specific: int, sensor: int, sequence: int = 7) -> list[Event]:
+    return take(SNMP, trap(f"1.3.6.1.4.1.3183.1.1.0.{specific}", (PET_DATA, pet(sensor, sequence))))[1]
+
+
+def test_one_sensors_end_does_not_end_anothers_alarm() -> None:
+    (first,), (second,) = pets(0x010109, sensor=1), pets(0x010109 | 0x80, sensor=2)
+
+    assert (first.status, second.status) == (Status.DOWN, Status.UP)
+    assert first.monitor != second.monitor
+
+
+def test_a_bmc_that_is_fully_redundant_again_ends_what_it_had_lost_and_begins_nothing() -> None:
+    (lost,) = pets(0x080B01, sensor=1)
+
+    over = pets(0x080B00, sensor=1)
+
+    assert {event.status for event in over} == {Status.UP}
+    assert lost.monitor in {event.monitor for event in over}
+
+
+def test_a_platform_event_that_is_sent_again_is_a_repeat() -> None:
+    message = trap("1.3.6.1.4.1.3183.1.1.0.65801", (PET_DATA, pet(1, 7)))
+    (first,), (again,) = (take(SNMP, {**message, "id": name})[1] for name in ("a", "b"))
+    (uncounted,) = take(SNMP, {**trap("1.3.6.1.4.1.3183.1.1.0.65801", (PET_DATA, pet(1, 0))), "id": "c"})[1]
+
+    assert (first.monitor_event_id, uncounted.monitor_event_id) == (again.monitor_event_id, "c")
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "objects"),
+    [
+        ("1.3.6.1.2.1.131.0.2", "1.3.6.1.2.1.131.0.1", ("1.3.6.1.2.1.131.1.1.1.5.{part}", "{state}")),
+        (
+            "1.3.6.1.2.1.118.0.2",
+            "1.3.6.1.2.1.118.0.3",
+            ("1.3.6.1.2.1.118.1.2.2.1.13.1", ".1.3.6.1.2.1.118.1.1.2.1.3.0.{part}.{state}"),
+        ),
+    ],
+)
+def test_a_trap_that_ends_an_alarm_ends_that_of_the_same_part(begins: str, ends: str, objects: tuple[str, str]) -> None:
+    def of(oid: str, part: int, state: int) -> str:
+        varbind = (objects[0].format(part=part), objects[1].format(part=part, state=state))
+        (event,) = take(SNMP, trap(oid, varbind))[1]
+        return event.monitor
+
+    assert of(begins, 7, 2) == of(ends, 7, 1)
+    assert of(begins, 7, 2) != of(begins, 8, 2)
 
 
 @pytest.mark.parametrize("oid", ["1.3.6.1.4.1.3183.1.1.0.x", "1.3.6.1.4.1.3183.1.1.0.99999999999", "", "1", "..."])

@@ -34,6 +34,7 @@ from nfvigil.southbound.formats.snmp_traps import (
     TRAP_OID,
     Trap,
     oid_of,
+    pet_data,
     state_of,
     subject_of,
     trap_of,
@@ -77,9 +78,9 @@ class SnmpFormat:
         }
 
     def decode(self, body: bytes) -> Sequence[Item]:
-        return [self._read(as_object(document(body), "a trap"))]
+        return self._read(as_object(document(body), "a trap"))
 
-    def _read(self, given: dict[str, Any]) -> Item:
+    def _read(self, given: dict[str, Any]) -> list[Item]:
         errors: list[tuple[str, str]] = []
         varbinds = _varbinds(given.get("varbinds"), errors)
         values = dict(varbinds)
@@ -93,14 +94,23 @@ class SnmpFormat:
         if resource is None:
             errors.append(("host", "is missing, as is address"))
         if errors:
-            return Refusal(errors=tuple(errors))
+            return [Refusal(errors=tuple(errors))]
         trap = trap_of(oid, self._traps) or Trap(oid, "unknown", f"snmp.{type_word(oid.replace('.', '_'))}")
         if trap.name == "linkDown":
             states = [value for name, value in varbinds if name.startswith(f"{IF_ADMIN_STATUS}.")]
             if states and state_of(states[0]) == ADMIN_DOWN:
-                return Ignored(path="varbinds", reason="the interface is switched off on purpose")
-        # A platform event trap says which sensor and which event by its very number.
-        subject = trap.name if trap.name.startswith("PET") else subject_of(trap, varbinds)
+                return [Ignored(path="varbinds", reason="the interface is switched off on purpose")]
+        values.setdefault(TRAP_OID, oid)
+        if not trap.name.startswith("PET"):
+            return [self._event(given, trap, resource, subject_of(trap, varbinds), values)]
+        # A platform event trap says which kind of sensor and which event by its very number, and which one in octets.
+        data = pet_data(varbinds)
+        subjects = [f"{name} {data.sensor}".strip() for name in trap.ends or (trap.name,)]
+        return [self._event(given, trap, resource, subject, values, data.id) for subject in subjects]
+
+    def _event(
+        self, given: dict[str, Any], trap: Trap, resource: object, subject: str, values: dict[str, str], id: str = ""
+    ) -> RawEvent:
         kind = self.options.types.get(trap.type, trap.type)
         return RawEvent(
             type=kind,
@@ -111,8 +121,8 @@ class SnmpFormat:
             source="snmp",
             cause=short(f"{trap.name} {subject}".strip()),
             monitor=short(f"snmp/{trap.type}/{subject}" if subject else f"snmp/{trap.type}"),
-            monitor_event_id=short(text(given.get("id")), 200) or None,
-            details={"trap": oid[:255], "varbinds": kept(values)},
+            monitor_event_id=id or short(text(given.get("id")), 200) or None,
+            details={"trap": oid_of(values[TRAP_OID])[:255], "varbinds": kept(values)},
         )
 
     def _resource(self, host: str, trap_address: str, address: str) -> object:
