@@ -52,7 +52,7 @@ class AlertmanagerApi:
             async with aiohttp.ClientSession(timeout=timeout, headers=await self._headers()) as session:
                 status = await self._get(session, STATUS)
                 alerts = await self._get(session, ALERTS)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, RecursionError) as error:
             raise UnavailableError(f"{self._url} cannot be asked: {error or type(error).__name__}") from error
         if not isinstance(status, dict) or not isinstance(alerts, list):
             raise UnavailableError(f"{self._url} does not answer as an Alertmanager does")
