@@ -17,11 +17,13 @@ from monitoring_messages import METRIC, NOW_US, alert, collectd_alert, record, r
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 from test_southbound_doors import call
 
 from nfvigil.model.event import Event
 from nfvigil.model.identity import Identity, Role
 from nfvigil.model.ids import EventIds
+from nfvigil.model.raw import Item
 from nfvigil.settings import load
 from nfvigil.southbound.doors import routes
 from nfvigil.southbound.formats import Format, load_formats
@@ -160,6 +162,34 @@ async def test_a_context_that_all_bmcs_share_names_no_host() -> None:
     await site.post("/v1/formats/redfish/events", redfish(record("Power.1.0.FanFailed"), Context="nfvi"))
 
     assert [event.resource for event in site.events] == ["host/192.0.2.77"]
+
+
+class Raises:
+    name = "raises"
+
+    def decode(self, body: bytes) -> Sequence[Item]:
+        raise ValueError(body)
+
+
+class Nonsense:
+    name = "nonsense"
+
+    def decode(self, body: bytes) -> Any:
+        return [{"type": "compute.host.down"}]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("form", [Raises(), Nonsense()])
+async def test_a_format_that_fails_is_said_and_counted_and_the_sender_may_try_again(form: Format) -> None:
+    site = Site({form.name: form})
+
+    with capture_logs() as logs:
+        answer = await site.post(f"/v1/formats/{form.name}/events", {"secret": "s3cret"})
+
+    assert (answer.status, answer.json["detail"]) == (500, f"the format {form.name} failed to read this")
+    assert [(line["event"], line["door"]) for line in logs] == [("a format failed", form.name)]
+    assert "s3cret" not in str(logs)
+    assert (site.events, site.counts) == ([], [(form.name, "failed", 1)])
 
 
 @pytest.mark.anyio

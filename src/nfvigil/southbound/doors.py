@@ -10,7 +10,9 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from traceback import extract_tb
 
+import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -46,7 +48,14 @@ Allow = Callable[[Request, Identity], Awaitable[None]]
 
 Count = Callable[[str, str, int], None]
 """Metrics: (door, outcome, how many). Outcomes: accepted, repeat, refused, ignored or a format's own word for that, and
-unavailable for a message."""
+for a message unavailable, or failed where its format did."""
+
+_log = structlog.get_logger("nfvigil")
+
+
+class FormatFailedError(Exception):
+    """The plugin has a bug, or returned what it may not."""
+
 
 Answer = Callable[[Sequence[Receipt]], Response]
 
@@ -140,13 +149,29 @@ class Door:
             answer = self._refuse(error)
             self._count(self._name, "unavailable" if answer.status_code >= 500 else "refused", 1)
             return answer
+        except FormatFailedError as error:
+            self._count(self._name, "failed", 1)
+            # Where, and not what: the error's text may have any part of the message in it.
+            place = extract_tb(error.__cause__.__traceback__)[-1] if error.__cause__ else None
+            where = f"{place.filename}:{place.lineno}" if place else ""
+            _log.error("a format failed", door=self._name, error=type(error.__cause__).__name__, where=where)
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         except ClientDisconnect:
             # Nobody is there to hear it, but a handler has to return something.
             return problem(HTTPStatus.BAD_REQUEST, "the body was cut off")
 
     async def _serve(self, request: Request, body: bytes) -> Response:
         """The answer to what an admitted caller has sent."""
-        receipts = await self._intake.take(self._decode(request, body), self._name)
+        try:
+            items = self._decode(request, body)
+            if not all(isinstance(item, Item) for item in items):
+                raise TypeError("a format's items are RawEvent, Refusal and Ignored")
+        except NfvigilError:
+            raise
+        except Exception as error:
+            # A plugin is others' code. With a 5xx most senders try again, and its maker learns of it from the log.
+            raise FormatFailedError(f"the format {self._form.name} failed to read this") from error
+        receipts = await self._intake.take(items, self._name)
         self._tally(receipts)
         return self._answer(receipts)
 
