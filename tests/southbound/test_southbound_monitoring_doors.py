@@ -207,7 +207,7 @@ def test_the_settings_of_the_example_are_read() -> None:
 
 
 def test_what_icingas_script_sends_is_an_event(tmp_path: Path) -> None:
-    """With a service that keeps what it is told."""
+    """With a service that is away at first, and then keeps what it is told."""
     import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -217,24 +217,26 @@ def test_what_icingas_script_sends_is_an_event(tmp_path: Path) -> None:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             told.append((self.path, self.headers.get("X-Auth-Token"), body))
-            self.send_response(200)
+            self.send_response(200 if len(told) > 1 else 503)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
             """Quiet."""
 
     server = HTTPServer(("127.0.0.1", 0), Door)
-    thread = threading.Thread(target=server.handle_request)
+    thread = threading.Thread(target=lambda: [server.handle_request() for _ in range(2)])
     thread.start()
     (tmp_path / "token").write_text("nfv_x\n")
     said = {"NOTIFICATIONTYPE": "PROBLEM", "HOSTNAME": "compute-1", "STATE": "DOWN", "OUTPUT": 'a "b"', "TIMET": "1"}
     said |= {"NFVIGIL_URL": f"http://127.0.0.1:{server.server_port}", "NFVIGIL_TOKEN_FILE": str(tmp_path / "token")}
+    said["NFVIGIL_LOCK_DIR"] = str(tmp_path)
 
     done = subprocess.run([sys.executable, EXAMPLES / "icinga2-notify"], env=os.environ | said, timeout=30, check=False)
     thread.join(10)
     server.server_close()
 
     assert done.returncode == 0
+    assert told[0] == told[1]
     (path, token, body) = told[0]
     assert (path, token) == ("/v1/formats/icinga2/events", "nfv_x")
     receipts, events = take(load_formats()["icinga2"], body)
