@@ -566,6 +566,9 @@ def test_an_event_of_onap_that_is_none_costs_nothing(ves: object) -> None:
         ("alertmanager", {"poll_seconds": -1}, "formats.alertmanager.poll_seconds"),
         ("snmp", {"traps": {"1.2": {"type": "x", "status": "maybe"}}}, "formats.snmp.traps[...].status"),
         ("acme", {}, "formats.acme"),
+        ("redfish", {"messages": {"X": {"type": "a.b", "status": "dwon"}}}, "formats.redfish.messages[...].status"),
+        ("redfish", {"types": {"link": "no word"}}, "formats.redfish.types[...]"),
+        ("icinga2", {"host_type": ""}, "formats.icinga2.host_type"),
     ],
 )
 def test_a_wrong_setting_of_a_format_stops_the_start_and_is_named(

@@ -21,6 +21,7 @@ from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity, severity_of
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     as_object,
     document,
     each,
@@ -64,7 +65,7 @@ class AlertmanagerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     type_label: str = ""
     """A label that names the event's type; before ``types``. None by itself: an alert has the labels of what was
     measured, so whoever runs an exporter, a tenant as well, could make any of its alerts the death of any host."""
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """``alertname`` to event type. All others are ``prometheus.<alertname>``."""
     severity_label: str = "severity"
     severities: dict[str, Severity] = {}

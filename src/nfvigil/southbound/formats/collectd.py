@@ -17,6 +17,7 @@ from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     document,
     kept,
     many,
@@ -46,7 +47,7 @@ _LINK = re.compile(r'link state .* changed to "?(UP|DOWN)"?', re.IGNORECASE | re
 class CollectdOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[formats.collectd]``."""
 
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Plugin, or ``<plugin>_<type>``, to event type: ``ovs_events``, ``interface_if_octets``. All others are
     ``collectd.<plugin>_<type>``."""
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from nfvigil.errors import FieldError, RefusedError, SettingsError
 from nfvigil.model.raw import Item, Refusal
@@ -29,6 +30,9 @@ WORD_MAX = 100
 _NO_WORD = re.compile(r"[^A-Za-z0-9_:-]+")
 _PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}")
 _ANY = msgspec.json.Decoder()
+
+TypeWord = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,254}$")]
+"""An event type in the settings: intake would refuse each event that has another word for it."""
 
 Options = TypeVar("Options", bound=msgspec.Struct)
 

@@ -17,6 +17,7 @@ from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     document,
     each,
     first,
@@ -57,9 +58,9 @@ HARD = 1
 class Icinga2Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[formats.icinga2]``."""
 
-    host_type: str = "icinga.host"
+    host_type: TypeWord = "icinga.host"
     """The type of an event about a host's own check."""
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Name of a service to event type. All others are ``icinga.<service>``."""
 
 

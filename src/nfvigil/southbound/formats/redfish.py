@@ -10,7 +10,7 @@ of the subscription, the address that the BMC calls from, which is a name of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +18,7 @@ from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     as_object,
     document,
     kept,
@@ -37,8 +38,8 @@ SEVERITIES = {"critical": Severity.CRITICAL, "warning": Severity.WARNING, "ok": 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a maker's own message means."""
 
-    type: str
-    status: str = "down"
+    type: TypeWord
+    status: Literal["down", "up", "unknown"] = "down"
 
 
 class RedfishOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,7 +47,7 @@ class RedfishOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     context_names_host: bool = True
     """Whether the ``Context`` of subscriptions is the name of a host; ``host/<name>`` always is."""
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Condition to event type, instead of ours: ``link = "compute.host.nic.error"``."""
     messages: dict[str, Message] = {}
     """A maker's own messages, by id as it comes or by its key (``PSU0001``): ``{type = "...", status = "down"}``."""

@@ -17,6 +17,7 @@ from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     as_object,
     document,
     kept,
@@ -47,7 +48,7 @@ VARBINDS_MAX = 100
 class TrapOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a maker's own trap means."""
 
-    type: str
+    type: TypeWord
     status: Literal["down", "up", "unknown"] = "down"
     severity: Severity | None = None
     subject: tuple[str, ...] = ()
@@ -61,7 +62,7 @@ class SnmpOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A sender's name or address to what it is: ``"192.0.2.7" = "switch/leaf-1"``. All others are hosts."""
     traps: dict[str, TrapOptions] = {}
     """A trap's number to what it means."""
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Event type of ours to another one: ``"snmp.link" = "compute.host.nic.error"``."""
 
 

@@ -19,6 +19,7 @@ from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     as_object,
     document,
     first,
@@ -57,7 +58,7 @@ class ZabbixOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A tag of the problem that names the event's type, such as ``compute.host.down``."""
     resource_tag: str = "nfvigil_resource"
     """A tag that names the resource in our own form, ``switch/leaf-1``."""
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Trigger id or name of the problem to event type. All others are ``zabbix.<name of the problem>``."""
 
 
