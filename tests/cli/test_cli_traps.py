@@ -144,11 +144,13 @@ def test_a_spool_is_for_our_eyes_only_and_one_that_cannot_be_written_is_said(
 ) -> None:
     path = Spool(tmp_path / "spool").put(b"x")
     (tmp_path / "file").write_text("")
+    service.says("POST", ADDRESS, TAKEN)
 
     done = run(service, "trap-handler", "--spool", str(tmp_path / "file"), stdin=LINK_DOWN)
 
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert (done.exit_code, "cannot be kept" in done.output) == (3, True)
+    assert sent(service) == ["leaf-1.example.net"], "and is sent all the same"
 
 
 def test_a_spool_that_is_full_is_sent_before_the_next_trap_is_kept(

@@ -81,8 +81,13 @@ def trap_handler(
     try:
         if body:
             _keep(context, waiting, body)
+            body = b""
         _send(context, waiting)
     except OSError as error:
+        if body:
+            # A disk that is full is no reason to lose what the service would take.
+            with connect(context) as client:
+                client.post(ADDRESS, body)
         raise UnavailableError(f"traps cannot be kept in {spool}: {error.strerror}") from error
 
 
