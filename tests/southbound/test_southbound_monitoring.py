@@ -409,9 +409,9 @@ REFUSED: dict[str, tuple[str, Any, set[str]]] = {
     "an alert without a name": ("alertmanager", webhook(alert(name=" ")), {"alerts[0].labels.alertname"}),
     "an alert about nothing": ("alertmanager", webhook(alert(labels={"instance": ""})), {"alerts[0].labels"}),
     "an alert that is none": ("alertmanager", webhook("x"), {"alerts[0]"}),
-    "an alert on an impossible host": (
+    "an alert on an impossible resource": (
         "alertmanager",
-        webhook(alert(labels={"instance": "a b"})),
+        webhook(alert(labels={"nfvigil_resource": "host/a b"})),
         {"alerts[0].resource"},
     ),
     "a notification without a severity": (
@@ -500,6 +500,21 @@ def test_no_alarm_is_lost_for_the_clock_of_its_monitor(name: str, body: object) 
         [ReceiptState.ACCEPTED],
         [(Flag.NO_TIME,)],
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("alertmanager", webhook(alert(labels={"instance": "compute 1"}))),
+        ("collectd", [{"labels": collectd_alert("FAILURE")["labels"] | {"instance": "compute\t1"}}]),
+        ("icinga2", state_change(1, host=" compute 1 ")),
+        ("redfish", redfish(record("Power.1.0.FanFailed"), Context="host/compute 1")),
+        ("snmp", trap("1.3.6.1.6.3.1.1.5.3", host="compute  1")),
+        ("zabbix", zabbix(host_host="compute 1")),
+    ],
+)
+def test_a_host_whose_name_has_blanks_is_named_without(name: str, body: object) -> None:
+    assert [event.resource for event in take(load_formats()[name], body)[1]] == ["host/compute_1"]
 
 
 def test_whatever_is_in_an_alert_is_kept_as_far_as_an_event_can() -> None:

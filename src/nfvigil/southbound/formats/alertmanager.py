@@ -26,6 +26,7 @@ from nfvigil.southbound.formats.foreign import (
     document,
     each,
     first,
+    host_named,
     kept,
     many,
     moment,
@@ -150,7 +151,7 @@ class AlertmanagerFormat:
         host = without_port(first(labels, self.options.host_labels))
         if server and not (host and kind.startswith("compute.host")):
             return {"kind": Kind.SERVER, "id": server}
-        return {"kind": Kind.HOST, "id": host} if host else None
+        return host_named(host) if host else None
 
     def _severity(self, labels: dict[str, str]) -> Severity | None:
         """None where the label is missing or says nothing that is known: then it is the fault type's."""

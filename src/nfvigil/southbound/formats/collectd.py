@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
     TypeWord,
     document,
+    host_named,
     kept,
     many,
     moment,
@@ -131,7 +131,7 @@ class CollectdFormat:
             path=path,
             type=self._type(said),
             time=moment(said.time),
-            resource={"kind": Kind.HOST, "id": said.host},
+            resource=host_named(said.host),
             status="up" if is_up else "down",
             severity=None if is_up else severity,
             source="collectd",

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from nfvigil.errors import FieldError, RefusedError, SettingsError
 from nfvigil.model.raw import Item, Refusal
+from nfvigil.model.resource import Kind
 from nfvigil.model.times import parse
 from nfvigil.southbound.formats.shapes import MALFORMED, unreadable, without_lone_surrogates
 from nfvigil.southbound.limits import EVENTS_MAX, TooLargeError
@@ -26,8 +27,10 @@ VALUES_MAX = 200
 KEY_MAX = 200
 DEPTH_MAX = 5
 WORD_MAX = 100
+NAME_MAX = 255
 
 _NO_WORD = re.compile(r"[^A-Za-z0-9_:-]+")
+_BLANK = re.compile(r"[\x00-\x20\x7f]+")
 _PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}")
 _ANY = msgspec.json.Decoder()
 
@@ -122,6 +125,13 @@ def without_port(value: str) -> str:
     """``compute-1:9100`` is ``compute-1``, and an IPv6 address stays whole."""
     found = _PORT.fullmatch(value.strip())
     return (found["host"] if found else value.strip()).strip("[]")
+
+
+def host_named(name: str) -> dict[str, str]:
+    """The host of a name as others write it. ``Compute 1`` is ``Compute_1``, which the topology can have as an alias: a
+    name that intake refuses would lose every alarm of its host.
+    """
+    return {"kind": Kind.HOST, "id": short(_BLANK.sub("_", name.strip()), NAME_MAX)}
 
 
 def kept(value: Mapping[str, object]) -> dict[str, Any]:

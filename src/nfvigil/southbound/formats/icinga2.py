@@ -14,13 +14,13 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
     TypeWord,
     document,
     each,
     first,
+    host_named,
     kept,
     many,
     moment,
@@ -115,7 +115,7 @@ class Icinga2Format:
             path=path,
             type=self.options.types.get(service, f"icinga.{type_word(service)}") if service else self.options.host_type,
             time=moment(time),
-            resource={"kind": Kind.HOST, "id": host},
+            resource=host_named(host),
             status=status,
             severity=severity,
             source="icinga2",

@@ -15,12 +15,12 @@ from typing import Any, Literal
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
     TypeWord,
     as_object,
     document,
+    host_named,
     kept,
     many,
     moment,
@@ -125,7 +125,7 @@ class RedfishFormat:
             path=path,
             type=self.options.types.get(condition.name, condition.type),
             time=moment(time),
-            resource={"kind": Kind.HOST, "id": host},
+            resource=host_named(host),
             status=status,
             severity=severity,
             source="redfish",

@@ -14,12 +14,12 @@ from typing import Any, Literal
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
     TypeWord,
     as_object,
     document,
+    host_named,
     kept,
     moment,
     number,
@@ -135,7 +135,7 @@ class SnmpFormat:
         is_relayed = trap_address in names and trap_address != address
         order = (trap_address, host, address) if is_relayed else (host, address)
         name = next((one for one in order if one in names), None)
-        return {"kind": Kind.HOST, "id": name} if name else None
+        return host_named(name) if name else None
 
 
 def _varbinds(given: object, errors: list[tuple[str, str]]) -> list[tuple[str, str]]:

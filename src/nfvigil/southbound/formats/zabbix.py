@@ -16,13 +16,13 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
     TypeWord,
     as_object,
     document,
     first,
+    host_named,
     kept,
     moment,
     number,
@@ -110,7 +110,7 @@ class ZabbixFormat:
         return RawEvent(
             type=kind,
             time=moment(_time(fields, "event" if is_down else "event_recovery")),
-            resource=own or {"kind": Kind.HOST, "id": host},
+            resource=own or host_named(host),
             status=status,
             severity=severity if is_down and "event_nseverity" in fields else None,
             source="zabbix",
