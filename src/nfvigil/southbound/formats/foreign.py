@@ -96,8 +96,9 @@ def moment(value: object) -> object:
         except (ValueError, OverflowError):
             return None
         return value
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and 0 <= value < 1e11 else None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e11:
+        return value
+    return None
 
 
 def number(value: object) -> int | None:
