@@ -646,6 +646,15 @@ def test_a_bmc_that_is_fully_redundant_again_ends_what_it_had_lost_and_begins_no
     assert lost.monitor in {event.monitor for event in over}
 
 
+@pytest.mark.parametrize("octets", ["", "0x0102", '"44 45 4C"', "no octets"])
+def test_octets_that_say_no_sensor_leave_what_the_number_says(octets: str) -> None:
+    (event,) = take(
+        SNMP, trap(f"1.3.6.1.4.1.3183.1.1.0.{0x080B00 | 0x80}", ("1.3.6.1.2.1.1.3.0", "1"), (PET_DATA, octets))
+    )[1]
+
+    assert (event.status, event.monitor) == (Status.UNKNOWN, "snmp/compute.host.power.degraded/PET 08/0b/00")
+
+
 def test_a_platform_event_that_is_sent_again_is_a_repeat() -> None:
     message = trap("1.3.6.1.4.1.3183.1.1.0.65801", (PET_DATA, pet(1, 7)))
     (first,), (again,) = (take(SNMP, {**message, "id": name})[1] for name in ("a", "b"))
