@@ -108,7 +108,8 @@ def sections(source: str) -> Iterator[tuple[str, list[str]]]:
 def event_row(rule: EventRule) -> str:
     when = words(rule.when.type)
     if rule.count is not None:
-        when = f"{rule.count.needed} within {rule.count.within:g} s of {when}"
+        apart = "" if rule.count.repeats else ", each part once,"
+        when = f"{rule.count.needed} within {rule.count.within:g} s{apart} of {when}"
     if rule.lead_time is not None:
         when += f", expected in {rule.lead_time:g} s unless the event says when"
     raises = f"`{rule.raise_}`" if rule.raise_ else "the same"

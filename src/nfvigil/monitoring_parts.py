@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from starlette.routing import Route
 
 from nfvigil.errors import FieldError, SettingsError
@@ -22,6 +23,8 @@ from nfvigil.southbound.formats.nfvigil import NfvigilFormat
 from nfvigil.southbound.intake import Intake
 from nfvigil.southbound.masakari import Duplicates, MasakariDoor, masakari_routes
 from nfvigil.southbound.reconcile import Reconciler
+
+_log = structlog.get_logger("nfvigil")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,9 @@ def put_monitoring_together(
 ) -> Monitoring:
     """``options`` are the settings of formats by name; ``recent`` are events of an earlier process."""
     formats = load_formats(options)
+    for name, kind in told_types(options):
+        if not pipeline.policy.event_rules(kind):
+            _log.warning("no rule of the policy is for this type: its events raise nothing", format=name, type=kind)
     duplicates = Duplicates()
     duplicates.remember(recent)
     masakari = MasakariDoor(
@@ -65,6 +71,21 @@ def put_monitoring_together(
         doors=[*doors, *masakari_routes(masakari)],
         beside={} if reconciler is None else {"alertmanager": reconciler.run},
     )
+
+
+def told_types(options: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(format, event type) of all that the settings make of others' alarms."""
+    found: set[tuple[str, str]] = set()
+    for name, given in options.items():
+        words = [given.get("host_type"), *_values(given.get("types"))]
+        for field in ("messages", "traps"):
+            words += [one.get("type") for one in _values(given.get(field)) if isinstance(one, Mapping)]
+        found.update((name, word) for word in words if isinstance(word, str))
+    return sorted(found)
+
+
+def _values(given: object) -> list[object]:
+    return list(given.values()) if isinstance(given, Mapping) else []
 
 
 def _reconciler(

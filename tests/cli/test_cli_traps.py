@@ -144,8 +144,36 @@ def test_a_spool_is_for_our_eyes_only_and_one_that_cannot_be_written_is_said(
 ) -> None:
     path = Spool(tmp_path / "spool").put(b"x")
     (tmp_path / "file").write_text("")
+    service.says("POST", ADDRESS, TAKEN)
 
     done = run(service, "trap-handler", "--spool", str(tmp_path / "file"), stdin=LINK_DOWN)
 
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert (done.exit_code, "cannot be kept" in done.output) == (3, True)
+    assert sent(service) == ["leaf-1.example.net"], "and is sent all the same"
+
+
+def test_a_spool_that_is_full_is_sent_before_the_next_trap_is_kept(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Spool.__init__, "__kwdefaults__", {"files_max": 2, "bytes_max": 1 << 20})
+    spool = ("--spool", str(tmp_path))
+    for host in ("a", "b", "too-many"):
+        done = run(service, "trap-handler", *spool, "--url", AWAY, stdin=named(host))
+    assert (done.exit_code, "is full" in done.output) == (1, True)
+    for _ in range(3):
+        service.says("POST", ADDRESS, TAKEN)
+
+    done = run(service, "trap-handler", *spool, stdin=named("c"))
+
+    assert (done.exit_code, sent(service), Spool(tmp_path).waiting()) == (0, ["a", "b", "c"], [])
+
+
+def test_what_cannot_be_read_in_the_spool_holds_up_no_trap(service: FakeService, tmp_path: Path) -> None:
+    (tmp_path / "00000000000000000001-1.json").mkdir()
+    service.says("POST", ADDRESS, TAKEN)
+
+    done = run(service, "trap-handler", "--spool", str(tmp_path), stdin=named("good"))
+
+    assert (done.exit_code, "cannot be read" in done.output) == (1, True)
+    assert sent(service) == ["good"]

@@ -121,6 +121,17 @@ def test_enough_events_in_time_make_one_fault(
     assert desk.open() == {("outage", resource) for resource in expected}
 
 
+def test_a_part_whose_warning_is_sent_again_is_one_where_repeats_do_not_count() -> None:
+    desk = counting({"needed": 3, "within": 60, "repeats": False})
+    for monitor in ("fan/1", "fan/1", "fan/1", "fan/2", "fan/1"):
+        desk.say("warn.a", "host/h0", monitor=monitor)
+    assert desk.open() == set()
+
+    desk.say("warn.b", "host/h0", monitor="fan/1")
+
+    assert desk.open() == {("outage", "host/h0")}
+
+
 def test_it_is_said_how_many_there_are_yet() -> None:
     desk = counting({"needed": 3, "within": 60})
 

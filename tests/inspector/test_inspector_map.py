@@ -326,3 +326,11 @@ def test_a_record_belongs_to_the_vim_that_told_of_it_first() -> None:
     assert sorted(there.records) == ["host/c"], "the second's host of that name comes in when it is told of again"
     there.load(Snapshot(vim="two", taken_us=2, hosts=(Host(id="b"), Host(id="c"))))
     assert sorted(there.records) == ["host/b", "host/c"]
+
+
+def test_an_address_is_no_host_that_another_address_begins_like() -> None:
+    there = ResourceMap()
+    there.load(Snapshot(vim="v", taken_us=1, hosts=(Host(id="10.0.0.7", vim="v"),)))
+
+    assert there.resolve("host/10.0.0.7") == "host/10.0.0.7"
+    assert there.resolve("host/10.0.0.99") is None

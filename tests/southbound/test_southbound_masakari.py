@@ -359,6 +359,21 @@ def test_a_notification_is_as_far_as_what_follows_from_it(
     assert status_of(_event(1, meaning=meaning), [follower], decisions, actions) == status
 
 
+@pytest.mark.parametrize(
+    ("meaning", "decided_to", "status"),
+    [
+        (Meaning.RECOVER, 1, "new"),
+        (Meaning.RECOVER, 2, "ignored"),
+        (Meaning.SUSPECT, 2, "ignored"),
+        (Meaning.WELL, 2, "finished"),
+    ],
+)
+def test_one_that_was_decided_and_changed_nothing_is_not_new_for_ever(
+    meaning: Meaning, decided_to: int, status: str
+) -> None:
+    assert status_of(_event(1, meaning=meaning), [_event(2)], [], [], decided_to=decided_to) == status
+
+
 def test_one_from_which_nothing_follows_is_new_until_it_was_looked_at() -> None:
     record = _event(1, meaning=Meaning.NOTHING)
 

@@ -30,7 +30,7 @@ from monitoring_messages import (
 )
 
 from nfvigil.errors import RefusedError, SettingsError
-from nfvigil.model.event import ReceiptState
+from nfvigil.model.event import Event, Flag, ReceiptState, Status
 from nfvigil.model.raw import RawEvent, Refusal
 from nfvigil.southbound.formats import Format, load_formats
 from nfvigil.southbound.formats.redfish_messages import CONDITIONS, meaning_of
@@ -38,6 +38,16 @@ from nfvigil.southbound.formats.snmp_traps import state_of, trap_of, v2_of
 
 HOST = "host/compute-1"
 ALERTS = "alertmanager/nfvi/1a30ba71cca2921f"
+SNMP = load_formats()["snmp"]
+PET_DATA = "1.3.6.1.4.1.3183.1.1.1"
+
+
+def pet(sensor: int, sequence: int = 7) -> str:
+    """The octets of a platform event trap as snmptrapd writes them."""
+    octets = bytes(16) + sequence.to_bytes(2) + bytes(10) + bytes([sensor, 3, 1]) + bytes(16)
+    return '"' + " ".join(f"{one:02X}" for one in octets) + ' "'
+
+
 SERVER = "96ab1c42-668c-4f2d-8689-afa3301d4ee9"
 VES = {
     "eventName": "interface eno2 down",
@@ -81,9 +91,15 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, list[tuple[str, str, str, str |
     ),
     "an alert that says itself what it is about": (
         "alertmanager",
-        {},
+        {"type_label": "nfvigil_type"},
         webhook(alert(labels={"nfvigil_type": "network.switch.down", "nfvigil_resource": "switch/leaf-3"})),
         [("network.switch.down", "switch/leaf-3", "down", "critical", ALERTS)],
+    ),
+    "an alert whose labels an exporter may have made up": (
+        "alertmanager",
+        {},
+        webhook(alert(labels={"nfvigil_type": "compute.host.down", "nfvigil_resource": "host/compute-1"})),
+        [("prometheus.HostDown", HOST, "down", "critical", ALERTS)],
     ),
     "an alert about a server": (
         "alertmanager",
@@ -306,13 +322,25 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, list[tuple[str, str, str, str |
         "snmp",
         {},
         trap("1.3.6.1.2.1.131.0.2", ("1.3.6.1.2.1.131.1.1.1.3.7", "2")),
-        [("snmp.entState", HOST, "down", "major", "snmp/snmp.entState/2")],
+        [("snmp.entState", HOST, "down", "major", "snmp/snmp.entState/7")],
     ),
     "a BMC's temperature sensor": (
         "snmp",
         {},
         trap("1.3.6.1.4.1.3183.1.1.0.65801"),
         [("compute.host.thermal", HOST, "down", None, "snmp/compute.host.thermal/PET 01/01/09")],
+    ),
+    "one of several temperature sensors of a BMC": (
+        "snmp",
+        {},
+        trap("1.3.6.1.4.1.3183.1.1.0.65801", (PET_DATA, pet(sensor=0x31))),
+        [("compute.host.thermal", HOST, "down", None, "snmp/compute.host.thermal/PET 01/01/09 310301")],
+    ),
+    "a BMC whose transition to informational is no fault": (
+        "snmp",
+        {},
+        trap(f"1.3.6.1.4.1.3183.1.1.0.{0x080708}"),
+        [("compute.host.power.degraded", HOST, "unknown", None, "snmp/compute.host.power.degraded/PET 08/07/08")],
     ),
     "the same, over": (
         "snmp",
@@ -381,9 +409,9 @@ REFUSED: dict[str, tuple[str, Any, set[str]]] = {
     "an alert without a name": ("alertmanager", webhook(alert(name=" ")), {"alerts[0].labels.alertname"}),
     "an alert about nothing": ("alertmanager", webhook(alert(labels={"instance": ""})), {"alerts[0].labels"}),
     "an alert that is none": ("alertmanager", webhook("x"), {"alerts[0]"}),
-    "an alert on an impossible host": (
+    "an alert on an impossible resource": (
         "alertmanager",
-        webhook(alert(labels={"instance": "a b"})),
+        webhook(alert(labels={"nfvigil_resource": "host/a b"})),
         {"alerts[0].resource"},
     ),
     "a notification without a severity": (
@@ -451,6 +479,44 @@ def test_a_summary_of_any_length_loses_no_alert() -> None:
     assert len(events[0].cause) == 1000
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("alertmanager", webhook(alert(startsAt="yesterday"))),
+        ("redfish", redfish(record("Power.1.0.FanFailed", EventTimestamp="0000-00-00T00:00:00Z"))),
+        ("redfish", redfish(record("Power.1.0.FanFailed", EventTimestamp="x" * 65))),
+        ("redfish", redfish(record("Power.1.0.FanFailed", EventTimestamp=""))),
+        ("icinga2", state_change(1, timestamp=1e300)),
+        ("icinga2", state_change(1, timestamp=True)),
+        ("zabbix", zabbix(event_date="2026.13.45")),
+        ("snmp", trap("1.3.6.1.6.3.1.1.5.3", time=[])),
+        ("collectd", [collectd_alert("FAILURE") | {"startsAt": "1970-01-01T99:00:00Z"}]),
+    ],
+)
+def test_no_alarm_is_lost_for_the_clock_of_its_monitor(name: str, body: object) -> None:
+    receipts, events = take(load_formats()[name], body)
+
+    assert ([receipt.state for receipt in receipts], [event.flags for event in events]) == (
+        [ReceiptState.ACCEPTED],
+        [(Flag.NO_TIME,)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("alertmanager", webhook(alert(labels={"instance": "compute 1"}))),
+        ("collectd", [{"labels": collectd_alert("FAILURE")["labels"] | {"instance": "compute\t1"}}]),
+        ("icinga2", state_change(1, host=" compute 1 ")),
+        ("redfish", redfish(record("Power.1.0.FanFailed"), Context="host/compute 1")),
+        ("snmp", trap("1.3.6.1.6.3.1.1.5.3", host="compute  1")),
+        ("zabbix", zabbix(host_host="compute 1")),
+    ],
+)
+def test_a_host_whose_name_has_blanks_is_named_without(name: str, body: object) -> None:
+    assert [event.resource for event in take(load_formats()[name], body)[1]] == ["host/compute_1"]
+
+
 def test_whatever_is_in_an_alert_is_kept_as_far_as_an_event_can() -> None:
     deep: Any = "bottom"
     for _ in range(20):
@@ -515,6 +581,9 @@ def test_an_event_of_onap_that_is_none_costs_nothing(ves: object) -> None:
         ("alertmanager", {"poll_seconds": -1}, "formats.alertmanager.poll_seconds"),
         ("snmp", {"traps": {"1.2": {"type": "x", "status": "maybe"}}}, "formats.snmp.traps[...].status"),
         ("acme", {}, "formats.acme"),
+        ("redfish", {"messages": {"X": {"type": "a.b", "status": "dwon"}}}, "formats.redfish.messages[...].status"),
+        ("redfish", {"types": {"link": "no word"}}, "formats.redfish.types[...]"),
+        ("icinga2", {"host_type": ""}, "formats.icinga2.host_type"),
     ],
 )
 def test_a_wrong_setting_of_a_format_stops_the_start_and_is_named(
@@ -555,6 +624,64 @@ def test_a_traps_number_is_found_with_and_without_its_zero(oid: str, name: str, 
 
     assert found is not None
     assert (found.name, found.status) == (name, status)
+
+
+def pets(specific: int, sensor: int, sequence: int = 7) -> list[Event]:
+    return take(SNMP, trap(f"1.3.6.1.4.1.3183.1.1.0.{specific}", (PET_DATA, pet(sensor, sequence))))[1]
+
+
+def test_one_sensors_end_does_not_end_anothers_alarm() -> None:
+    (first,), (second,) = pets(0x010109, sensor=1), pets(0x010109 | 0x80, sensor=2)
+
+    assert (first.status, second.status) == (Status.DOWN, Status.UP)
+    assert first.monitor != second.monitor
+
+
+def test_a_bmc_that_is_fully_redundant_again_ends_what_it_had_lost_and_begins_nothing() -> None:
+    (lost,) = pets(0x080B01, sensor=1)
+
+    over = pets(0x080B00, sensor=1)
+
+    assert {event.status for event in over} == {Status.UP}
+    assert lost.monitor in {event.monitor for event in over}
+
+
+@pytest.mark.parametrize("octets", ["", "0x0102", '"44 45 4C"', "no octets"])
+def test_octets_that_say_no_sensor_leave_what_the_number_says(octets: str) -> None:
+    (event,) = take(
+        SNMP, trap(f"1.3.6.1.4.1.3183.1.1.0.{0x080B00 | 0x80}", ("1.3.6.1.2.1.1.3.0", "1"), (PET_DATA, octets))
+    )[1]
+
+    assert (event.status, event.monitor) == (Status.UNKNOWN, "snmp/compute.host.power.degraded/PET 08/0b/00")
+
+
+def test_a_platform_event_that_is_sent_again_is_a_repeat() -> None:
+    message = trap("1.3.6.1.4.1.3183.1.1.0.65801", (PET_DATA, pet(1, 7)))
+    (first,), (again,) = (take(SNMP, {**message, "id": name})[1] for name in ("a", "b"))
+    (uncounted,) = take(SNMP, {**trap("1.3.6.1.4.1.3183.1.1.0.65801", (PET_DATA, pet(1, 0))), "id": "c"})[1]
+
+    assert (first.monitor_event_id, uncounted.monitor_event_id) == (again.monitor_event_id, "c")
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "objects"),
+    [
+        ("1.3.6.1.2.1.131.0.2", "1.3.6.1.2.1.131.0.1", ("1.3.6.1.2.1.131.1.1.1.5.{part}", "{state}")),
+        (
+            "1.3.6.1.2.1.118.0.2",
+            "1.3.6.1.2.1.118.0.3",
+            ("1.3.6.1.2.1.118.1.2.2.1.13.1", ".1.3.6.1.2.1.118.1.1.2.1.3.0.{part}.{state}"),
+        ),
+    ],
+)
+def test_a_trap_that_ends_an_alarm_ends_that_of_the_same_part(begins: str, ends: str, objects: tuple[str, str]) -> None:
+    def of(oid: str, part: int, state: int) -> str:
+        varbind = (objects[0].format(part=part), objects[1].format(part=part, state=state))
+        (event,) = take(SNMP, trap(oid, varbind))[1]
+        return event.monitor
+
+    assert of(begins, 7, 2) == of(ends, 7, 1)
+    assert of(begins, 7, 2) != of(begins, 8, 2)
 
 
 @pytest.mark.parametrize("oid", ["1.3.6.1.4.1.3183.1.1.0.x", "1.3.6.1.4.1.3183.1.1.0.99999999999", "", "1", "..."])

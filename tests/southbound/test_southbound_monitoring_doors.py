@@ -17,11 +17,13 @@ from monitoring_messages import METRIC, NOW_US, alert, collectd_alert, record, r
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 from test_southbound_doors import call
 
 from nfvigil.model.event import Event
 from nfvigil.model.identity import Identity, Role
 from nfvigil.model.ids import EventIds
+from nfvigil.model.raw import Item
 from nfvigil.settings import load
 from nfvigil.southbound.doors import routes
 from nfvigil.southbound.formats import Format, load_formats
@@ -32,6 +34,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "monitors"
 
 class Site:
     def __init__(self, formats: dict[str, Format] | None = None) -> None:
+        self.address = "192.0.2.77"
         self.events: list[Event] = []
         self.counts: list[tuple[str, str, int]] = []
         self.shown: list[tuple[str | None, str | None]] = []
@@ -45,7 +48,7 @@ class Site:
         app = Starlette(routes=doors)
 
         async def from_a_bmc(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, "client": ("192.0.2.77", 1234)}, receive, send)
+            await app({**scope, "client": (self.address, 1234)}, receive, send)
 
         self.app = from_a_bmc
 
@@ -105,6 +108,33 @@ async def test_a_bmcs_event_is_about_the_host_of_the_address_the_context_or_wher
 
 
 @pytest.mark.anyio
+async def test_a_bmc_has_its_own_address_at_a_socket_for_both_families() -> None:
+    site = Site()
+    site.address = "::ffff:192.0.2.78"
+
+    await site.post("/v1/formats/redfish/events", redfish(record("Power.1.0.FanFailed"), Context=""))
+
+    assert [event.resource for event in site.events] == ["host/192.0.2.78"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("application/json;charset=utf-8;odata.metadata=minimal", 200),
+        ('application/json; odata.streaming=true; charset="UTF-8"; IEEE754Compatible=true', 200),
+        ("application/json;charset=iso-8859-1;odata.metadata=minimal", 415),
+    ],
+)
+async def test_what_else_a_bmc_says_of_its_body_is_no_charset(given: str, status: int) -> None:
+    answer = await Site().post(
+        "/v1/redfish/c/events", redfish(record("Power.1.0.FanFailed")), **{"content-type": given}
+    )
+
+    assert answer.status == status
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("headers", "shown"),
     [
@@ -134,6 +164,34 @@ async def test_a_context_that_all_bmcs_share_names_no_host() -> None:
     assert [event.resource for event in site.events] == ["host/192.0.2.77"]
 
 
+class Raises:
+    name = "raises"
+
+    def decode(self, body: bytes) -> Sequence[Item]:
+        raise ValueError(body)
+
+
+class Nonsense:
+    name = "nonsense"
+
+    def decode(self, body: bytes) -> Any:
+        return [{"type": "compute.host.down"}]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("form", [Raises(), Nonsense()])
+async def test_a_format_that_fails_is_said_and_counted_and_the_sender_may_try_again(form: Format) -> None:
+    site = Site({form.name: form})
+
+    with capture_logs() as logs:
+        answer = await site.post(f"/v1/formats/{form.name}/events", {"secret": "s3cret"})
+
+    assert (answer.status, answer.json["detail"]) == (500, f"the format {form.name} failed to read this")
+    assert [(line["event"], line["door"]) for line in logs] == [("a format failed", form.name)]
+    assert "s3cret" not in str(logs)
+    assert (site.events, site.counts) == ([], [(form.name, "failed", 1)])
+
+
 @pytest.mark.anyio
 async def test_without_the_format_its_address_says_so() -> None:
     answer = await Site({}).post("/v1/redfish/compute-9/events", {})
@@ -149,7 +207,7 @@ def test_the_settings_of_the_example_are_read() -> None:
 
 
 def test_what_icingas_script_sends_is_an_event(tmp_path: Path) -> None:
-    """With a service that keeps what it is told."""
+    """With a service that is away at first, and then keeps what it is told."""
     import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -159,24 +217,26 @@ def test_what_icingas_script_sends_is_an_event(tmp_path: Path) -> None:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             told.append((self.path, self.headers.get("X-Auth-Token"), body))
-            self.send_response(200)
+            self.send_response(200 if len(told) > 1 else 503)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
             """Quiet."""
 
     server = HTTPServer(("127.0.0.1", 0), Door)
-    thread = threading.Thread(target=server.handle_request)
+    thread = threading.Thread(target=lambda: [server.handle_request() for _ in range(2)])
     thread.start()
     (tmp_path / "token").write_text("nfv_x\n")
     said = {"NOTIFICATIONTYPE": "PROBLEM", "HOSTNAME": "compute-1", "STATE": "DOWN", "OUTPUT": 'a "b"', "TIMET": "1"}
     said |= {"NFVIGIL_URL": f"http://127.0.0.1:{server.server_port}", "NFVIGIL_TOKEN_FILE": str(tmp_path / "token")}
+    said["NFVIGIL_LOCK_DIR"] = str(tmp_path)
 
     done = subprocess.run([sys.executable, EXAMPLES / "icinga2-notify"], env=os.environ | said, timeout=30, check=False)
     thread.join(10)
     server.server_close()
 
     assert done.returncode == 0
+    assert told[0] == told[1]
     (path, token, body) = told[0]
     assert (path, token) == ("/v1/formats/icinga2/events", "nfv_x")
     receipts, events = take(load_formats()["icinga2"], body)

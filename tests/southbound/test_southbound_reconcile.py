@@ -243,6 +243,7 @@ async def test_all_alerts_are_asked_for_with_the_token(server: dict[str, Any], t
         {"alerts": [5]},
         {"alerts": [{"fingerprint": ""}]},
         {"alerts": b"["},
+        {"alerts": b"[" * 100_000},
         {"alerts": b"\xff"},
         {"status": {}},
         {"status": []},
@@ -274,7 +275,8 @@ async def test_nobody_there_and_a_token_that_cannot_be_read(server: dict[str, An
 
 
 @pytest.mark.anyio
-async def test_it_goes_on_when_our_own_database_is_away(site: Site) -> None:
+@pytest.mark.parametrize("error", [UnavailableError("the database is away"), KeyError("a bug")])
+async def test_it_goes_on_when_our_own_database_is_away_or_something_else_failed(site: Site, error: Exception) -> None:
     site.has(listed("1a"))
     turns: list[str] = []
     enough = asyncio.Event()
@@ -283,7 +285,7 @@ async def test_it_goes_on_when_our_own_database_is_away(site: Site) -> None:
         turns.append(door)
         if len(turns) == 3:
             enough.set()
-        raise UnavailableError("the database is away")
+        raise error
 
     form = AlertmanagerFormat(receiver="nfvi", api_url="http://x", poll_seconds=0.001)
     reconciler = Reconciler(form=form, source=site, take=take, faults=list, clock=site.clock)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from nfvigil.model.change import Change
 from nfvigil.model.event import Event, Status
 from nfvigil.model.ids import event_id_at
 from nfvigil.model.instance_ha import DOOR, RECORD, notification_uuid
@@ -81,3 +82,9 @@ async def test_what_follows_from_a_notification_stands_behind_it(store: Store) -
 
     assert ([one.id for one in first.followers], second.followers) == ([follower(1, 1).id, follower(1, 2).id], ())
     assert (first.decisions, first.actions) == ((), ())
+    assert first.decided_to == 0
+
+    await store.commit(Change(cursor=follower(1, 2).id))
+
+    (again,) = await store.ha_cases([record(1)])
+    assert again.decided_to == follower(1, 2).id

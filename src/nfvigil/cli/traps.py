@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +17,8 @@ from typing import Annotated, Any
 import typer
 
 from nfvigil.cli.connection import connect
-from nfvigil.cli.failures import report
-from nfvigil.cli.spool import Spool
+from nfvigil.cli.failures import Code, report
+from nfvigil.cli.spool import Spool, SpoolFullError
 from nfvigil.cli.terminal import complain
 from nfvigil.errors import (
     ForbiddenError,
@@ -77,12 +78,27 @@ def trap_handler(
             client.post(ADDRESS, body)
         return
     waiting = Spool(spool)
-    if body:
-        try:
-            waiting.put(body)
-        except OSError as error:
-            raise UnavailableError(f"the trap cannot be kept in {spool}: {error.strerror}") from error
-    _send(context, waiting)
+    try:
+        if body:
+            _keep(context, waiting, body)
+            body = b""
+        _send(context, waiting)
+    except OSError as error:
+        if body:
+            # A disk that is full is no reason to lose what the service would take.
+            with connect(context) as client:
+                client.post(ADDRESS, body)
+        raise UnavailableError(f"traps cannot be kept in {spool}: {error.strerror}") from error
+
+
+def _keep(context: typer.Context, waiting: Spool, body: bytes) -> None:
+    try:
+        waiting.put(body)
+    except SpoolFullError:
+        # What waits goes first: otherwise a spool that was full once stays so, and every trap from then on is lost.
+        with suppress(typer.Exit):
+            _send(context, waiting)
+        waiting.put(body)
 
 
 def _read(given: bytes) -> bytes:
@@ -105,7 +121,14 @@ def _send(context: typer.Context, waiting: Spool) -> None:
             with connect(context) as client:
                 for path in waiting.waiting():
                     try:
-                        client.post(ADDRESS, path.read_bytes())
+                        body = path.read_bytes()
+                    except OSError as error:
+                        # It waits for somebody to look at it, and holds up nothing.
+                        complain(f"{path} cannot be read: {error.strerror}")
+                        code = code or Code.REFUSED
+                        continue
+                    try:
+                        client.post(ADDRESS, body)
                     except KEPT_FOR as error:
                         complain(f"{len(waiting.waiting())} traps wait: {error}")
                         raise typer.Exit(code or _kept(error)) from error

@@ -250,6 +250,8 @@ def _count(turn: Turn, rule: EventRule, window: str, key: str) -> tuple[Assertio
     entries = [entry for entry in _seen(turn, name) if entry[0] > turn.now - within]
     if count.distinct:
         entries = [entry for entry in entries if entry[3] != key]
+    if not count.repeats:
+        entries = [entry for entry in entries if entry[2:5] != [event.type, key, event.monitor]]
     entries.append([turn.now, event.id, event.type, key, event.monitor])
     entries = entries[-count.needed :]  # the latest suffice: a window does not grow with the storm
     turn.remember(name, {"until_us": turn.now + within, "seen": entries})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from nfvigil.model.resource import DOUBT, Host, Kind, Record, split_key
+
+_ADDRESS = re.compile(r"\d+(?:\.\d+){3}")
 
 
 class Names:
@@ -50,7 +53,7 @@ class Names:
         found = self._names.get(name, ())
         # What stands behind an @ tells clouds apart: cut off with the domain, the name could be another cloud's host.
         if not found and "." in name and "@" not in name and not name.endswith(DOUBT):
-            found = self._names.get(name.split(".", 1)[0], ())
+            found = self._names.get(_short(name), ())
         if len(found) > 1 and len({self._records[one].vim for one in found}) > 1:
             return f"{key}{DOUBT}"
         # A name that two hosts have names neither, unless one is called so: better no victim than the wrong one.
@@ -88,7 +91,7 @@ class Names:
         self._aliases.setdefault(canonical, []).append(alias)
 
     def _names_of(self, host: Host) -> set[str]:
-        names = {host.id.lower(), host.name.lower(), host.id.split(".", 1)[0].lower()}
+        names = {host.id.lower(), host.name.lower(), _short(host.id.lower())}
         names.update(alias.lower() for alias in host.aliases)
         names.update(alias.lower() for alias in self._aliases.get(host.id, ()))
         names.discard("")
@@ -134,3 +137,8 @@ class Names:
 
     def _other(self, vim: str, keys: Iterable[str]) -> str:
         return next((self._records[key].vim for key in keys if self._records[key].vim != vim), "")
+
+
+def _short(name: str) -> str:
+    """Without its domain. The first number of an IP address is nobody's name."""
+    return name if _ADDRESS.fullmatch(name) else name.split(".", 1)[0]

@@ -69,6 +69,8 @@ class Count(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What they are counted for: the ``resource``, its ``zone``, or a relation (``rack``, ``switches``, ``group``)."""
     distinct: bool = False
     """Count resources, not events."""
+    repeats: bool = True
+    """Whether a monitor that says the same of the same again counts again."""
 
 
 class OnMaintenance(StrEnum):

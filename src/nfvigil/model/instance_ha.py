@@ -13,7 +13,7 @@ from uuid import UUID
 from nfvigil.model.action import Action, ActionState
 from nfvigil.model.event import Event
 from nfvigil.model.ids import NODE_BITS, stable_id
-from nfvigil.model.verdict import Decision
+from nfvigil.model.verdict import Decision, Verdict
 
 RECORD = "masakari.notification"
 """The type of the event that a notification is kept as. No rule of ours selects it."""
@@ -66,13 +66,24 @@ def time_of_uuid(text: str) -> int | None:
 
 
 def status_of(
-    record: Event, followers: Sequence[Event], decisions: Iterable[Decision], actions: Sequence[Action]
+    record: Event,
+    followers: Sequence[Event],
+    decisions: Iterable[Decision],
+    actions: Sequence[Action],
+    *,
+    decided_to: int = 0,
 ) -> str:
-    """How far a notification got: as far as what was decided and done about the events that follow from it."""
+    """How far a notification got: as far as what was decided and done about the events that follow from it.
+
+    ``decided_to`` is the last event that was decided. Of one before it that has no decision nothing came.
+    """
     decided = {decision.event.id: decision.verdict for decision in decisions}
     wanted = [event.id for event in followers] or [record.id]
-    if any(event_id not in decided for event_id in wanted):
-        return NotificationStatus.NEW
+    for event_id in wanted:
+        if event_id not in decided:
+            if event_id > decided_to:
+                return NotificationStatus.NEW
+            decided[event_id] = Verdict(event_id=event_id)
     meaning = record.details.get("meaning")
     if meaning in (Meaning.NOTHING, Meaning.SUSPECT):
         return NotificationStatus.IGNORED

@@ -93,7 +93,7 @@ Uuid = Annotated[Text, Path(description="The notification's uuid.")]
 
 
 def _status(case: HaCase) -> str:
-    return status_of(case.record, case.followers, case.decisions, case.actions)
+    return status_of(case.record, case.followers, case.decisions, case.actions, decided_to=case.decided_to)
 
 
 def _view(case: HaCase, *, whole: bool = False) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class AlertmanagerApi:
             async with aiohttp.ClientSession(timeout=timeout, headers=await self._headers()) as session:
                 status = await self._get(session, STATUS)
                 alerts = await self._get(session, ALERTS)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, RecursionError) as error:
             reason = scrubbed(str(error) or type(error).__name__, secret_values(self._url))
             raise UnavailableError(f"{self._shown} cannot be asked: {reason}") from error
         if not isinstance(status, dict) or not isinstance(alerts, list):

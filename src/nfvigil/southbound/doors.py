@@ -10,7 +10,9 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from traceback import extract_tb
 
+import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -46,7 +48,14 @@ Allow = Callable[[Request, Identity], Awaitable[None]]
 
 Count = Callable[[str, str, int], None]
 """Metrics: (door, outcome, how many). Outcomes: accepted, repeat, refused, ignored or a format's own word for that, and
-unavailable for a message."""
+for a message unavailable, or failed where its format did."""
+
+_log = structlog.get_logger("nfvigil")
+
+
+class FormatFailedError(Exception):
+    """The plugin has a bug, or returned what it may not."""
+
 
 Answer = Callable[[Sequence[Receipt]], Response]
 
@@ -140,13 +149,29 @@ class Door:
             answer = self._refuse(error)
             self._count(self._name, "unavailable" if answer.status_code >= 500 else "refused", 1)
             return answer
+        except FormatFailedError as error:
+            self._count(self._name, "failed", 1)
+            # Where, and not what: the error's text may have any part of the message in it.
+            place = extract_tb(error.__cause__.__traceback__)[-1] if error.__cause__ else None
+            where = f"{place.filename}:{place.lineno}" if place else ""
+            _log.error("a format failed", door=self._name, error=type(error.__cause__).__name__, where=where)
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         except ClientDisconnect:
             # Nobody is there to hear it, but a handler has to return something.
             return problem(HTTPStatus.BAD_REQUEST, "the body was cut off")
 
     async def _serve(self, request: Request, body: bytes) -> Response:
         """The answer to what an admitted caller has sent."""
-        receipts = await self._intake.take(self._decode(request, body), self._name)
+        try:
+            items = self._decode(request, body)
+            if not all(isinstance(item, Item) for item in items):
+                raise TypeError("a format's items are RawEvent, Refusal and Ignored")
+        except NfvigilError:
+            raise
+        except Exception as error:
+            # A plugin is others' code. With a 5xx most senders try again, and its maker learns of it from the log.
+            raise FormatFailedError(f"the format {self._form.name} failed to read this") from error
+        receipts = await self._intake.take(items, self._name)
         self._tally(receipts)
         return self._answer(receipts)
 
@@ -177,7 +202,9 @@ class RedfishDoor(Door):
 
     def _decode(self, request: Request, body: bytes) -> Sequence[Item]:
         host = request.path_params.get("host", "")
-        return self._form.decode_of(body, host=host, address=request.client.host if request.client else "")
+        # A socket for both families shows IPv4 addresses wrapped in IPv6: no topology has them so.
+        address = request.client.host.removeprefix("::ffff:") if request.client else ""
+        return self._form.decode_of(body, host=host, address=address)
 
 
 def password_as_token(request: Request) -> Request:
@@ -227,7 +254,7 @@ def check_media_type(request: Request) -> None:
         media = media.strip()
         if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
             raise MediaTypeError("send application/json", [FieldError("Content-Type", f"is {media[:100] or 'empty'}")])
-        charset = parameters.partition("charset=")[2].strip(' "')
+        charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "')
         if charset not in ("", "utf-8", "utf8", "us-ascii"):
             raise MediaTypeError("send UTF-8", [FieldError("Content-Type", f"has charset {charset[:100]}")])
     coding = request.headers.get("content-encoding")

@@ -134,6 +134,9 @@ class Reconciler:
                 await self.turn()
             except UnavailableError as error:
                 _log.warning("what Alertmanager has was not taken over", reason=str(error))
+            except Exception:
+                # It runs beside all else, which would end with it.
+                _log.exception("what Alertmanager has was not taken over")
             await asyncio.sleep(self._form.options.poll_seconds)
 
     async def turn(self) -> None:

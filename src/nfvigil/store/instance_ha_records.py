@@ -15,7 +15,7 @@ from nfvigil.model.verdict import Decision
 from nfvigil.store import rows
 from nfvigil.store.access import Access
 from nfvigil.store.reading import page_limit
-from nfvigil.store.schema import IS_HA_NOTIFICATION, actions, decisions, events
+from nfvigil.store.schema import DECIDED, IS_HA_NOTIFICATION, actions, cursors, decisions, events
 
 NEAR = 1000
 """So many notifications at most are looked at to find one by its UUID, which tells its time to the millisecond."""
@@ -31,6 +31,8 @@ class HaCase(msgspec.Struct, frozen=True, kw_only=True):
     followers: tuple[Event, ...] = ()
     decisions: tuple[Decision, ...] = ()
     actions: tuple[Action, ...] = ()
+    decided_to: int = 0
+    """The last event that was decided: what changes nothing has no decision that is kept."""
 
 
 class InstanceHaRecords(Access):
@@ -68,6 +70,8 @@ class InstanceHaRecords(Access):
         """The notifications with what followed from each."""
         followers = {record.id: await self._followers(record) for record in records}
         ids = [event.id for record in records for event in (record, *followers[record.id])]
+        # Before the decisions are read: what is decided in between is not taken for what came to nothing.
+        cursor = await self._reader.value(select(cursors.c.value).where(cursors.c.name == DECIDED))
         decided = await self._reader.values(select(decisions.c.body).where(decisions.c.event_id.in_(ids)))
         done = await self._reader.values(
             select(actions.c.body).where(actions.c.event_id.in_(ids)).order_by(actions.c.event_id, actions.c.position)
@@ -83,6 +87,7 @@ class InstanceHaRecords(Access):
                     followers=followers[record.id],
                     decisions=tuple(one for one in found_decisions if one.event.id in own),
                     actions=tuple(one for one in found_actions if one.event_id in own),
+                    decided_to=int(cursor or 0),
                 )
             )
         return cases

@@ -21,12 +21,15 @@ from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
 from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity, severity_of
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     as_object,
     document,
     each,
     first,
+    host_named,
     kept,
     many,
+    moment,
     number,
     options_of,
     short,
@@ -60,9 +63,10 @@ class AlertmanagerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """Which label names a server by its id; before the host's, but for types that begin with ``compute.host``."""
     resource_label: str = "nfvigil_resource"
     """A label that names the resource in our own form, ``switch/leaf-1``; before all others."""
-    type_label: str = "nfvigil_type"
-    """A label that names the event's type; before ``types``."""
-    types: dict[str, str] = {}
+    type_label: str = ""
+    """A label that names the event's type; before ``types``. None by itself: an alert has the labels of what was
+    measured, so whoever runs an exporter, a tenant as well, could make any of its alerts the death of any host."""
+    types: dict[str, TypeWord] = {}
     """``alertname`` to event type. All others are ``prometheus.<alertname>``."""
     severity_label: str = "severity"
     severities: dict[str, Severity] = {}
@@ -112,7 +116,8 @@ class AlertmanagerFormat:
             return Refusal(errors=((f"{path}.labels.alertname", "is missing: it is what the alert is called"),))
         if name in self.options.ignored:
             return Ignored(path=path, reason=f"{short(name, 100)} is no fault")
-        kind = labels.get(self.options.type_label) or self.options.types.get(name) or f"prometheus.{type_word(name)}"
+        told = labels.get(self.options.type_label) if self.options.type_label else None
+        kind = told or self.options.types.get(name) or f"prometheus.{type_word(name)}"
         resource = self._resource(labels, kind)
         if resource is None:
             wanted = ", ".join((self.options.resource_label, *self.options.server_labels, *self.options.host_labels))
@@ -122,7 +127,7 @@ class AlertmanagerFormat:
         return RawEvent(
             path=path,
             type=kind,
-            time=(alert.get("endsAt") if status == "up" else starts) or None,
+            time=moment(alert.get("endsAt") if status == "up" else starts),
             resource=resource,
             status=status,
             severity=None if status == "up" else self._severity(labels),
@@ -146,7 +151,7 @@ class AlertmanagerFormat:
         host = without_port(first(labels, self.options.host_labels))
         if server and not (host and kind.startswith("compute.host")):
             return {"kind": Kind.SERVER, "id": server}
-        return {"kind": Kind.HOST, "id": host} if host else None
+        return host_named(host) if host else None
 
     def _severity(self, labels: dict[str, str]) -> Severity | None:
         """None where the label is missing or says nothing that is known: then it is the fault type's."""

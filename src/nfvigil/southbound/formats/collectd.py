@@ -14,12 +14,14 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     document,
+    host_named,
     kept,
     many,
+    moment,
     options_of,
     short,
     text,
@@ -45,7 +47,7 @@ _LINK = re.compile(r'link state .* changed to "?(UP|DOWN)"?', re.IGNORECASE | re
 class CollectdOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[formats.collectd]``."""
 
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Plugin, or ``<plugin>_<type>``, to event type: ``ovs_events``, ``interface_if_octets``. All others are
     ``collectd.<plugin>_<type>``."""
 
@@ -128,8 +130,8 @@ class CollectdFormat:
         return RawEvent(
             path=path,
             type=self._type(said),
-            time=said.time,
-            resource={"kind": Kind.HOST, "id": said.host},
+            time=moment(said.time),
+            resource=host_named(said.host),
             status="up" if is_up else "down",
             severity=None if is_up else severity,
             source="collectd",

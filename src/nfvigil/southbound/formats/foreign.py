@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from nfvigil.errors import FieldError, RefusedError, SettingsError
 from nfvigil.model.raw import Item, Refusal
+from nfvigil.model.resource import Kind
+from nfvigil.model.times import parse
 from nfvigil.southbound.formats.shapes import MALFORMED, unreadable, without_lone_surrogates
 from nfvigil.southbound.limits import EVENTS_MAX, TooLargeError
 
@@ -23,10 +27,15 @@ VALUES_MAX = 200
 KEY_MAX = 200
 DEPTH_MAX = 5
 WORD_MAX = 100
+NAME_MAX = 255
 
 _NO_WORD = re.compile(r"[^A-Za-z0-9_:-]+")
+_BLANK = re.compile(r"[\x00-\x20\x7f]+")
 _PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/\s]+):\d{1,5}")
 _ANY = msgspec.json.Decoder()
+
+TypeWord = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,254}$")]
+"""An event type in the settings: intake would refuse each event that has another word for it."""
 
 Options = TypeVar("Options", bound=msgspec.Struct)
 
@@ -77,6 +86,21 @@ def text(value: object) -> str:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
+def moment(value: object) -> object:
+    """A time that intake can read, as it stands; None for all else: no alarm is refused for a clock that was never set,
+    or for a way of writing times that nobody else has.
+    """
+    if isinstance(value, str) and len(value) <= 64:
+        try:
+            parse(value, UTC)
+        except (ValueError, OverflowError):
+            return None
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e11:
+        return value
+    return None
+
+
 def number(value: object) -> int | None:
     """A small whole number, also where it came as text."""
     if isinstance(value, bool):
@@ -102,6 +126,13 @@ def without_port(value: str) -> str:
     """``compute-1:9100`` is ``compute-1``, and an IPv6 address stays whole."""
     found = _PORT.fullmatch(value.strip())
     return (found["host"] if found else value.strip()).strip("[]")
+
+
+def host_named(name: str) -> dict[str, str]:
+    """The host of a name as others write it. ``Compute 1`` is ``Compute_1``, which the topology can have as an alias: a
+    name that intake refuses would lose every alarm of its host.
+    """
+    return {"kind": Kind.HOST, "id": short(_BLANK.sub("_", name.strip()), NAME_MAX)}
 
 
 def kept(value: Mapping[str, object]) -> dict[str, Any]:

@@ -14,14 +14,16 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     document,
     each,
     first,
+    host_named,
     kept,
     many,
+    moment,
     number,
     options_of,
     short,
@@ -56,9 +58,9 @@ HARD = 1
 class Icinga2Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[formats.icinga2]``."""
 
-    host_type: str = "icinga.host"
+    host_type: TypeWord = "icinga.host"
     """The type of an event about a host's own check."""
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Name of a service to event type. All others are ``icinga.<service>``."""
 
 
@@ -112,8 +114,8 @@ class Icinga2Format:
         return RawEvent(
             path=path,
             type=self.options.types.get(service, f"icinga.{type_word(service)}") if service else self.options.host_type,
-            time=time,
-            resource={"kind": Kind.HOST, "id": host},
+            time=moment(time),
+            resource=host_named(host),
             status=status,
             severity=severity,
             source="icinga2",

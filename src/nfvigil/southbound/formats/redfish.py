@@ -10,14 +10,25 @@ of the subscription, the address that the BMC calls from, which is a name of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
-from nfvigil.southbound.formats.foreign import as_object, document, kept, many, options_of, short, text, type_word
+from nfvigil.southbound.formats.foreign import (
+    TypeWord,
+    as_object,
+    document,
+    host_named,
+    kept,
+    many,
+    moment,
+    options_of,
+    short,
+    text,
+    type_word,
+)
 from nfvigil.southbound.formats.redfish_messages import Condition, meaning_of
 
 SEVERITIES = {"critical": Severity.CRITICAL, "warning": Severity.WARNING, "ok": Severity.CLEARED}
@@ -27,8 +38,8 @@ SEVERITIES = {"critical": Severity.CRITICAL, "warning": Severity.WARNING, "ok": 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a maker's own message means."""
 
-    type: str
-    status: str = "down"
+    type: TypeWord
+    status: Literal["down", "up", "unknown"] = "down"
 
 
 class RedfishOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,7 +47,7 @@ class RedfishOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     context_names_host: bool = True
     """Whether the ``Context`` of subscriptions is the name of a host; ``host/<name>`` always is."""
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Condition to event type, instead of ours: ``link = "compute.host.nic.error"``."""
     messages: dict[str, Message] = {}
     """A maker's own messages, by id as it comes or by its key (``PSU0001``): ``{type = "...", status = "down"}``."""
@@ -113,8 +124,8 @@ class RedfishFormat:
         return RawEvent(
             path=path,
             type=self.options.types.get(condition.name, condition.type),
-            time=time or None,
-            resource={"kind": Kind.HOST, "id": host},
+            time=moment(time),
+            resource=host_named(host),
             status=status,
             severity=severity,
             source="redfish",

@@ -14,9 +14,20 @@ from typing import Any, Literal
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
-from nfvigil.southbound.formats.foreign import as_object, document, kept, number, options_of, short, text, type_word
+from nfvigil.southbound.formats.foreign import (
+    TypeWord,
+    as_object,
+    document,
+    host_named,
+    kept,
+    moment,
+    number,
+    options_of,
+    short,
+    text,
+    type_word,
+)
 from nfvigil.southbound.formats.snmp_traps import (
     ADMIN_DOWN,
     IF_ADMIN_STATUS,
@@ -24,6 +35,7 @@ from nfvigil.southbound.formats.snmp_traps import (
     TRAP_OID,
     Trap,
     oid_of,
+    pet_data,
     state_of,
     subject_of,
     trap_of,
@@ -36,7 +48,7 @@ VARBINDS_MAX = 100
 class TrapOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a maker's own trap means."""
 
-    type: str
+    type: TypeWord
     status: Literal["down", "up", "unknown"] = "down"
     severity: Severity | None = None
     subject: tuple[str, ...] = ()
@@ -50,7 +62,7 @@ class SnmpOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A sender's name or address to what it is: ``"192.0.2.7" = "switch/leaf-1"``. All others are hosts."""
     traps: dict[str, TrapOptions] = {}
     """A trap's number to what it means."""
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Event type of ours to another one: ``"snmp.link" = "compute.host.nic.error"``."""
 
 
@@ -67,9 +79,9 @@ class SnmpFormat:
         }
 
     def decode(self, body: bytes) -> Sequence[Item]:
-        return [self._read(as_object(document(body), "a trap"))]
+        return self._read(as_object(document(body), "a trap"))
 
-    def _read(self, given: dict[str, Any]) -> Item:
+    def _read(self, given: dict[str, Any]) -> list[Item]:
         errors: list[tuple[str, str]] = []
         varbinds = _varbinds(given.get("varbinds"), errors)
         values = dict(varbinds)
@@ -83,26 +95,35 @@ class SnmpFormat:
         if resource is None:
             errors.append(("host", "is missing, as is address"))
         if errors:
-            return Refusal(errors=tuple(errors))
+            return [Refusal(errors=tuple(errors))]
         trap = trap_of(oid, self._traps) or Trap(oid, "unknown", f"snmp.{type_word(oid.replace('.', '_'))}")
         if trap.name == "linkDown":
             states = [value for name, value in varbinds if name.startswith(f"{IF_ADMIN_STATUS}.")]
             if states and state_of(states[0]) == ADMIN_DOWN:
-                return Ignored(path="varbinds", reason="the interface is switched off on purpose")
-        # A platform event trap says which sensor and which event by its very number.
-        subject = trap.name if trap.name.startswith("PET") else subject_of(trap, varbinds)
+                return [Ignored(path="varbinds", reason="the interface is switched off on purpose")]
+        values.setdefault(TRAP_OID, oid)
+        if not trap.name.startswith("PET"):
+            return [self._event(given, trap, resource, subject_of(trap, varbinds), values)]
+        # A platform event trap says which kind of sensor and which event by its very number, and which one in octets.
+        data = pet_data(varbinds)
+        subjects = [f"{name} {data.sensor}".strip() for name in trap.ends or (trap.name,)]
+        return [self._event(given, trap, resource, subject, values, data.id) for subject in subjects]
+
+    def _event(
+        self, given: dict[str, Any], trap: Trap, resource: object, subject: str, values: dict[str, str], id: str = ""
+    ) -> RawEvent:
         kind = self.options.types.get(trap.type, trap.type)
         return RawEvent(
             type=kind,
-            time=given.get("time") or None,
+            time=moment(given.get("time")),
             resource=resource,
             status=trap.status,
             severity=trap.severity,
             source="snmp",
             cause=short(f"{trap.name} {subject}".strip()),
             monitor=short(f"snmp/{trap.type}/{subject}" if subject else f"snmp/{trap.type}"),
-            monitor_event_id=short(text(given.get("id")), 200) or None,
-            details={"trap": oid[:255], "varbinds": kept(values)},
+            monitor_event_id=id or short(text(given.get("id")), 200) or None,
+            details={"trap": oid_of(values[TRAP_OID])[:255], "varbinds": kept(values)},
         )
 
     def _resource(self, host: str, trap_address: str, address: str) -> object:
@@ -114,7 +135,7 @@ class SnmpFormat:
         is_relayed = trap_address in names and trap_address != address
         order = (trap_address, host, address) if is_relayed else (host, address)
         name = next((one for one in order if one in names), None)
-        return {"kind": Kind.HOST, "id": name} if name else None
+        return host_named(name) if name else None
 
 
 def _varbinds(given: object, errors: list[tuple[str, str]]) -> list[tuple[str, str]]:

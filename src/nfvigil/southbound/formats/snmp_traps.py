@@ -31,8 +31,11 @@ class Trap(NamedTuple):
     severity: Severity | None = None
     subject: tuple[str, ...] = ()
     """OIDs of the varbinds that say which part it is about; the same for the trap that ends it."""
+    ends: tuple[str, ...] = ()
+    """Names of others that it ends, instead of one of its own."""
 
 
+ENTITY_STATE = ("1.3.6.1.2.1.131.1",)
 ALARM_SUBJECT = ("1.3.6.1.2.1.118",)
 TRAPS: Mapping[str, Trap] = {
     f"{STANDARD}.1": Trap("coldStart", "unknown", "snmp.coldStart"),
@@ -42,10 +45,8 @@ TRAPS: Mapping[str, Trap] = {
     f"{STANDARD}.5": Trap("authenticationFailure", "unknown", "snmp.authenticationFailure"),
     f"{STANDARD}.6": Trap("egpNeighborLoss", "unknown", "snmp.egpNeighborLoss"),
     "1.3.6.1.2.1.47.2.0.1": Trap("entConfigChange", "unknown", "snmp.entConfigChange"),
-    "1.3.6.1.2.1.131.0.1": Trap("entStateOperEnabled", "up", "snmp.entState", None, ("1.3.6.1.2.1.131.1",)),
-    "1.3.6.1.2.1.131.0.2": Trap(
-        "entStateOperDisabled", "down", "snmp.entState", Severity.MAJOR, ("1.3.6.1.2.1.131.1",)
-    ),
+    "1.3.6.1.2.1.131.0.1": Trap("entStateOperEnabled", "up", "snmp.entState", None, ENTITY_STATE),
+    "1.3.6.1.2.1.131.0.2": Trap("entStateOperDisabled", "down", "snmp.entState", Severity.MAJOR, ENTITY_STATE),
     "1.3.6.1.2.1.118.0.2": Trap("alarmActiveState", "down", "snmp.alarm", None, ALARM_SUBJECT),
     "1.3.6.1.2.1.118.0.3": Trap("alarmClearState", "up", "snmp.alarm", None, ALARM_SUBJECT),
     "1.3.6.1.2.1.33.2.1": Trap("upsTrapOnBattery", "down", "snmp.upsTrapOnBattery", Severity.MAJOR),
@@ -63,6 +64,11 @@ SENSORS = {
     0x08: "compute.host.power.degraded",
 }
 """Types of a BMC's sensors: temperature, voltage, current, fan, power supply."""
+WELL = {0x03, 0x04, 0x05, 0x06, 0x07, 0x0B}
+"""Event types of which offset 0 says that all is well: transition to OK, fully redundant, no predicted failure."""
+PET_OFFSETS = range(1, 16)
+NEWS = {(0x07, 7), (0x07, 8)}
+"""Transition to monitor and to informational: no fault."""
 PRESENCE = {(0x07, 7), (0x08, 0), (0x0C, 6), (0x0D, 0)}
 """Processor, power supply, memory, drive: it is there."""
 SPECIFIC = 0x6F
@@ -91,6 +97,7 @@ _NAMES = {
 }
 """What snmptrapd writes instead of numbers where it knows the MIB."""
 _STATES = {"up": "1", "down": "2", "testing": "3"}
+_HEX = re.compile(r"(?:0x)?(?:[0-9A-Fa-f]{2}\s*)+")
 _WORDED = re.compile(r"(?:[A-Za-z-]+\()?(\d+)\)?")
 
 
@@ -133,10 +140,43 @@ def _pet(oid: str) -> Trap | None:
     name = f"PET {sensor:02x}/{event:02x}/{offset:02x}"
     if event == SPECIFIC and (sensor, offset & 0xF) in PRESENCE:
         return Trap(name, "unknown", "snmp.pet-presence")
+    if (event, offset) in NEWS:
+        return Trap(name, "unknown", kind)
+    if event in WELL and offset == 0:
+        ends = tuple(f"PET {sensor:02x}/{event:02x}/{one:02x}" for one in PET_OFFSETS)
+        return Trap(name, "unknown", kind) if specific & 0x80 else Trap(name, "up", kind, ends=ends)
     return Trap(name, "up" if specific & 0x80 else "down", kind)
 
 
 def subject_of(trap: Trap, varbinds: Sequence[tuple[str, str]]) -> str:
     """Which part of the sender the trap is about, as far as its varbinds say."""
-    values = [value for oid, value in varbinds for part in trap.subject if oid == part or oid.startswith(f"{part}.")]
-    return ",".join(values)
+    found = [
+        (oid, value) for oid, value in varbinds for part in trap.subject if oid == part or oid.startswith(f"{part}.")
+    ]
+    if trap.subject == ENTITY_STATE:
+        # The values are the entity's states, which the trap that ends it has others of: its number is the object's.
+        return ",".join(sorted({oid.rpartition(".")[2] for oid, _ in found}))
+    # A pointer into the table of models ends with the state, which is another one when it is over.
+    return ",".join(
+        value.rpartition(".")[0] if value.removeprefix(".").startswith(f"{ALARM_SUBJECT[0]}.") else value
+        for _, value in found
+    )
+
+
+class PetData(NamedTuple):
+    """What the octets of a platform event trap say."""
+
+    sensor: str
+    """Number of the sensor, of what it is and of which one of those: two fans send the same trap."""
+    id: str
+    """The same for each time that the BMC sends it: until somebody acknowledges, which nobody does. May be empty."""
+
+
+def pet_data(varbinds: Sequence[tuple[str, str]]) -> PetData:
+    for oid, value in varbinds:
+        if oid.removesuffix(".0").startswith(f"{PET}.") and _HEX.fullmatch(value):
+            octets = bytes.fromhex(value.removeprefix("0x"))
+            if len(octets) > 30:
+                counts = any(octets[16:18])
+                return PetData(octets[28:31].hex(), octets[:22].hex() if counts else "")
+    return PetData("", "")

@@ -16,13 +16,15 @@ from typing import Any
 import msgspec
 
 from nfvigil.model.raw import Ignored, Item, RawEvent, Refusal
-from nfvigil.model.resource import Kind
 from nfvigil.model.severity import Severity
 from nfvigil.southbound.formats.foreign import (
+    TypeWord,
     as_object,
     document,
     first,
+    host_named,
     kept,
+    moment,
     number,
     options_of,
     short,
@@ -56,7 +58,7 @@ class ZabbixOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A tag of the problem that names the event's type, such as ``compute.host.down``."""
     resource_tag: str = "nfvigil_resource"
     """A tag that names the resource in our own form, ``switch/leaf-1``."""
-    types: dict[str, str] = {}
+    types: dict[str, TypeWord] = {}
     """Trigger id or name of the problem to event type. All others are ``zabbix.<name of the problem>``."""
 
 
@@ -107,8 +109,8 @@ class ZabbixFormat:
         is_down = status == "down"
         return RawEvent(
             type=kind,
-            time=_time(fields, "event" if is_down else "event_recovery"),
-            resource=own or {"kind": Kind.HOST, "id": host},
+            time=moment(_time(fields, "event" if is_down else "event_recovery")),
+            resource=own or host_named(host),
             status=status,
             severity=severity if is_down and "event_nseverity" in fields else None,
             source="zabbix",
