@@ -176,6 +176,25 @@ async def test_what_was_refused_may_be_asked_again() -> None:
     assert world.store.requests == {}
 
 
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("/v1/alarms/a-1/comments", {"text": 1}),
+        ("/v1/alarms/a-1/comments", b"{"),
+        ("/v1/alarms/a-1/comments", b"\xff"),
+        ("/v2/alarms", {"name": 1}),
+        ("/vnffm/v1/subscriptions", {"callbackUri": 1}),
+        ("/o2ims-infrastructureMonitoring/v1/alarmSubscriptions", {"callback": 1}),
+    ],
+)
+async def test_a_body_that_was_refused_leaves_its_key_free(address: str, body: Any) -> None:
+    world = make_world()
+    for _ in range(2):
+        answer = await world.call("POST", address, body, headers={"Idempotency-Key": "k", "Version": "1.3.0"})
+        assert answer.status == 400
+    assert world.store.requests == {}
+
+
 async def test_what_was_cut_off_is_not_done_again() -> None:
     world = make_world()
     key = {"Idempotency-Key": "k"}
