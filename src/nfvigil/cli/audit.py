@@ -26,13 +26,13 @@ WhatOption = Annotated[
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="GLOB", help="What it was done to.")]
 
 COLUMNS = (
-    Column("TIME", lambda one: local(one["time"])),
+    Column("TIME", lambda one: local(one["time"], "seconds")),
     Column("WHO", lambda one: one["who"], shrink=True),
     Column("PROJECT", lambda one: (one["project_id"] or "-")[:8]),
     Column("WHAT", lambda one: one["what"], shrink=True),
     Column("TARGET", lambda one: one["target"], shrink=True),
     Column("OUTCOME", lambda one: one["outcome"]),
-    Column("FROM", lambda one: one["address"] or one["via"]),
+    Column("FROM", lambda one: one["address"] or one["via"], shrink=True),
     Column("TEXT", lambda one: one["text"], shrink=True),
 )
 

@@ -59,11 +59,11 @@ def _short(seconds: float) -> str:
     return f"{int(seconds / 86400)}d"
 
 
-def local(text: str | None) -> str:
-    """A moment in the reader's own time zone, to the millisecond."""
+def local(text: str | None, precision: str = "milliseconds") -> str:
+    """A moment in the reader's own time zone."""
     if not text:
         return "-"
     try:
-        return datetime.fromisoformat(text).astimezone().isoformat(sep=" ", timespec="milliseconds")
+        return datetime.fromisoformat(text).astimezone().isoformat(sep=" ", timespec=precision)
     except ValueError:
         return text
