@@ -13,10 +13,11 @@ import typer
 
 from nfvigil.cli.connection import connect, full_id, place, short
 from nfvigil.cli.explanation import SHOWN_MAX, draw_explanation, resource_of
-from nfvigil.cli.moments import age, local, moment
+from nfvigil.cli.moments import age, local
 from nfvigil.cli.options import FormOption, LimitOption, SinceOption, UntilOption
 from nfvigil.cli.output import Form, as_csv, emit
 from nfvigil.cli.terminal import Column, fields, printable, say, table
+from nfvigil.client.moments import moment
 
 if TYPE_CHECKING:
     from nfvigil.cli.client import Client

@@ -11,10 +11,11 @@ import typer
 from nfvigil.cli.connection import connect
 from nfvigil.cli.database_access import on_store
 from nfvigil.cli.failures import Code
-from nfvigil.cli.moments import local, moment
+from nfvigil.cli.moments import local
 from nfvigil.cli.options import EPILOG, ConfigOption, DatabaseOption, FormOption, SinceOption, UntilOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, say, table
+from nfvigil.client.moments import moment
 from nfvigil.errors import FieldError, RefusedError
 
 app = typer.Typer(no_args_is_help=True, help="See who did what by hand, and check that nothing of it is missing.")
