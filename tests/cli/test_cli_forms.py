@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from nfvigil.cli.main import app
 from nfvigil.cli.output import as_csv
+from nfvigil.cli.terminal import Column, table
 
 VIM = {"name": "lab", "driver": "simulated", "snapshot_time": None, "counts": {}}
 SENT = {"notification_id": "n-7", "sequence": 7}
@@ -131,3 +132,29 @@ def test_hosts_are_listed_and_shown_under_their_own_name(service: FakeService) -
 
     assert listed.stdout.splitlines()[1].split() == ["host/compute-1", "normal", "zone-1", "cloud"]
     assert shown.stdout.startswith("host/compute-1: up")
+
+
+def test_a_table_fits_a_narrow_terminal_though_its_titles_are_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nfvigil.cli.terminal.width", lambda: 30)
+    columns = [Column("NAME", lambda _: "x" * 12), *(Column(f"A LONG TITLE {n}", str, shrink=True) for n in range(2))]
+
+    table(["a longer value than there is room for"], columns)
+
+    assert [len(line) for line in capsys.readouterr().out.splitlines()] == [30, 30]
+
+
+def test_the_status_of_a_cloud_is_a_line(service: FakeService) -> None:
+    read = {"taken_us": 1, "hosts": 8, "servers": 32, "age_seconds": 58.4, "error": "", "differences": {"added": 0}}
+    vims = {"a": read, "b": {**read, "error": "timed out"}, "c": {"taken_us": None, "error": ""}, "d": {"error": "no"}}
+    service.says("GET", "/readyz", {"ready": True, "reasons": [], "details": {"alarms_open": 3, "vims": vims}})
+
+    assert run(service, "status").stdout.splitlines() == [
+        "ready",
+        "  alarms open  3",
+        "  VIM a        8 hosts, 32 servers, listed 58 s ago",
+        "  VIM b        8 hosts, 32 servers, listed 58 s ago; timed out",
+        "  VIM c        not read yet: its first listing is on its way",
+        "  VIM d        not read yet: no",
+    ]

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nfvigil.cli.main import in_front
-from nfvigil.cli.moments import age, moment, seconds_of
+from nfvigil.cli.moments import age
 from nfvigil.cli.serving import vim_of
 from nfvigil.cli.terminal import Column, cells, fit, table
 from nfvigil.cli.timeline import bar, draw_profile
+from nfvigil.client.moments import moment, seconds_of
 from nfvigil.errors import RefusedError, SettingsError
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import msgspec
@@ -94,7 +95,11 @@ async def test_every_type_of_a_problem_is_explained_on_the_page() -> None:
     world = make_world()
     page = (await call(world.call.app, "GET", "/docs", b"", {})).body.decode()
 
-    for status in (400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 429, 500, 503):
+    described = json.loads((await call(world.call.app, "GET", "/openapi.json", b"", {})).body)["paths"]
+    answers = {status for item in described.values() for one in item.values() for status in one["responses"]}
+    of_ours = {status for status in answers if status >= "4" and status.isdecimal()}
+    assert "422" in of_ours
+    for status in of_ours | {"405", "406", "429", "500"}:
         assert f'id="problem-{status}"' in page
     assert (await world.call("GET", "/v1/alarms/none")).problem["type"] == "/docs#problem-404"
 
@@ -173,6 +178,25 @@ async def test_what_was_refused_may_be_asked_again() -> None:
     key = {"Idempotency-Key": "k"}
     assert (await world.call("POST", "/v1/alarms/none/ack", headers=key)).status == 404
     assert (await world.call("POST", "/v1/alarms/none/ack", headers=key)).status == 404
+    assert world.store.requests == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("/v1/alarms/a-1/comments", {"text": 1}),
+        ("/v1/alarms/a-1/comments", b"{"),
+        ("/v1/alarms/a-1/comments", b"\xff"),
+        ("/v2/alarms", {"name": 1}),
+        ("/vnffm/v1/subscriptions", {"callbackUri": 1}),
+        ("/o2ims-infrastructureMonitoring/v1/alarmSubscriptions", {"callback": 1}),
+    ],
+)
+async def test_a_body_that_was_refused_leaves_its_key_free(address: str, body: Any) -> None:
+    world = make_world()
+    for _ in range(2):
+        answer = await world.call("POST", address, body, headers={"Idempotency-Key": "k", "Version": "1.3.0"})
+        assert answer.status == 400
     assert world.store.requests == {}
 
 

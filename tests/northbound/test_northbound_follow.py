@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from northbound_fakes import NOW, PEOPLE, Client, alarm, make_world
+from northbound_fakes import EVENT, NOW, PEOPLE, Client, alarm, make_world
 
 from nfvigil.errors import UnknownCallerError
 from nfvigil.model.alarm import Alarm, AlarmState, HistoryEntry
 from nfvigil.model.change import Change
 from nfvigil.model.severity import Severity
+from nfvigil.model.verdict import Decision, News, Verdict
 from nfvigil.northbound import alarm_stream
 from nfvigil.northbound.alarm_stream import _Follower
 from nfvigil.northbound.api import new_id
@@ -115,6 +116,16 @@ async def test_who_may_have_missed_what_was_purged_is_told_to_begin_anew(store: 
     assert (await ask("GET", "/v1/alarms?changed_after=0", by="member-a")).status == 200
 
 
+async def test_who_saw_how_it_ended_does_not_mind_that_it_is_purged(store: Store, ask: Client) -> None:
+    await put(store, A)
+    cursor = (await ask("GET", "/v1/alarms")).json["cursor"]
+    await put(store, ended(A), what="cleared")
+    cursor = (await ask("GET", f"/v1/alarms?changed_after={cursor}")).json["cursor"]
+    await store.purge(NOW + 86_400_000_000)
+
+    assert (await ask("GET", f"/v1/alarms?changed_after={cursor}")).status == 200
+
+
 @pytest.mark.parametrize("more", ["state=open", "acked=false", "root_only=true", "marker=x"])
 async def test_what_would_let_alarms_leave_unseen_does_not_go_with_changes(ask: Client, more: str) -> None:
     answer = await ask("GET", f"/v1/alarms?changed_after=0&{more}")
@@ -127,8 +138,12 @@ async def test_a_comment_is_a_change_too(store: Store, ask: Client) -> None:
     await put(store, A)
     cursor = (await ask("GET", "/v1/alarms")).json["cursor"]
 
+    reader = ask.parts.feed.join("a", "A")
+
     assert (await ask("POST", "/v1/alarms/a/comments", {"text": "on it"})).status == 201
 
+    async with asyncio.timeout(5):
+        await reader.wait(60)
     assert [one["id"] for one in (await ask("GET", f"/v1/alarms?changed_after={cursor}")).json["items"]] == ["a"]
 
 
@@ -315,6 +330,35 @@ async def test_a_stream_of_another_past_is_refused_and_one_that_is_overtaken_end
     late = open_stream(ask, f"/v1/alarms/stream?after={cursor}")
     await late.until(lambda one: one.is_over)
     assert late.status == 410
+
+
+async def test_an_open_stream_that_a_purge_overtakes_says_so_and_ends(store: Store, ask: Client) -> None:
+    await put(store, A)
+    stream = open_stream(ask, "/v1/alarms/stream?after=0")
+    await stream.until(lambda one: one.told == [("raised", "a")])
+
+    await put(store, ended(A), what="cleared")
+    await store.purge(NOW + 86_400_000_000)
+    ask.parts.feed.hint(["A"])
+
+    await stream.until(lambda one: one.is_over)
+    assert [event for event, _, _ in stream.events] == ["raised", "resync"]
+    await stream.leave()
+
+
+@pytest.mark.parametrize("told", ["alarms", "silent"])
+async def test_what_is_decided_wakes_its_readers_at_once(told: str) -> None:
+    feed = AlarmFeed()
+    mine, theirs = feed.join("a", "A"), feed.join("b", "B")
+    alarms: dict[str, Any] = {told: ((News.RAISED, A),) if told == "alarms" else (A,)}
+
+    feed.decided([Decision(event=EVENT, verdict=Verdict(event_id=7, **alarms))])
+
+    async with asyncio.timeout(5):
+        await mine.wait(60)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await theirs.wait(60)
 
 
 async def test_when_the_service_ends_so_do_its_streams(ask: Client) -> None:

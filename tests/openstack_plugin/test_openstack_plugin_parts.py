@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,11 +15,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # osc_lib's own, of modules of its own
     from osc_lib.exceptions import CommandError
 
+    from nfvigil.openstack_plugin.alarms import ListAlarms
     from nfvigil.openstack_plugin.commands import message_of, pairs, read_file, shown
     from nfvigil.openstack_plugin.events import events_of
     from nfvigil.openstack_plugin.instructions import params_of
-    from nfvigil.openstack_plugin.subscriptions import endpoints_of
+    from nfvigil.openstack_plugin.subscriptions import change_of, endpoints_of
     from nfvigil.openstack_plugin.vims import GIVEN, GIVEN_FILES, body_of
+from nfvigil.client.answers import Page
 from nfvigil.errors import FieldError, RefusedError, UnavailableError, UnknownCallerError
 
 
@@ -105,6 +109,47 @@ def test_secrets_of_endpoints_come_from_files(tmp_path: Path) -> None:
     ]
 
 
+CHANGE = (
+    "name mode heartbeat endpoint no_filter secret_file endpoint_token_file "
+    "resource_type resource_id resource_state fault_type min_severity"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        pytest.param({"name": "", "heartbeat": 0.0}, {"name": "", "heartbeat_seconds": 0.0}, id="to nothing"),
+        pytest.param({"min_severity": "major"}, {"filter": {"min_severity": "major"}}, id="some of the filter"),
+        pytest.param(
+            {"no_filter": True, "fault_type": ["a"]},
+            {
+                "filter": {
+                    "resource_types": None,
+                    "resource_ids": None,
+                    "resource_states": None,
+                    "fault_types": ["a"],
+                    "min_severity": None,
+                }
+            },
+            id="all of the filter",
+        ),
+        pytest.param(
+            {"endpoint": ["e-1", "aodh=http://b"]},
+            {"endpoints": [{"id": "e-1"}, {"url": "http://b", "format": "aodh"}]},
+            id="endpoints",
+        ),
+    ],
+)
+def test_a_subscription_is_changed_in_what_is_named(options: dict[str, Any], change: dict[str, Any]) -> None:
+    assert change_of(given(CHANGE, **options)) == change
+
+
+@pytest.mark.parametrize("options", [{}, {"secret_file": Path("key"), "endpoint": ["e-1"]}])
+def test_a_change_that_says_nothing_or_loses_a_secret_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(CommandError):
+        change_of(given(CHANGE, **options))
+
+
 def test_a_cloud_is_described_by_its_options(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("sesame\n")
     names = " ".join([*GIVEN, *GIVEN_FILES, "insecure option option_file unset interval host_suffix"])
@@ -116,3 +161,19 @@ def test_a_cloud_is_described_by_its_options(tmp_path: Path) -> None:
     assert made["options"]["auth"]["password"] == "sesame"
     assert body_of(given(names, unset=["region"]), is_new=False) == {"options": {"region": None}}
     assert body_of(given(names), is_new=False) == {}
+
+
+def test_times_may_be_how_long_ago() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def page(**parameters: Any) -> Page[Any]:
+        asked.append(parameters)
+        return Page(items=(), next=None)
+
+    service = SimpleNamespace(alarms=SimpleNamespace(page=page), close=lambda: None)
+    command = ListAlarms(SimpleNamespace(client_manager=SimpleNamespace(nfv=service)), None)
+    command.take_action(command.get_parser("list").parse_args(["--since", "10m", "--until", "2026-01-31T12:00:00Z"]))
+
+    ago = datetime.now(UTC) - datetime.fromisoformat(asked[0]["since"])
+    assert 595 < ago.total_seconds() < 660
+    assert asked[0]["until"] == "2026-01-31T12:00:00Z"

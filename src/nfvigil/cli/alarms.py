@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -14,17 +13,17 @@ import typer
 
 from nfvigil.cli.connection import connect, full_id, place, short
 from nfvigil.cli.explanation import SHOWN_MAX, draw_explanation, resource_of
-from nfvigil.cli.moments import age, local, moment
+from nfvigil.cli.moments import age, local
 from nfvigil.cli.options import FormOption, LimitOption, SinceOption, UntilOption
 from nfvigil.cli.output import Form, as_csv, emit
 from nfvigil.cli.terminal import Column, fields, printable, say, table
+from nfvigil.client.moments import moment
 
 if TYPE_CHECKING:
     from nfvigil.cli.client import Client
 
 app = typer.Typer(no_args_is_help=True, help="See what is wrong, why, and say that somebody looks after it.")
 
-PAGE = 1000
 TIMES = ("event_time", "raised_time", "changed_time", "cleared_time", "acknowledged_time", "expected_time")
 
 AlarmId = Annotated[str, typer.Argument(metavar="ALARM", help="Its id, or the first characters of it.")]
@@ -225,38 +224,7 @@ def history(context: typer.Context, alarm: AlarmId, form: FormOption = Form.TABL
     emit(found, form, lambda items: table(items, HISTORY_COLUMNS, empty="nothing yet"))
 
 
-@app.command()
-def watch(
-    context: typer.Context,
-    interval: Annotated[
-        float, typer.Option("--interval", metavar="SECONDS", min=0.1, max=3600, help="Seconds between two looks.")
-    ] = 1.0,
-    lasting: Annotated[
-        float | None, typer.Option("--for", min=0, metavar="SECONDS", help="Then end; never if left out.")
-    ] = None,
-    form: FormOption = Form.TABLE,
-) -> None:
-    """Every alarm that is raised, changed or cleared from now on, a line each, until Ctrl-C. It asks now and then.
-
-    With -f json each line is a JSON object, with -f csv one of a table.
-    """
-    end = None if lasting is None else time.monotonic() + lasting
-    is_first = True
-    with connect(context) as client:
-        cursor = client.get("/v1/alarms", {"limit": 1})["cursor"]
-        while True:
-            page = client.get("/v1/alarms", {"changed_after": cursor, "limit": PAGE})
-            cursor = page["cursor"]
-            for alarm in page["items"]:
-                _draw_change(alarm, form, is_first)
-                is_first = False
-            if page["more"]:
-                continue
-            if end is not None and time.monotonic() >= end:
-                return
-            time.sleep(interval)
-
-
+@app.command("watch", hidden=True)  # the same under another name that people try
 @app.command()
 def follow(
     context: typer.Context,
@@ -284,7 +252,7 @@ def follow(
 ) -> None:
     """What happens to alarms, the moment it does, until Ctrl-C. A broken connection is taken up where it broke off.
 
-    With -f json each line is an object with event, id (the cursor) and data.
+    With -f json each line is an object with event, id (the cursor) and data; with -f csv a line of a table.
 
     \b
       nfvigil alarm follow --min-severity major

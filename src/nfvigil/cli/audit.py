@@ -11,10 +11,11 @@ import typer
 from nfvigil.cli.connection import connect
 from nfvigil.cli.database_access import on_store
 from nfvigil.cli.failures import Code
-from nfvigil.cli.moments import local, moment
+from nfvigil.cli.moments import local
 from nfvigil.cli.options import EPILOG, ConfigOption, DatabaseOption, FormOption, SinceOption, UntilOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, say, table
+from nfvigil.client.moments import moment
 from nfvigil.errors import FieldError, RefusedError
 
 app = typer.Typer(no_args_is_help=True, help="See who did what by hand, and check that nothing of it is missing.")
@@ -26,13 +27,13 @@ WhatOption = Annotated[
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="GLOB", help="What it was done to.")]
 
 COLUMNS = (
-    Column("TIME", lambda one: local(one["time"])),
+    Column("TIME", lambda one: local(one["time"], "seconds")),
     Column("WHO", lambda one: one["who"], shrink=True),
     Column("PROJECT", lambda one: (one["project_id"] or "-")[:8]),
     Column("WHAT", lambda one: one["what"], shrink=True),
     Column("TARGET", lambda one: one["target"], shrink=True),
     Column("OUTCOME", lambda one: one["outcome"]),
-    Column("FROM", lambda one: one["address"] or one["via"]),
+    Column("FROM", lambda one: one["address"] or one["via"], shrink=True),
     Column("TEXT", lambda one: one["text"], shrink=True),
 )
 

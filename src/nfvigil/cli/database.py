@@ -9,11 +9,12 @@ import typer
 
 from nfvigil.cli.database_access import database_url, keys_in, on_store, run
 from nfvigil.cli.failures import Code
-from nfvigil.cli.moments import local, now_us, seconds_of
+from nfvigil.cli.moments import local
 from nfvigil.cli.noting import note
 from nfvigil.cli.options import ConfigOption, DatabaseOption, FormOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import complain, fields, printable, say
+from nfvigil.client.moments import now_us, seconds_of
 from nfvigil.model.times import SECOND, iso
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nfvigil.cli.failures import first_of_ours
-from nfvigil.cli.moments import now_us
+from nfvigil.client.moments import now_us
 
 if TYPE_CHECKING:
     from nfvigil.sealing.keys import Keys

@@ -10,10 +10,11 @@ import typer
 
 from nfvigil.cli.connection import connect, place
 from nfvigil.cli.failures import Code
-from nfvigil.cli.moments import age, local, moment, now
+from nfvigil.cli.moments import age, local, now
 from nfvigil.cli.options import FormOption, LimitOption, SinceOption, UntilOption, read_json
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, fields, printable, table
+from nfvigil.client.moments import moment
 from nfvigil.errors import FieldError, RefusedError
 
 app = typer.Typer(no_args_is_help=True, help="Send what a monitor would send, and see what was sent.")

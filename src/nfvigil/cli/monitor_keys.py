@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nfvigil.cli.database_access import on_store
-from nfvigil.cli.moments import age, now_us, seconds_of
+from nfvigil.cli.moments import age
 from nfvigil.cli.noting import note
 from nfvigil.cli.options import ConfigOption, DatabaseOption, FormOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, printable, say, table
 from nfvigil.cli.tokens import credentials_of, the_one
+from nfvigil.client.moments import now_us, seconds_of
 from nfvigil.model.times import SECOND, iso, iso_or_none
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ import typer
 from nfvigil.cli.connection import connect, place
 from nfvigil.cli.explanation import STEP_COLUMNS
 from nfvigil.cli.failures import Code
-from nfvigil.cli.moments import age, moment, now
+from nfvigil.cli.moments import age, now
 from nfvigil.cli.options import FormOption, SinceOption, UntilOption, read_file, read_json
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.resources import TOLD_COLUMNS
 from nfvigil.cli.terminal import Column, bold, complain, printable, say, table
+from nfvigil.client.moments import moment
 from nfvigil.errors import NotFoundError
 
 app = typer.Typer(no_args_is_help=True, help="See, check, try and change what is decided on an event.")

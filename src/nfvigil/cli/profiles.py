@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from nfvigil.cli.connection import connect, full_id, place
-from nfvigil.cli.moments import moment
 from nfvigil.cli.options import FormOption, SinceOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, drawing_width, say, table
 from nfvigil.cli.timeline import bar, draw_profile
+from nfvigil.client.moments import moment
 from nfvigil.errors import NotFoundError
 
 app = typer.Typer(no_args_is_help=True, help="See where the time went between a fault and its handling.")

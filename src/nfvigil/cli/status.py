@@ -10,7 +10,7 @@ from nfvigil.cli.connection import connect
 from nfvigil.cli.failures import Code
 from nfvigil.cli.options import FormOption
 from nfvigil.cli.output import Form, emit
-from nfvigil.cli.terminal import fields, say
+from nfvigil.cli.terminal import fields, printable, say
 
 
 def status(context: typer.Context, form: FormOption = Form.TABLE) -> None:
@@ -25,4 +25,15 @@ def status(context: typer.Context, form: FormOption = Form.TABLE) -> None:
 def _draw(health: dict[str, Any]) -> None:
     say("ready" if health["ready"] else "not ready")
     fields([("reason", reason) for reason in health["reasons"]], indent="  ")
-    fields(((name.replace("_", " "), value) for name, value in health.get("details", {}).items()), indent="  ")
+    details = health.get("details", {})
+    lines = [(name.replace("_", " "), value) for name, value in details.items() if name != "vims"]
+    lines += [(f"VIM {printable(name)}", _vim(status)) for name, status in details.get("vims", {}).items()]
+    fields(lines, indent="  ")
+
+
+def _vim(status: dict[str, Any]) -> str:
+    """How it stands with one; all of it is in `nfvigil vim show`."""
+    if status.get("taken_us") is None:
+        return f"not read yet: {status.get('error') or 'its first listing is on its way'}"
+    text = f"{status['hosts']} hosts, {status['servers']} servers, listed {status['age_seconds']:.0f} s ago"
+    return f"{text}; {status['error']}" if status.get("error") else text

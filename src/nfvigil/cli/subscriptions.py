@@ -81,7 +81,11 @@ def create(
     ] = None,
     state: Annotated[
         list[str] | None,
-        typer.Option("--resource-state", help="Only where the resource is so: down, error, maintenance; repeat it."),
+        typer.Option(
+            "--resource-state",
+            metavar="STATE",
+            help="Only where the resource is so: down, error, maintenance; repeat it.",
+        ),
     ] = None,
     fault: Annotated[
         list[str] | None, typer.Option("--fault", metavar="GLOB", help="Only these types: 'compute.*'; repeat it.")
@@ -223,7 +227,7 @@ def change(
     min_severity: Annotated[Severity | None, typer.Option("--min-severity", help="This one or worse.")] = None,
     kind: Annotated[list[str] | None, typer.Option("--kind", metavar="KIND", help="All that it asks for.")] = None,
     resource: Annotated[list[str] | None, typer.Option("--resource", metavar="ID", help="All of them.")] = None,
-    state: Annotated[list[str] | None, typer.Option("--resource-state", help="All of them.")] = None,
+    state: Annotated[list[str] | None, typer.Option("--resource-state", metavar="STATE", help="All of them.")] = None,
     fault: Annotated[list[str] | None, typer.Option("--fault", metavar="GLOB", help="All of them.")] = None,
     endpoint: Annotated[
         list[str] | None,

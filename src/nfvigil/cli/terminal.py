@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 GAP = "  "
+SHRUNK_MIN = 5
 COLOURS = {
     "critical": "31;1",
     "major": "31",
@@ -124,12 +125,13 @@ def table(items: Iterable[Any], columns: Sequence[Column], *, empty: str = "", i
 
 
 def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:
-    """The widest of those that may gives way, a cell at a time, to no less than its title."""
-    while sum(widths) + len(GAP) * (len(widths) - 1) > room:
-        may = [i for i, column in enumerate(columns) if column.shrink and widths[i] > max(8, cells(column.title))]
-        if not may:
-            return
-        widths[max(may, key=lambda i: widths[i])] -= 1
+    """The widest of those that may gives way, a cell at a time: to its title, and where that is not enough beyond."""
+    for least in ([max(8, cells(column.title)) for column in columns], [SHRUNK_MIN] * len(columns)):
+        while sum(widths) + len(GAP) * (len(widths) - 1) > room:
+            may = [i for i, column in enumerate(columns) if column.shrink and widths[i] > least[i]]
+            if not may:
+                break
+            widths[max(may, key=lambda i: widths[i])] -= 1
 
 
 def _line(texts: Sequence[str], columns: Sequence[Column], widths: Sequence[int], is_title: bool = False) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nfvigil.cli.database_access import keys_in, on_store
-from nfvigil.cli.moments import age, now_us, seconds_of
+from nfvigil.cli.moments import age
 from nfvigil.cli.noting import note
 from nfvigil.cli.options import ConfigOption, DatabaseOption, FormOption
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, complain, say, table
+from nfvigil.client.moments import now_us, seconds_of
 from nfvigil.errors import ConflictError, NotFoundError
 from nfvigil.model.times import SECOND, iso, iso_or_none
 

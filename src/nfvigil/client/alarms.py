@@ -25,6 +25,7 @@ class AlarmFilters(TypedDict, total=False):
     resource_type: Sequence[str]
     resource_id: Sequence[str]
     project: str | None
+    vnf: Sequence[str]
     root_only: bool
     acked: bool | None
     since: datetime | str | None

@@ -164,7 +164,7 @@ def create_api(
     ``read_event`` reads one event in our own form for a dry run, without keeping it. Without ``permissions`` the rules
     are as they come with the code; without ``audit_notes`` only what the operations note themselves is kept.
     """
-    feed = feed or AlarmFeed()
+    feed = AlarmFeed() if feed is None else feed  # one that nobody follows yet has the length 0
     app = FastAPI(
         title="NFVigil",
         version=__version__,

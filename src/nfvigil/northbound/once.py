@@ -15,6 +15,8 @@ from hashlib import sha256
 from typing import Protocol
 
 import msgspec
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,6 +27,8 @@ HEADER = "Idempotency-Key"
 ANSWER_MAX_BYTES = 64 << 10
 """Larger answers only come of what changes nothing, and are made again."""
 VOID_MAX = 10_000
+NOT_BEGUN = (RefusedError, UnavailableError, RequestValidationError, HTTPException)
+"""Raised where nothing was done: the last two before the operation had its turn, for a body that it cannot take."""
 _KEY = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,253}[\x21-\x7E])?")
 _HEADERS = ("content-type", "location", "etag", "cache-control", "vary")
 
@@ -99,7 +103,7 @@ class Once:
             return _again(before, content)
         try:
             answer = await run()
-        except (RefusedError, UnavailableError):
+        except NOT_BEGUN:
             await self._forget(store, key)
             raise
         body = bytes(answer.body)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from nfvigil.client.moments import moment
 from nfvigil.openstack_plugin.commands import NfvLister, NfvShow, Row, add_pages, fields, table
 
 STATES = ("open", "raised", "confirmed", "cleared", "all")
 SEVERITIES = ("critical", "major", "minor", "warning", "indeterminate")
 LISTS = ("severity", "fault_type", "resource_type", "resource_id")
-FILTERS = ("state", "min_severity", "project", "root_only", "acked", "since", "until")
+FILTERS = ("state", "min_severity", "project", "root_only", "acked")
 
 ALARM_COLUMNS = {
     "ID": lambda alarm: alarm.id,
@@ -55,7 +56,7 @@ class ListAlarms(NfvLister):
         acked = parser.add_mutually_exclusive_group()
         acked.add_argument("--acked", dest="acked", action="store_true", default=None, help="Acknowledged ones only")
         acked.add_argument("--unacked", dest="acked", action="store_false", default=None, help="The others only")
-        parser.add_argument("--since", metavar="<time>", help="Raised then or later (2026-01-31T12:00:00Z)")
+        parser.add_argument("--since", metavar="<time>", help="Raised then or later: 10m (ago), 2026-01-31T12:00:00Z")
         parser.add_argument("--until", metavar="<time>", help="Raised before then")
         add_pages(parser)
         return parser
@@ -63,6 +64,7 @@ class ListAlarms(NfvLister):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], list[Row]]:
         chosen: dict[str, Any] = {name: getattr(parsed_args, name) or () for name in LISTS}
         chosen |= {name: getattr(parsed_args, name) for name in FILTERS}
+        chosen |= {name: moment(getattr(parsed_args, name), f"--{name}") for name in ("since", "until")}
         found = self.paged(
             parsed_args, lambda limit, marker: self.nfv.alarms.page(limit=limit, marker=marker, **chosen)
         )

@@ -117,7 +117,7 @@ def add_pages(parser: argparse.ArgumentParser) -> None:
     many = parser.add_mutually_exclusive_group()
     many.add_argument("--limit", metavar="<n>", type=positive, help=f"At most this many (default: {SHOWN})")
     many.add_argument("--all", action="store_true", help="All of them, however many there are")
-    parser.add_argument("--marker", metavar="<marker>", help="Begin behind this one")
+    parser.add_argument("--marker", metavar="<marker>", help="Go on there: as the page before named it")
 
 
 def add_wait(parser: argparse.ArgumentParser, what: str, seconds: float) -> None:

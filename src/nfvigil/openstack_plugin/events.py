@@ -10,6 +10,7 @@ from typing import Any
 
 from osc_lib import exceptions
 
+from nfvigil.client.moments import moment
 from nfvigil.openstack_plugin.commands import NfvLister, Row, add_pages, pairs, read_file, table
 
 RECEIPT_COLUMNS = {
@@ -81,13 +82,14 @@ class ListEvents(NfvLister):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument("--type", metavar="<glob>", help="Only these: 'compute.*'")
-        parser.add_argument("--since", metavar="<time>", help="Received then or later (2026-01-31T12:00:00Z)")
+        parser.add_argument("--since", metavar="<time>", help="Received then or later: 10m (ago), 2026-01-31T12:00:00Z")
         parser.add_argument("--until", metavar="<time>", help="Received before then")
         add_pages(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], list[Row]]:
-        chosen = {name: getattr(parsed_args, name) for name in ("type", "since", "until")}
+        chosen = {name: moment(getattr(parsed_args, name), f"--{name}") for name in ("since", "until")}
+        chosen["type"] = parsed_args.type
         found = self.paged(
             parsed_args, lambda limit, marker: self.nfv.events.page(limit=limit, marker=marker, **chosen)
         )

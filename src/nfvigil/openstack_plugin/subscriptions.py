@@ -22,6 +22,7 @@ from nfvigil.openstack_plugin.commands import (
 )
 
 SIGNED = "signed"
+FILTER = ("resource_types", "resource_ids", "resource_states", "fault_types", "min_severity")
 SUBSCRIPTION_COLUMNS = {
     "ID": lambda one: one.id,
     "Name": lambda one: one.name,
@@ -45,6 +46,35 @@ def subscription_argument(parser: argparse.ArgumentParser) -> argparse.ArgumentP
     return parser
 
 
+def _add_filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--resource-type", metavar="<kind>", action="append", help="Only of such: server (repeat)")
+    parser.add_argument("--resource-id", metavar="<id>", action="append", help="Only of this resource (repeat)")
+    parser.add_argument("--resource-state", metavar="<state>", action="append", help="Only where it is so (repeat)")
+    parser.add_argument("--fault-type", metavar="<glob>", action="append", help="Only these types (repeat)")
+    parser.add_argument("--min-severity", choices=SEVERITIES, help="This one or worse")
+
+
+def _add_secrets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--secret-file", metavar="<file>", type=Path, help="Holds the key for signing: whsec_ and base64"
+    )
+    parser.add_argument(
+        "--endpoint-token-file", metavar="<file>", type=Path, help="Holds what is sent to them as X-Auth-Token"
+    )
+
+
+def _filter(args: argparse.Namespace) -> dict[str, Any]:
+    """What of the filter was named."""
+    chosen = {
+        "resource_types": args.resource_type,
+        "resource_ids": args.resource_id,
+        "resource_states": args.resource_state,
+        "fault_types": args.fault_type,
+        "min_severity": args.min_severity,
+    }
+    return {name: value for name, value in chosen.items() if value}
+
+
 class CreateSubscription(NfvShow):
     """Hear of faults from now on"""
 
@@ -65,35 +95,19 @@ class CreateSubscription(NfvShow):
             default="raised",
             help="raised: at once; confirmed: when the cloud says the same (default: raised)",
         )
-        parser.add_argument("--resource-type", metavar="<kind>", action="append", help="Only of such: server (repeat)")
-        parser.add_argument("--resource-id", metavar="<id>", action="append", help="Only of this resource (repeat)")
-        parser.add_argument("--resource-state", metavar="<state>", action="append", help="Only where it is so (repeat)")
-        parser.add_argument("--fault-type", metavar="<glob>", action="append", help="Only these types (repeat)")
-        parser.add_argument("--min-severity", choices=SEVERITIES, help="This one or worse")
+        _add_filter(parser)
         parser.add_argument(
             "--heartbeat", metavar="<seconds>", type=float, default=0.0, help="A sign of life this often (default: 0)"
         )
-        parser.add_argument(
-            "--secret-file", metavar="<file>", type=Path, help="Holds the key for signing: whsec_ and base64"
-        )
-        parser.add_argument(
-            "--endpoint-token-file", metavar="<file>", type=Path, help="Holds what is sent to them as X-Auth-Token"
-        )
+        _add_secrets(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], Row]:
-        chosen = {
-            "resource_types": parsed_args.resource_type,
-            "resource_ids": parsed_args.resource_id,
-            "resource_states": parsed_args.resource_state,
-            "fault_types": parsed_args.fault_type,
-            "min_severity": parsed_args.min_severity,
-        }
         made = self.nfv.subscriptions.create(
             endpoints_of(parsed_args),
             name=parsed_args.name,
             project=parsed_args.project,
-            filter={name: value for name, value in chosen.items() if value},
+            filter=_filter(parsed_args),
             mode=parsed_args.mode,
             heartbeat_seconds=parsed_args.heartbeat,
         )
@@ -120,6 +134,52 @@ def endpoints_of(args: argparse.Namespace) -> list[dict[str, Any]]:
         for one in found:
             one["token"] = token
     return found
+
+
+class SetSubscription(NfvShow):
+    """Change a subscription; what is not named stays, secrets of endpoints too"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = subscription_argument(super().get_parser(prog_name))
+        parser.add_argument("--name", metavar="<name>", help="What you call it")
+        parser.add_argument(
+            "--endpoint",
+            metavar="<id|[format=]url>",
+            action="append",
+            help="All that it is to have: an ID keeps the one there is (repeat)",
+        )
+        parser.add_argument("--mode", choices=("raised", "confirmed", "both"), help="Which news it takes")
+        _add_filter(parser)
+        parser.add_argument("--no-filter", action="store_true", help="Take out of the filter what is not named here")
+        parser.add_argument("--heartbeat", metavar="<seconds>", type=float, help="A sign of life this often (0: none)")
+        _add_secrets(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], Row]:
+        change = change_of(parsed_args)
+        found = self.nfv.subscriptions.find(parsed_args.subscription)
+        changed = self.nfv.subscriptions.change(found.id, change, if_match=found)
+        return fields(changed, but=("resources", "virtual_resources"))
+
+
+def change_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What is to be another. CommandError where that is nothing."""
+    given = {"name": args.name, "mode": args.mode, "heartbeat_seconds": args.heartbeat}
+    change: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    wanted = _filter(args)
+    if args.no_filter:
+        change["filter"] = dict.fromkeys(FILTER) | wanted
+    elif wanted:
+        change["filter"] = wanted
+    urls = [one for one in args.endpoint or () if "://" in one]
+    if not urls and (args.secret_file is not None or args.endpoint_token_file is not None):
+        raise exceptions.CommandError("secrets go to new endpoints: name the URL with --endpoint")
+    if args.endpoint:
+        new = argparse.Namespace(**{**vars(args), "endpoint": urls})
+        change["endpoints"] = [*({"id": one} for one in args.endpoint if one not in urls), *endpoints_of(new)]
+    if not change:
+        raise exceptions.CommandError("nothing to change: name what is to be another")
+    return change
 
 
 class ListSubscriptions(NfvLister):
