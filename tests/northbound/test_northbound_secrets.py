@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import structlog
 from northbound_fakes import make_world
 
-from nfvigil.errors import RefusedError, UnavailableError
+from nfvigil.errors import RefusedError, SettingsError, UnavailableError
 from nfvigil.listening import configure_logging
 from nfvigil.model.subscription import AuthKind, Endpoint, EndpointAuth, Subscription
 from nfvigil.northbound.sol.subscriptions import ParamsBasic, ParamsOauth2ClientCredentials
@@ -20,6 +21,7 @@ from nfvigil.northbound.vims import VimBody, VimChangeBody
 from nfvigil.notifier.safety import check_url
 from nfvigil.settings import load
 from nfvigil.southbound.alertmanager_api import AlertmanagerApi
+from nfvigil.store.address import parse
 
 pytestmark = pytest.mark.anyio
 
@@ -151,3 +153,14 @@ async def test_a_token_in_an_address_is_shown_to_its_owner_and_stays_where_it_is
     assert (changed.status, refused.status) == (200, 400)
     assert refused.problem["errors"][0]["field"] == "endpoints[0].url"
     assert (of_owner.json["name"], of_owner.json["endpoints"][0]["url"]) == ("n", url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"postgresql://u:p@x:{CANARY}/n", f"postgresql://u:p@{CANARY}@db/n", f"postgresql://u:{CANARY}@[::1/n", CANARY],
+)
+def test_a_database_url_that_cannot_be_read_is_not_repeated(url: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be read") as refused:
+        parse(url)
+
+    assert CANARY not in "".join(traceback.format_exception(refused.value))

@@ -50,10 +50,14 @@ def parse(text: str) -> Address:
     """Raises SettingsError where ``text`` names no database that we can use."""
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
+        url = None
+    # What stands behind an "@" in a password is taken for the host and port; errors of the libraries repeat it.
+    if url is None or "@" in (url.host or ""):
         raise SettingsError(
-            "the database URL cannot be read: write sqlite:///path or postgresql://user@host:port/name"
-        ) from error
+            "the database URL cannot be read: write sqlite:///path or postgresql://user@host:port/name, "
+            "with what is special in a password escaped (%40 for @)"
+        )
     backend = url.get_backend_name()
     if backend not in _DRIVERS:
         raise SettingsError(f"the database must be sqlite or postgresql, not {backend}")
