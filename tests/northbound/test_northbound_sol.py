@@ -388,6 +388,31 @@ async def test_a_filter_that_asks_for_nothing_is_none() -> None:
     assert world.store.subscribed[made.json["id"]].filter.vnfs == ()
 
 
+@pytest.mark.parametrize(
+    ("types", "severities", "status"),
+    [
+        (["AlarmClearedNotification"], ["CRITICAL"], 422),
+        (["AlarmClearedNotification", "AlarmListRebuiltNotification"], ["CRITICAL", "MAJOR"], 422),
+        (["AlarmNotification"], ["CLEARED"], 422),
+        (["AlarmClearedNotification"], ["CRITICAL", "CLEARED"], 201),
+        (["AlarmNotification"], ["CRITICAL"], 201),
+        (["AlarmNotification", "AlarmClearedNotification"], ["CRITICAL"], 201),
+        (["AlarmListRebuiltNotification"], ["CRITICAL"], 201),
+        ([], ["CLEARED"], 201),
+    ],
+)
+async def test_a_filter_that_never_lets_anything_through_is_refused(
+    types: list[str], severities: list[str], status: int
+) -> None:
+    wanted = {"notificationTypes": types, "perceivedSeverities": severities}
+
+    answer = await make_world().call("POST", SUBSCRIPTIONS, REQUEST | {"filter": wanted}, by="member-a")
+
+    assert answer.status == status
+    if status == 422:
+        assert answer.json["errors"][0]["field"] == "filter.perceivedSeverities"
+
+
 async def test_one_that_asks_again_while_its_address_is_tried_is_not_subscribed_twice() -> None:
     world = make_world()
     both_asked = asyncio.Barrier(2)

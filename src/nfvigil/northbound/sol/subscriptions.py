@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -281,6 +282,7 @@ def _no(field: str, reason: str) -> UnprocessableError:
 def _filter(parts: Parts, given: FmNotificationsFilter | None, scope: str | None) -> Filter:
     given = given or FmNotificationsFilter()
     types = given.notificationTypes or list(NotificationType)
+    _check_severities(types, given.perceivedSeverities or ())
     return Filter(
         resource_types=tuple(kind for one in given.faultyResourceTypes or () for kind in TYPES[one]),
         severities=tuple(Severity(one.lower()) for one in given.perceivedSeverities or ()),
@@ -290,6 +292,18 @@ def _filter(parts: Parts, given: FmNotificationsFilter | None, scope: str | None
         only_vnfs=True,
         news=tuple(news for one in NotificationType if one in types for news in NEWS[one]),
     )
+
+
+def _check_severities(types: Sequence[NotificationType], severities: Sequence[PerceivedSeverity]) -> None:
+    """What could never be told is refused: a subscription that is silent for ever reads as "all is well"."""
+    field = "filter.perceivedSeverities"
+    tells_alarms, tells_clears = NotificationType.ALARM in types, NotificationType.CLEARED in types
+    if not severities or (tells_alarms and tells_clears):
+        return
+    if tells_clears and PerceivedSeverity.CLEARED not in severities:
+        raise _no(field, "cannot match: what is cleared is CLEARED by then. Name that, or AlarmNotification as well")
+    if tells_alarms and set(severities) == {PerceivedSeverity.CLEARED}:
+        raise _no(field, "cannot match: an AlarmNotification is of what is not cleared")
 
 
 def _vnfs(parts: Parts, given: VnfInstanceSubscriptionFilter | None, scope: str | None) -> tuple[str, ...]:
