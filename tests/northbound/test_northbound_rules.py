@@ -188,6 +188,16 @@ def test_every_route_has_a_rule_of_its_own() -> None:
     assert {"nfvigil:alarms:acknowledge", "nfvigil:doors:doctor_events"} <= {rule.name for rule in rules}
 
 
+def test_the_physical_side_is_for_nobody_of_a_project_and_each_rule_can_be_named_in_a_check() -> None:
+    rules = {rule.name: rule for rule in rules_of_this_version()}
+    physical = [name for name in rules if name.startswith(("nfvigil:o2ims:o2_", "nfvigil:physical_"))]
+    permissions = Permissions(tuple(rules.values()))
+
+    assert len(physical) >= 10
+    assert {one for name in physical for one in permissions.takers(name)} == {"admin", "system_reader"}
+    assert not [name for name in rules if len(name.split()) != 1]
+
+
 def test_the_sample_is_a_policy_file_that_changes_nothing() -> None:
     text = sample(rules_of_this_version())
 

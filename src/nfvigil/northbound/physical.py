@@ -13,12 +13,12 @@ from nfvigil.inspector.standing import StateQuery
 from nfvigil.model.resource import Kind, ResourceState
 from nfvigil.northbound.etags import answer
 from nfvigil.northbound.fields import Text
-from nfvigil.northbound.guarded import Caller, for_readers
+from nfvigil.northbound.guarded import Caller, for_administrators
 from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have
 from nfvigil.northbound.standing_views import PhysicalResourceInfo, physical_view
 
-read = for_readers("physical resources")
+read = for_administrators("physical resources")
 
 LIST_MAX = 100
 PHYSICAL = (Kind.DISK, Kind.HOST, Kind.NIC, Kind.PDU, Kind.RACK, Kind.SWITCH)

@@ -87,7 +87,8 @@ def default_of(audience: Audience, methods: frozenset[str]) -> str:
 
 
 def rule_name(tag: str, function: str) -> str:
-    return f"{PREFIX}{tag}:{function}"
+    # Checks name a rule as one word.
+    return f"{PREFIX}{tag.replace(' ', '_')}:{function}"
 
 
 def credentials(caller: Identity) -> dict[str, object]:
