@@ -92,7 +92,7 @@ class LiveSituation:
         from. A fan that fails says nothing of a host's being down; rather that it lives.
         """
         state = self._state
-        monitors: set[str] = set()
+        words: set[tuple[str, str]] = set()
         todo = list(state.wanted.get(f"{ActionKind.FORCE_DOWN} {key}", ()))
         if not todo:
             todo = [one for one in state.alarms_on.get(key, ()) if _is_lost(state.alarms[one])]
@@ -105,9 +105,9 @@ class LiveSituation:
             seen.add(alarm_id)
             fault = state.faults.get(alarm.fault)
             if fault is not None and not fault.predicted:
-                monitors.update(word.monitor for word in fault.assertions)
+                words.update((word.monitor, word.sender) for word in fault.assertions)
             todo.extend(cause.alarm for cause in alarm.causes)
-        return Witnesses(monitors=frozenset(monitors), vim_agrees=self._vim_agrees(key))
+        return Witnesses(words=frozenset(words), vim_agrees=self._vim_agrees(key))
 
     def _vim_agrees(self, key: str) -> bool:
         record = self._map.get(key)

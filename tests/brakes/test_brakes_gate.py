@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from nfvigil.brakes.gate import Gate, Witnesses
-from nfvigil.brakes.limits import Limits
+from nfvigil.brakes.limits import Limits, paths_of
 from nfvigil.model.action import Action, Origin
 from nfvigil.model.permit import Go, Permit, Refuse, Wait
 
@@ -22,7 +22,7 @@ EVACUATE = Action(
 REBOOT = Action(id="r", kind="reboot", target="server/s", vim="sim", event_id=1, alarm_id="a")
 MARK = Action(id="m", kind="force_down", target="host/h", vim="sim", event_id=1, alarm_id="a")
 PATHS = {"ping": ["ping-*"], "bmc": ["bmc-*"]}
-BOTH = Witnesses(monitors=frozenset({"ping-1", "bmc-1"}))
+BOTH = Witnesses(words=frozenset({("ping-1", ""), ("bmc-1", "")}))
 PROOF = {"epoch": 7, "at_us": 5}
 TEN = [f"host/{number}" for number in range(9)]
 
@@ -102,14 +102,14 @@ PROVEN = Known(proofs={"host/h": PROOF})
         pytest.param(FENCE, Known(), "", id="two witnesses fence"),
         pytest.param(
             FENCE,
-            Known(witnesses=Witnesses(monitors=frozenset({"ping-1", "ping-2"}))),
+            Known(witnesses=Witnesses(words=frozenset({("ping-1", ""), ("ping-2", "")}))),
             "another witness: 2 independent ones are needed, so far ping",
             id="two monitors on one path are one witness",
         ),
         pytest.param(FENCE, Known(witnesses=Witnesses()), "so far nobody", id="nobody is none"),
         pytest.param(
             by(FENCE, Origin.OPERATOR),
-            Known(witnesses=Witnesses(monitors=frozenset({"ping-1"}))),
+            Known(witnesses=Witnesses(words=frozenset({("ping-1", "")}))),
             "",
             id="an operator is a witness",
         ),
@@ -296,13 +296,13 @@ def test_right_before_the_order_everything_is_asked_again(known: Known, now_us: 
 def test_the_clouds_own_heartbeat_counts_by_the_path_that_it_takes(
     paths: dict[str, list[str]], monitors: set[str], is_enough: bool
 ) -> None:
-    known = Known(witnesses=Witnesses(monitors=frozenset(monitors), vim_agrees=True))
+    known = Known(witnesses=Witnesses(words=frozenset((monitor, "") for monitor in monitors), vim_agrees=True))
 
     assert isinstance(ask(FENCE, known, paths=paths), Go) is is_enough
 
 
 def test_a_monitor_that_nobody_assigned_adds_nothing_beside_one_that_is() -> None:
-    known = Known(witnesses=Witnesses(monitors=frozenset({"ping-1", "unassigned"})))
+    known = Known(witnesses=Witnesses(words=frozenset({("ping-1", ""), ("unassigned", "")})))
 
     assert isinstance(ask(FENCE, known), Wait)
 
@@ -340,3 +340,25 @@ def test_a_host_whose_name_another_cloud_has_as_well_is_left_alone_whoever_asks(
     assert asked == Wait("waits: several VIMs have a host h")
     gate = Gate(situation=known, limits=Limits(paths=PATHS), clock=lambda: 1)
     assert gate.may_switch_off(FENCE) == "waits: several VIMs have a host h"
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        pytest.param({("ping-1", "a"), ("bmc-1", "b")}, {"net", "bmc"}, id="two paths, two credentials"),
+        pytest.param({("ping-1", "a"), ("bmc-1", "a")}, {"bmc"}, id="one that calls itself two is one"),
+        pytest.param({("ping-1", "a"), ("bmc-1", "")}, {"net", "bmc"}, id="an administrator passes on a word"),
+        pytest.param({("ping-1", ""), ("bmc-1", "")}, {"net", "bmc"}, id="an administrator passes on two"),
+        pytest.param({("ping-1", "a"), ("bmc-1", "a"), ("bmc-2", "b")}, {"net", "bmc"}, id="each finds its own"),
+        pytest.param(
+            {("ping-1", "a"), ("bmc-1", "a"), ("agent-1", "b"), ("agent-1", "c")}, {"agent", "bmc"}, id="not two by one"
+        ),
+        pytest.param({("x", "a"), ("y", "b")}, {"monitors"}, id="nobody assigned them"),
+        pytest.param({("x", "a"), ("ping-1", "b")}, {"net"}, id="one beside an assigned one"),
+        pytest.param(set(), set(), id="nobody"),
+    ],
+)
+def test_a_credential_is_one_witness_whatever_it_calls_itself(words: set[tuple[str, str]], found: set[str]) -> None:
+    paths = {"net": ["ping-*"], "bmc": ["bmc-*"], "agent": ["agent-*"]}
+
+    assert paths_of(words, paths) == found

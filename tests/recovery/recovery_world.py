@@ -211,7 +211,13 @@ class World:
     # What is told to it
 
     async def say(
-        self, monitor: str, host: str, status: Status = Status.DOWN, *, kind: str = "compute.host.down"
+        self,
+        monitor: str,
+        host: str,
+        status: Status = Status.DOWN,
+        *,
+        kind: str = "compute.host.down",
+        sender: str = "",
     ) -> None:
         now = clock()
         event = Event(
@@ -222,6 +228,7 @@ class World:
             received_us=now,
             status=status,
             monitor=monitor,
+            sender=sender,
         )
         await self.pipeline.keep([event])
 

@@ -71,6 +71,30 @@ def test_one_witness_tells_the_owners_and_switches_nothing_off() -> None:
     assert "another witness" in there.actions("fence")[0].result
 
 
+def test_one_credential_is_one_witness_whatever_monitors_it_calls_itself() -> None:
+    async def story(there: World) -> None:
+        await there.say("ping", "compute-1", sender="local:stolen")
+        await there.say("bmc", "compute-1", sender="local:stolen")
+        await there.rest(3600)
+
+    there = play(story)
+
+    assert len(there.heard(News.RAISED)) == 3
+    assert there.switched_off == []
+    assert "another witness" in there.actions("fence")[0].result
+
+
+def test_two_monitors_with_a_credential_each_are_two_witnesses() -> None:
+    async def story(there: World) -> None:
+        await there.say("ping", "compute-1", sender="local:a")
+        await there.say("bmc", "compute-1", sender="signature:b")
+        await there.rest(30)
+
+    there = play(story)
+
+    assert [host for _, host in there.switched_off] == ["compute-1"]
+
+
 def test_a_fan_that_fails_is_no_witness_that_its_host_is_down() -> None:
     async def story(there: World) -> None:
         await there.say("ping", "compute-1")

@@ -125,6 +125,16 @@ async def test_an_event_is_answered_with_its_id_once_it_is_kept() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(("role", "sender"), [(Role.MONITOR, "local:ping"), (Role.ADMIN, "")])
+async def test_whose_credential_brought_an_event_is_kept_with_it(role: Role, sender: str) -> None:
+    site = Site(role=role)
+
+    await call(site, "/v1/events", EVENT | {"monitor": "somebody-else"})
+
+    assert [(event.monitor, event.sender) for event in site.events] == [("somebody-else", sender)]
+
+
+@pytest.mark.anyio
 async def test_of_a_batch_each_event_is_answered() -> None:
     site = Site()
     named = EVENT | {"monitor_event_id": "1"}

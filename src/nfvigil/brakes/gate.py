@@ -28,8 +28,8 @@ PROOF_PARAMS = frozenset({"proof_us", "fence_epoch"})
 class Witnesses(msgspec.Struct, frozen=True, kw_only=True):
     """Who says that something is wrong with a resource."""
 
-    monitors: frozenset[str] = frozenset()
-    """Monitors whose word stands, for the resource's own fault or one that it follows from."""
+    words: frozenset[tuple[str, str]] = frozenset()
+    """(monitor, sender) of those whose word stands, for the resource's own fault or one that it follows from."""
     vim_agrees: bool = False
     """Whether the cloud itself says so, of its own knowledge: not because we told it to."""
 
@@ -189,7 +189,7 @@ class Gate:
 
     def _missing_witness(self, action: Action, key: str) -> str:
         found = self._situation.witnesses(key)
-        paths = paths_of(found.monitors, self._limits.paths)
+        paths = paths_of(found.words, self._limits.paths)
         if found.vim_agrees:
             # Its heartbeats may share a network with monitors: then they are one witness.
             paths.add(VIM if path_of(VIM, self._limits.paths) == MONITORS else path_of(VIM, self._limits.paths))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -55,9 +55,33 @@ def path_of(monitor: str, paths: Mapping[str, Sequence[str]]) -> str:
     return MONITORS
 
 
-def paths_of(monitors: Iterable[str], paths: Mapping[str, Sequence[str]]) -> set[str]:
-    """The independent paths by which it was seen. A monitor that nobody assigned may share its path with any other:
-    beside one that was assigned it adds nothing.
+def paths_of(words: Iterable[tuple[str, str]], paths: Mapping[str, Sequence[str]]) -> set[str]:
+    """The independent paths by which it was seen, of (monitor, sender) pairs. A monitor that nobody assigned may share
+    its path with any other: beside one that was assigned it adds nothing. A sender is one witness, however many
+    monitors it calls itself; "" is trusted to pass on the words of many.
     """
-    found = {path_of(monitor, paths) for monitor in monitors}
-    return found - {MONITORS} or found
+    senders: dict[str, set[str]] = {}
+    for monitor, sender in words:
+        senders.setdefault(path_of(monitor, paths), set()).add(sender)
+    if len(senders) > 1:
+        senders.pop(MONITORS, None)
+    free = {path for path, some in senders.items() if "" in some}
+    return free | _each_by_another({path: some for path, some in senders.items() if path not in free})
+
+
+def _each_by_another(senders: Mapping[str, Collection[str]]) -> set[str]:
+    """As many paths as can be vouched for, each by a sender of its own (a greatest matching)."""
+    vouches: dict[str, str] = {}
+
+    def find(path: str, tried: set[str]) -> bool:
+        for sender in sorted(senders[path]):
+            if sender not in tried:
+                tried.add(sender)
+                if sender not in vouches or find(vouches[sender], tried):
+                    vouches[sender] = path
+                    return True
+        return False
+
+    for path in sorted(senders):
+        find(path, set())
+    return set(vouches.values())

@@ -49,6 +49,7 @@ def take_word(turn: Turn, key: str) -> None:
                 resource=key,
                 named=event.resource if event.resource != key else "",
                 monitor=event.monitor,
+                sender=event.sender,
                 time_us=event.time_us,
             )
             for place in at:
@@ -225,7 +226,7 @@ def _name(rule: EventRule, window: str) -> str:
 
 
 def _seen(turn: Turn, name: str) -> list[list[Any]]:
-    """What a window has counted: time, event, type, resource and monitor of each."""
+    """What a window has counted: time, event, type, resource, monitor and sender of each."""
     window = turn.state.memory.get(name)
     return window["seen"] if window else []
 
@@ -252,7 +253,7 @@ def _count(turn: Turn, rule: EventRule, window: str, key: str) -> tuple[Assertio
         entries = [entry for entry in entries if entry[3] != key]
     if not count.repeats:
         entries = [entry for entry in entries if entry[2:5] != [event.type, key, event.monitor]]
-    entries.append([turn.now, event.id, event.type, key, event.monitor])
+    entries.append([turn.now, event.id, event.type, key, event.monitor, event.sender])
     entries = entries[-count.needed :]  # the latest suffice: a window does not grow with the storm
     turn.remember(name, {"until_us": turn.now + within, "seen": entries})
     _forget_old_windows(turn)
@@ -267,11 +268,12 @@ def _count(turn: Turn, rule: EventRule, window: str, key: str) -> tuple[Assertio
             event_type=kind,
             resource=resource,
             monitor=monitor,
+            sender=sender[0] if sender else "",  # an older version counted without it
             time_us=time_us,
             needed=count.needed,
             distinct=count.distinct,
         )
-        for time_us, event_id, kind, resource, monitor in entries
+        for time_us, event_id, kind, resource, monitor, *sender in entries
     )
 
 

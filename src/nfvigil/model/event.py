@@ -57,6 +57,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     """When the fault itself happened, where the monitor knows (checkpoint 0)."""
     flags: tuple[Flag, ...] = ()
     door: str = "v1"
+    sender: str = ""
+    """Whose credential brought it, where that is a monitor's; "" for what an administrator or NFVigil itself sent."""
     details: dict[str, Any] = {}
 
     @property

@@ -37,6 +37,8 @@ class Assertion(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaul
     named: str = ""
     """What the monitor called that, where it is another name: it may take its word back while the map is not known."""
     monitor: str = ""
+    sender: str = ""
+    """The credential with which it was said: a monitor may call itself what it likes."""
     time_us: int = 0
     needed: int = 1
     distinct: bool = False

@@ -60,6 +60,11 @@ class Identity(msgspec.Struct, frozen=True):
         return self.role is Role.MONITOR or self.role is Role.ADMIN
 
     @property
+    def sender(self) -> str:
+        """What tells its words from those of other monitors, whatever they call themselves; "" for an administrator."""
+        return "" if self.is_admin else f"{self.via}:{self.id or self.name}"
+
+    @property
     def may_write(self) -> bool:
         """May change what its scope holds: subscriptions, acknowledgements."""
         return self.role in _WRITERS

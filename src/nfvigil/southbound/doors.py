@@ -144,6 +144,7 @@ class Door:
         try:
             identity = await self._guard(request)
             await self._allow(request, identity)
+            request.state.sender = identity.sender
             return await self._serve(request, await read())
         except NfvigilError as error:
             answer = self._refuse(error)
@@ -171,7 +172,7 @@ class Door:
         except Exception as error:
             # A plugin is others' code. With a 5xx most senders try again, and its maker learns of it from the log.
             raise FormatFailedError(f"the format {self._form.name} failed to read this") from error
-        receipts = await self._intake.take(items, self._name)
+        receipts = await self._intake.take(items, self._name, request.state.sender)
         self._tally(receipts)
         return self._answer(receipts)
 

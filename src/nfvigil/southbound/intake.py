@@ -41,7 +41,7 @@ class Intake:
             recent=recent,
         )
 
-    async def take(self, raws: Sequence[Item], door: str) -> list[Receipt]:
+    async def take(self, raws: Sequence[Item], door: str, sender: str = "") -> list[Receipt]:
         """A receipt for each, in order. When it returns, what was accepted is durable; when it raises
         UnavailableError, the sender must send all of it again (what was kept nevertheless is then a repeat).
         """
@@ -61,7 +61,7 @@ class Intake:
                 why = ((raw.path, raw.reason),)
                 receipts.append(Receipt(state=ReceiptState.IGNORED, errors=why, number=raw.number, word=raw.word))
                 continue
-            event = self._normalise(raw, now_us, door)
+            event = self._normalise(raw, now_us, door, sender)
             if isinstance(event, list):
                 receipts.append(Receipt(state=ReceiptState.REFUSED, errors=tuple(event)))
                 continue

@@ -101,7 +101,7 @@ class MasakariDoor(Door):
                 self._count(self._name, ReceiptState.REPEAT, 1)
                 return _fault(HTTPStatus.CONFLICT, "This was notified already, and nothing else since.")
             uuid = notification_uuid(now_us, self._chance(8))
-            receipts = await self._intake.take(events_of(notification, uuid), self._name)
+            receipts = await self._intake.take(events_of(notification, uuid), self._name, request.state.sender)
             if wrong := [FieldError(*error) for receipt in receipts for error in receipt.errors]:
                 raise RefusedError("the notification is wrong", list(dict.fromkeys(wrong)))
             self._duplicates.add(notification, now_us)

@@ -86,7 +86,7 @@ class Normaliser:
         self._future_us = int(limits.future_seconds * SECOND)
         self._stale_us = int(limits.stale_seconds * SECOND)
 
-    def __call__(self, raw: RawEvent, now_us: int, door: str) -> Event | Errors:
+    def __call__(self, raw: RawEvent, now_us: int, door: str, sender: str = "") -> Event | Errors:
         errors: Errors = list(raw.errors)
         prefix = f"{raw.path}." if raw.path else ""
         found = {
@@ -142,6 +142,7 @@ class Normaliser:
             happened_us=happened,
             flags=flags,
             door=door,
+            sender=sender,
             details=details,
         )
 
