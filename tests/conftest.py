@@ -7,7 +7,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("crash tests")
-    group.addoption("--kills", type=int, default=27, help="how often the service is killed, over all crash tests")
+    group.addoption("--kills", type=int, default=18, help="how often the service is killed, over all crash tests")
     group.addoption("--kills-seed", type=int, default=None, help="repeats a crash test's choices; printed by each")
 
 

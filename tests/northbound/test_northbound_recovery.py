@@ -30,7 +30,7 @@ PEOPLE = {
     "nowhere": (None, Role.MEMBER),
     "monitor": (None, Role.MONITOR),
 }
-BRAKES = {"witnesses": 1, "host_every_seconds": 0, "outage_hosts": 3, "outage_share": 1.0}
+BRAKES = {"settle_seconds": 0.2, "witnesses": 1, "host_every_seconds": 0, "outage_hosts": 3, "outage_share": 1.0}
 Story = Callable[[Client], Awaitable[None]]
 
 

@@ -18,7 +18,7 @@ from northbound_fakes import World, make_world
 from nfvigil.northbound.api import create_api
 from nfvigil.northbound.openapi import describe
 
-EXAMPLES = 8
+EXAMPLES = 5
 
 
 @contextmanager

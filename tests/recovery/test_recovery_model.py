@@ -21,7 +21,7 @@ from nfvigil.model.event import Status
 from nfvigil.model.identity import Identity, Role
 from virtual_time import VirtualLoop
 
-EXAMPLES = int(os.environ.get("NFVIGIL_TEST_MODEL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("NFVIGIL_TEST_MODEL_EXAMPLES", "15"))
 HOSTS = [f"compute-{number}" for number in range(1, 4)]
 hosts = st.sampled_from(HOSTS)
 monitors = st.sampled_from(["ping", "ping-2", "bmc", ""])
