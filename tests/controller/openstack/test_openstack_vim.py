@@ -411,6 +411,27 @@ async def test_what_the_bus_hints_at_is_looked_up() -> None:
     await vim.close()
 
 
+async def test_the_ports_of_a_server_that_was_listed_before_they_were_made_are_looked_up_with_its_next_change() -> None:
+    cloud, hints = CloudPlayer(), HintsPlayer()
+    cloud.add_server("early", host="host-1", status="BUILD")
+    port = cloud.ports.pop("p-early")
+    vim = watching(cloud, hints)
+    await vim.snapshot()
+    changes = vim.changes()
+    cloud.ports["p-early"] = port
+    cloud.servers["early"]["status"] = "ACTIVE"
+
+    hints.said.put_nowait([AHint(Kind.SERVER, "early")])
+    found: set[str] = set()
+    while "port/p-early" not in found:
+        change = await following(changes)
+        assert change is not None
+        found |= {key_of_record(record) for record in change.put}
+    await vim.close()
+
+    assert found == {"server/early", "port/p-early"}
+
+
 async def test_the_ports_of_a_server_that_is_new_or_has_moved_are_looked_up_with_it() -> None:
     cloud, hints = CloudPlayer(), HintsPlayer()
     vim = watching(cloud, hints)

@@ -7,6 +7,9 @@ from nfvigil.controller.vims.openstack.reading import HostFacts, Pool
 from nfvigil.controller.vims.openstack.wire import Flavor
 from nfvigil.model.resource import Host
 
+ON_THE_WAY = frozenset({"BUILD", "REBUILD", "MIGRATING", "RESIZE", "REVERT_RESIZE"})
+"""The states of a server that comes, or moves."""
+
 
 class Known:
     """Belongs to one driver; replaced whole by each listing."""

@@ -10,7 +10,7 @@ import msgspec
 
 from nfvigil.controller.vims.openstack import microversions, wire
 from nfvigil.controller.vims.openstack.cinder import Cinder
-from nfvigil.controller.vims.openstack.known import Known
+from nfvigil.controller.vims.openstack.known import ON_THE_WAY, Known
 from nfvigil.controller.vims.openstack.neutron import Neutron
 from nfvigil.controller.vims.openstack.nova import Nova, ServicesSeen
 from nfvigil.controller.vims.openstack.options import Options
@@ -85,7 +85,12 @@ class Listing:
         hosts = self.hosts(services)
         self._known.hosts = {host.id: host for host in hosts}
         self._known.heartbeats.forget(set(names))
-        self._known.places = {server.id: server.host for server in servers.result()}
+        # A server that is just being made may be listed before its ports are: they are asked for with its next change.
+        with_ports = {port.server for port in ports.result()}
+        self._known.places = {
+            server.id: server.host if server.id in with_ports and server.status not in ON_THE_WAY else ""
+            for server in servers.result()
+        }
         return Snapshot(
             vim=self._name,
             taken_us=taken_us,

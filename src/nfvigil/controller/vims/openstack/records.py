@@ -12,7 +12,7 @@ import msgspec
 from nfvigil.controller.vims.openstack import microversions, wire
 from nfvigil.controller.vims.openstack.cinder import Cinder
 from nfvigil.controller.vims.openstack.gathering import Gathering
-from nfvigil.controller.vims.openstack.known import Known
+from nfvigil.controller.vims.openstack.known import ON_THE_WAY, Known
 from nfvigil.controller.vims.openstack.neutron import Neutron
 from nfvigil.controller.vims.openstack.nova import Nova
 from nfvigil.controller.vims.openstack.options import Options
@@ -39,9 +39,6 @@ def is_id(text: str) -> bool:
 
 TOGETHER_LEAST = 3
 """So many servers of one host are listed rather than asked for one by one."""
-
-ON_THE_WAY = frozenset({"BUILD", "REBUILD", "MIGRATING", "RESIZE", "REVERT_RESIZE"})
-"""The states of a server that comes, or moves."""
 
 
 class Records:
