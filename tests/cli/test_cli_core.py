@@ -433,11 +433,15 @@ def test_a_service_that_is_away_ends_with_3(cli: Cli) -> None:
 
 
 def test_a_wrong_token_ends_with_5(port: int, cli: Cli) -> None:
-    Cli(port, NFVIGIL_TOKEN="nfv_wrong")("alarm", "list", code=5)
+    result = Cli(port, NFVIGIL_TOKEN="nfv_wrong")("alarm", "list", code=5)
+
+    assert "nfv_wrong" not in result.stderr
 
 
 def test_a_token_is_no_option(cli: Cli) -> None:
-    cli("--token", "nfv_x", "alarm", "list", code=2)
+    result = cli("--token", "nfv_x", "alarm", "list", code=2)
+
+    assert "nfv_x" not in result.stdout
 
 
 # The service and the shell

@@ -207,6 +207,7 @@ async def test_hanging_endpoints_that_are_known_leave_half_of_the_places_to_othe
                 sender.offer(rows.commit(source.compose(raised(2), 1, NOW)))
                 count = len(consumer.seqs("/4")) + 1
                 await until(lambda wanted=count: len(consumer.seqs("/4")) == wanted, 0.8)
+            assert consumer.seqs("/4") == [1, 2, 3, 4]
 
 
 async def test_more_than_memory_holds_is_read_from_the_rows_and_nothing_is_lost() -> None:

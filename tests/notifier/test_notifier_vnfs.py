@@ -500,6 +500,7 @@ async def test_what_was_lost_before_a_restart_is_known_after_it() -> None:
 
     await until(lambda: told.news == [("s1", News.REBUILT)])
     running_losses.cancel()
+    assert told.news == [("s1", News.REBUILT)], "and once"
 
 
 @pytest.mark.anyio

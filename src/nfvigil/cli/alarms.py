@@ -295,7 +295,7 @@ def _lasting(seconds: float | None) -> Iterator[None]:
     try:
         yield
     except _Over:
-        pass
+        pass  # The time that was asked for: its end is no failure.
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -40,7 +40,7 @@ class Reader:
             async with asyncio.timeout(seconds):
                 await self._is_hinted.wait()
         except TimeoutError:
-            pass
+            pass  # A look now and then, though nobody hinted.
         now = asyncio.get_running_loop().time()
         if now - self._looked < PAUSE_SECONDS and not self._feed.is_closed:
             await asyncio.sleep(PAUSE_SECONDS - (now - self._looked))

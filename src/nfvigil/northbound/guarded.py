@@ -109,9 +109,9 @@ class GuardedRoute(APIRoute):
         rule, audience = self.rule, self.audience
         reads_body = self.body_field is not None
         takes = _parameters(self.dependant) if self.path.startswith("/v1/") else None
-        # What is named by its key has that as its own way of being done once.
+        # What is named by its key has that as its own way of being done once; a question has no effect to repeat.
         is_named = any(one.name == "idempotency_key" for one in self.dependant.header_params)
-        keeps_answers = "POST" in (self.methods or ()) and not is_named
+        keeps_answers = "POST" in (self.methods or ()) and not is_named and audience is not Audience.READERS
 
         async def guarded(request: Request) -> Response:
             identity = await parts_of(request).guard(request)

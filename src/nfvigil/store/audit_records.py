@@ -148,4 +148,4 @@ def _row(record: AuditRecord) -> tuple[object, ...]:
 
 def _record(row: Sequence[object]) -> AuditRecord:
     values = dict(zip(_NAMES, row, strict=True))
-    return AuditRecord(**{**values, "outcome": Outcome(str(values["outcome"]) or "success")})  # type: ignore[arg-type]
+    return AuditRecord(**{**values, "outcome": Outcome(str(values["outcome"]) or "success")})  # type: ignore[arg-type]  # columns in the record's order

@@ -79,7 +79,7 @@ class Removal:
             (f"{name}-other", self._keystone.project_ids, self._keystone.delete_project),
             (name, self._keystone.project_ids, self._keystone.delete_project),
         ):
-            wrong.append(await self._until_gone(what, lambda find=find, what=what: find(what), delete))  # type: ignore[misc]
+            wrong.append(await self._until_gone(what, lambda find=find, what=what: find(what), delete))  # type: ignore[misc]  # defaults bind
         return [each for each in (quota, *wrong) if each]
 
     async def _until_gone(

@@ -253,7 +253,7 @@ def test_a_password_in_the_file_is_in_no_error(value: str, rest: str) -> None:
 
 
 def test_one_bmc_with_two_systems_may_be_named_twice() -> None:
-    read(
+    assert read(
         D + "fences: {a: {address: x, system: one}, b: {address: x, system: two}, 'c*': {address: x, system: '{host}'}}"
     )
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import sushy  # type: ignore[import-untyped]  # it ships no types
 from sushy import exceptions
-from sushy.auth import SessionOrBasicAuth  # type: ignore[import-untyped]
-from sushy.connector import Connector  # type: ignore[import-untyped]
+from sushy.auth import SessionOrBasicAuth  # type: ignore[import-untyped]  # sushy has no types
+from sushy.connector import Connector  # type: ignore[import-untyped]  # likewise
 
 from nfvigil.controller.fencing.fence import Power
 from nfvigil.controller.fencing.password import Password

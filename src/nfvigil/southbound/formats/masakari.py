@@ -219,6 +219,6 @@ def _time(given: object, errors: list[FieldError]) -> str:
                 moment = moment.astimezone(UTC)
             return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}"
     except (ValueError, OverflowError):
-        pass
+        pass  # It is said below, as for what is no text at all.
     errors.append(FieldError("notification.generated_time", "must be an ISO 8601 time"))
     return ""
