@@ -530,6 +530,16 @@ class Pipeline:
                 self._event_alarms.told(fired)
         return fired
 
+    async def put(self, make: Callable[[int], Change | None]) -> None:
+        """Write down and tell what ``make`` finds to be told, by nothing that was decided. It gets the time, is called
+        between two turns, and what it returns is durable when this returns.
+        """
+        async with self._writing:
+            change = make(self._clock())
+            if change is not None:
+                await self._commit(change)
+                self._tell(_paired(change.notifications, change.deliveries))
+
     # After a restart
 
     async def resume(

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
 from nfvigil.model.event_alarm import CloudEvent
+from nfvigil.model.reading import Details
 from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 
 
@@ -81,6 +82,16 @@ class Reaching(Protocol):
         """URLs without credentials, from memory; those that it knows by now."""
 
 
+@runtime_checkable
+class Detailing(Protocol):
+    """A driver that can hand over the cloud's own words on some servers and ports while it lists everything."""
+
+    async def detailed_snapshot(self, details: Details) -> Snapshot:
+        """As ``snapshot``, by the same listing: no call more for a server or a port. What is wanted and listed has
+        been put into ``details`` when it returns.
+        """
+
+
 class Tap(Protocol):
     """Who wants to hear what a cloud tells on its own bus."""
 
@@ -115,6 +126,13 @@ def described(vim: Vim) -> Mapping[str, Any]:
 
 def places_of(vim: Vim) -> Sequence[str]:
     return vim.places() if isinstance(vim, Reaching) else ()
+
+
+async def listed(vim: Vim, details: Details | None) -> Snapshot:
+    """One listing. Of a driver that knows no details, there are none."""
+    if details is not None and isinstance(vim, Detailing):
+        return await vim.detailed_snapshot(details)
+    return await vim.snapshot()
 
 
 ActionPlugin = Callable[[Vim, Action], Awaitable[Outcome]]

@@ -12,6 +12,7 @@ from nfvigil.model.event_alarm import EventAlarm, EventAlarmChange
 from nfvigil.model.fault import Fault
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.verdict import Decision
+from nfvigil.model.ves import VesState
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,5 +32,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     event_alarm_changes: tuple[EventAlarmChange, ...] = ()
     fired_events: tuple[tuple[str, int], ...] = ()
     """(message id, time) of events from outside that fired one."""
+    ves_states: tuple[VesState, ...] = ()
+    """What the VES agent has told of each source."""
     cursor: int | None = None
     """The last event that is decided with this."""
