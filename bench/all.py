@@ -21,7 +21,7 @@ _start.ready()
 from _figures import brief, finish, machine, note, options, show
 from _start import ROOT
 
-NAMES = ("map", "listing", "alarms", "match", "ingest", "notify", "storm")
+NAMES = ("map", "listing", "poll", "alarms", "match", "ingest", "notify", "storm")
 DOCUMENT = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: written by bench/all.py -->", "<!-- end of figures -->"
 LIMIT_SECONDS = 1800
@@ -161,6 +161,19 @@ def of_listing(found: dict[str, Any]) -> list[Row]:
     ]  # fmt: skip
 
 
+def of_poll(found: dict[str, Any]) -> list[Row]:
+    rows = []
+    for size, one in found["rounds"].items():
+        beside = f"as before {brief(one['reference_cpu_s'])} s; {brief(one['rss_mb'])} MB; {one['writes']:.0f} writes"
+        what = f"VNF records of {int(size):,} servers kept in line over HTTP, nothing changed, CPU"
+        rows.append(Row(what, one["cpu_s"], "s", most=0.3 if size == "10000" else None, beside=beside))
+        changed = one["changed"]
+        what = f"the same, 1 % changed ({changed['writes']:.0f} writes), CPU"
+        rows.append(Row(what, changed["cpu_s"], "s"))
+    ten = found["rounds"]["10000"]
+    return [*rows, Row("10,000 unchanged against searching and dumping", ten["times"], "", least=100)]
+
+
 def of_alarms(found: dict[str, Any]) -> list[Row]:
     beside = f"p99 {brief(found['match_p99_ms'])} ms; asking each {brief(found['reference_match_ms'])} ms"
     return [
@@ -197,6 +210,7 @@ def text(results: Results, facts: dict[str, Any], quick: bool) -> str:
         *of_ingest(results["ingest"]),
         *of_map(results["map"]),
         *of_listing(results["listing"]),
+        *of_poll(results["poll"]),
         *of_alarms(results["alarms"]),
         *of_match(results["match"]),
     ]
