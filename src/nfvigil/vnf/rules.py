@@ -19,7 +19,7 @@ FINE_PORT = frozenset({"ACTIVE", "PAUSED", "BUILD"})
 ERROR = "ERROR"
 DELETED_EXTERNALLY = "Deleted externally"
 BETWEEN_MESSAGES = "; "
-INTERFACES_MAX = 128
+INTERFACES_MAX = 200
 """Of one VDU. One more takes the place of the oldest that was found, and is gone."""
 
 _INTERFACE_FIELDS = ("network", "mac_address", "ip_address", "host", "pci", "vlan", "message")

@@ -28,6 +28,8 @@ WORDS_MAX = 256 * 1024
 """Bytes that are kept of one server or port."""
 SECRET_KEYS = ("user_data", "OS-EXT-SRV-ATTR:user_data")
 YAML_WIDTH = 256
+DEPTH_MAX = 32
+"""Of what is written as YAML: each level indents all that is in it."""
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BASE: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -141,17 +143,32 @@ def without_user_data(body: bytes) -> bytes:
 
 
 def text_of(body: bytes) -> str:
-    """The words as YAML in flow style, for people and for OSM (``vim_details``, ``vim_info``); without user data."""
+    """The words as YAML in flow style, for people and for OSM (``vim_details``, ``vim_info``); without user data.
+
+    What is too deep for that stays the JSON that it is, which is flow style too; what is no JSON object says nothing.
+    """
     try:
-        words = _anything.decode(body)
-        if isinstance(words, dict):
-            words = {name: value for name, value in words.items() if name not in SECRET_KEYS}
-        text: str = yaml.dump(words, Dumper=_FlowDumper, default_flow_style=True, width=YAML_WIDTH)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedError("these words are no JSON", [FieldError("", str(error))]) from error
-    except RecursionError as error:
-        raise RefusedError("these words are nested too deep") from error
+        kept = without_user_data(body)
+    except RefusedError:
+        return ""
+    try:
+        words = _anything.decode(kept)
+    except msgspec.DecodeError:  # a number beyond all bounds
+        return kept.decode()
+    if _is_deep(words):
+        return kept.decode()
+    text: str = yaml.dump(words, Dumper=_FlowDumper, default_flow_style=True, width=YAML_WIDTH)
     return text
+
+
+def _is_deep(words: Any) -> bool:
+    level = [words]
+    for _ in range(DEPTH_MAX):
+        lists = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        if not lists:
+            return False
+        level = [one for some in lists for one in some]
+    return True
 
 
 def cleaned(given: Any, length_max: int) -> str:
