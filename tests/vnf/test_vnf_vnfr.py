@@ -299,6 +299,15 @@ def test_a_document_comes_out_as_it_went_in() -> None:
     assert vnfr_of(*taken(mine), {}) == mine
 
 
+def test_an_interface_of_the_descriptor_without_a_port_keeps_what_is_said_of_it() -> None:
+    mine = vdur()
+    mine["interfaces"].append({"name": "xe1", "ip-address": "10.2.0.1", "pci": "0000:03:10.2"})
+
+    (out,) = vnfr_of(*taken(with_vdur(mine)), {})["vdur"]
+
+    assert out["interfaces"][2] == {"name": "xe1", "ip-address": "10.2.0.1", "pci": "0000:03:10.2"}
+
+
 def test_what_became_of_the_server_is_under_osms_keys() -> None:
     vnf, record = taken(document())
     server = server_words("s-0", status="ERROR", name="mme-one", host="compute-2")
@@ -352,6 +361,7 @@ def test_what_became_of_the_server_is_under_osms_keys() -> None:
         ("xe0", "10.1.0.1;2001:db8::7", "fa:16:3e:00:00:02"),
         (None, "10.0.9.9", seen["p-9"].mac_address),
     ]
+    assert taken(out) == (vnf, replace(record, vdus=(replace(vdu, changed_us=0),)))
 
 
 def test_a_server_that_was_deleted_has_nulls_and_a_backup() -> None:
