@@ -26,7 +26,9 @@ from ves_players import (
 from nfvigil.errors import RefusedError
 from nfvigil.model.ves_bodies import VesVersion, event_of
 from nfvigil.ves.backlogs import reads_listing
+from nfvigil.ves.clockwork import next_us
 from nfvigil.ves.config import backlog_document, config_document, read_config
+from nfvigil.ves.faults import Faults
 from nfvigil.ves.machine import beat
 
 ALL = {"domain": "fault", "type": "vm", "tenant": "epc"}
@@ -683,3 +685,18 @@ def test_a_wrong_configuration_says_all_that_is_wrong() -> None:
         "vesagent_config.backlogs[0]",
         "vesagent_config.ves_subscription",
     ]
+
+
+def test_when_a_backlog_is_due_next_can_be_asked() -> None:
+    watcher = agent(ALL)
+    assert next_us(watcher.backlog, watcher.states.get("")) == 0
+    watcher.see(server("mme"))
+
+    assert next_us(watcher.backlog, watcher.states[""]) == watcher.now_us + 10 * S
+
+
+def test_a_cloud_with_words_of_its_own_does_not_fill_the_memory() -> None:
+    faults = Faults()
+
+    assert {faults.severity(f"STATE{number}") for number in range(1000)} == {"MAJOR"}
+    assert len(faults._judged) < 50
