@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -12,6 +12,8 @@ from nfvigil.model.resource import Kind, split_key
 from nfvigil.southbound.vim_status import ReaderStatus
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Readers:
@@ -58,8 +60,7 @@ class Share:
         self._reader = reader
 
     def begin(self) -> None:
-        with self._guarded():
-            self.details = self._reader.begin(self._vim)
+        self.details = self._ask(lambda: self._reader.begin(self._vim), None)
 
     def wants(self, server_id: str) -> bool:
         try:
@@ -69,34 +70,30 @@ class Share:
             return False
 
     def put(self, key: str, body: memoryview) -> None:
-        with self._guarded():
+        try:
             if self.details is not None:
                 self.details.put(key, body)
-
-    def missing(self, reading: Reading) -> Sequence[str]:
-        with self._guarded():
-            return self._reader.missing(reading)
-        return ()
-
-    def take(self, reading: Reading) -> None:
-        with self._guarded():
-            self._reader.take(reading, self.details)
-
-    def interval_seconds(self) -> float | None:
-        with self._guarded():
-            return self._reader.interval_seconds(self._vim)
-        return None
-
-    def forget(self) -> None:
-        with self._guarded():
-            self._reader.forget(self._vim)
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
         except Exception as error:
             self._failed(error)
+
+    def missing(self, reading: Reading) -> Sequence[str]:
+        return self._ask(lambda: self._reader.missing(reading), ())
+
+    def take(self, reading: Reading) -> None:
+        self._ask(lambda: self._reader.take(reading, self.details), None)
+
+    def interval_seconds(self) -> float | None:
+        return self._ask(lambda: self._reader.interval_seconds(self._vim), None)
+
+    def forget(self) -> None:
+        self._ask(lambda: self._reader.forget(self._vim), None)
+
+    def _ask(self, question: Callable[[], T], otherwise: T) -> T:
+        try:
+            return question()
+        except Exception as error:
+            self._failed(error)
+            return otherwise
 
     def _failed(self, error: Exception) -> None:
         # What it says may hold what nobody should read in an answer: that is for the log.
