@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from nfvigil.model.reading import Details, Reader, Reading
+from nfvigil.model.reading import Details, Reader, Reading, kept
 from nfvigil.model.resource import Kind, split_key
 from nfvigil.southbound.vim_status import ReaderStatus
 
@@ -113,7 +113,7 @@ class Hearing:
     def details(self) -> Details | None:
         """For the driver: what any of them wants."""
         shares = [share for share in self.shares if share.details is not None]
-        return AllDetails(shares) if shares else None
+        return AllDetails(shares) if len(shares) > 1 else shares[0] if shares else None
 
     def missing(self, reading: Reading) -> dict[str, None]:
         """What any of them expected, and is not there."""
@@ -146,6 +146,7 @@ class AllDetails:
         return bool(self._wanting)
 
     def put(self, key: str, body: memoryview) -> None:
+        body = memoryview(kept(body))  # one copy for all
         for share in self._wanting:
             share.put(key, body)
 
