@@ -94,7 +94,7 @@ class Watch:
         if self._interval_seconds < 0:
             return None
         wish = self._readers.interval_seconds(self._vim.name)
-        period = self._interval_seconds if wish is None or wish < 0 else min(self._interval_seconds, wish)
+        period = self._interval_seconds if wish is None else min(self._interval_seconds, wish)
         return max(period, self._timing.gap_seconds)
 
     def want(self) -> None:
