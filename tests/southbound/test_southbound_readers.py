@@ -224,6 +224,21 @@ async def test_what_changes_while_it_is_listed_is_not_told_to_be_gone() -> None:
 
 
 @virtually
+async def test_what_changes_while_it_is_asked_for_is_not_told_to_be_gone() -> None:
+    cloud, reader = Cloud(servers([1])), Reader()
+
+    async with watched(cloud, readers=[reader]) as one:
+        reader.expected = {"server/s-2", "server/s-3"}
+        cloud.read_seconds = 5.0
+        one.inventory.refresh("a")
+        await asyncio.sleep(2)
+        cloud.tell(put=servers([2]))
+        await asyncio.sleep(10)
+
+        assert reader.taken[-1].gone == {"server/s-3"}
+
+
+@virtually
 async def test_what_another_cloud_has_by_that_key_stays_in_the_map_when_it_is_gone_here() -> None:
     mine, other = Cloud(name="a"), Cloud(servers([1], "b"), name="b")
     reader = Reader()
@@ -234,6 +249,7 @@ async def test_what_another_cloud_has_by_that_key_stays_in_the_map_when_it_is_go
 
         assert [reading.gone for reading in reader.taken if reading.vim == "a"][-1] == {"server/s-1"}
         assert one.map.records["server/s-1"].vim == "b"
+        assert one.status("a").differences_total.gone == 0
 
 
 # Cliffs
@@ -277,6 +293,19 @@ async def test_some_that_went_while_we_were_away_are_no_cliff_beside_many_that_s
         assert one.said_of(Condition.CLIFF) == [False]
 
 
+@virtually
+async def test_what_map_and_readers_know_counts_once() -> None:
+    cloud, reader = Cloud(servers(range(10))), Reader()
+
+    async with watched(cloud, readers=[reader], timing=CLIFF) as one:
+        reader.expected = set(cloud.things)
+        cloud.lose([f"server/s-{number}" for number in range(6)])
+        await one.again()
+
+        assert one.said_of(Condition.CLIFF) == [False, True, False]
+        assert len(reader.taken[-1].gone) == 6
+
+
 # One's trouble is one's own
 
 
@@ -309,7 +338,7 @@ def test_a_reader_that_raises_harms_neither_the_map_nor_another_and_hears_of_the
     with capture_logs() as logs:
         run()
     failures = [log for log in logs if log["event"] == "a reader of listings failed"]
-    assert failures
+    assert len(failures) == (1 if where == "forget" else 2)
     assert all(log["log_level"] == "error" and log["vim"] == "a" for log in failures)
 
 
