@@ -14,8 +14,8 @@ from nfvigil.errors import VimUnavailableError
 from nfvigil.model.condition import Condition
 from nfvigil.model.reading import Details, Reading, kept
 from nfvigil.model.resource import CloudRecord, Port, Server, Snapshot
+from nfvigil.model.vim_status import ReaderStatus
 from nfvigil.southbound.timing import Timing
-from nfvigil.southbound.vim_status import ReaderStatus
 from virtual_time import now_us
 
 CLIFF = Timing(cliff_least=2, second_look_seconds=5.0)
@@ -415,6 +415,37 @@ async def test_where_polling_is_off_a_listing_that_is_asked_for_is_read_by_all()
 
         assert len(reader.taken) == 2
         assert one.status().period_seconds is None
+
+
+@virtually
+async def test_a_cloud_that_is_asked_for_is_listed_at_once_even_while_it_waits_to_be_tried_again() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud) as one:
+        cloud.errors = [VimUnavailableError("503")] * 12
+        await one.again(seconds=300)
+        assert one.status().failures > 5
+        cloud.errors.clear()
+        before = cloud.snapshots
+        await one.again(seconds=1.1)
+
+        assert (cloud.snapshots, one.status().error) == (before + 1, "")
+
+
+@virtually
+async def test_whether_a_listing_is_under_way_is_shown() -> None:
+    cloud = Cloud(servers([1]))
+    cloud.listing_seconds = 5.0
+
+    async with watched(cloud) as one:
+        assert one.status().is_listing
+        await asyncio.sleep(5)
+        assert not one.status().is_listing
+        cloud.errors = [VimUnavailableError("503")]
+        await one.again(seconds=2)
+        assert one.status().is_listing
+        await asyncio.sleep(4)
+        assert not one.status().is_listing
 
 
 @virtually
