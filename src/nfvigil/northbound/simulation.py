@@ -100,7 +100,7 @@ class PowerBody(Body):
 
 KEYS_MAX = 1000
 Key = Annotated[str, Field(max_length=255, pattern=r"^(host|server|port|volume|network)/[^/\s]+$")]
-ByKey = Annotated[dict[Key, Options], Field(max_length=KEYS_MAX)]
+ByKey = Annotated[dict[Key, Options], Field(max_length=KEYS_MAX, json_schema_extra={"additionalProperties": False})]
 
 
 class ChangeBody(Body):
