@@ -15,6 +15,7 @@ from nfvigil.cli.moments import local
 from nfvigil.cli.options import FormOption, LimitOption, read_file
 from nfvigil.cli.output import Form, emit
 from nfvigil.cli.terminal import Column, fields, printable, say, table
+from nfvigil.cli.vim_status import ago, status
 from nfvigil.client.vim_options import Given, options_of
 from nfvigil.errors import FieldError, RefusedError
 
@@ -71,7 +72,10 @@ OptionFile = Annotated[
     typer.Option("--option-file", metavar="NAME=FILE", help="The same with its value in a file: secrets; repeat it."),
 ]
 Interval = Annotated[
-    float | None, typer.Option("--interval", metavar="SECONDS", min=1, help="Between two listings of everything.")
+    float | None,
+    typer.Option(
+        "--interval", metavar="SECONDS", min=-1, help="Between two listings of everything; -1: only when asked for."
+    ),
 ]
 
 
@@ -172,13 +176,9 @@ VIM_COLUMNS = (
     Column("STATE", lambda one: one["state"]),
     Column("HOSTS", lambda one: one["counts"].get("hosts"), right=True),
     Column("SERVERS", lambda one: one["counts"].get("servers"), right=True),
-    Column("LISTED", lambda one: _ago(one["snapshot_age_seconds"]), right=True),
+    Column("LISTED", lambda one: ago(one["snapshot_age_seconds"]), right=True),
     Column("ERROR", lambda one: one["error"], shrink=True),
 )
-
-
-def _ago(seconds: float | None) -> str | None:
-    return None if seconds is None else f"{int(seconds)}s"
 
 
 @app.command("list")
@@ -217,6 +217,9 @@ def draw_vim(one: dict[str, Any]) -> None:
         if values:
             say(f"{title}:")
             fields(values.items(), indent="  ")
+
+
+app.command()(status)
 
 
 @app.command("set")
