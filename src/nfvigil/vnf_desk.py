@@ -36,6 +36,21 @@ class Servers(Protocol):
     def vnf_servers(self) -> Iterable[Server]: ...
 
 
+class Followers(Protocol):
+    """Who is told that a VNF is other than it was, or gone."""
+
+    def changed(self, project: str, vnf_id: str) -> None: ...
+    def removed(self, project: str, vnf_id: str) -> None: ...
+
+
+class NoFollowers:
+    def changed(self, project: str, vnf_id: str) -> None:
+        """Nobody hears it."""
+
+    def removed(self, project: str, vnf_id: str) -> None:
+        """Nobody hears it."""
+
+
 class VnfDesk:
     """One method a wish; ``project`` is None for one who sees all. What is changed is durable, and in the map, at its
     return; open alarms learn it in silence right after.
@@ -49,7 +64,9 @@ class VnfDesk:
         servers: Servers,
         take_map: Callable[[MapChange], Awaitable[None]],
         clock: Callable[[], int],
+        followers: Followers | None = None,
     ) -> None:
+        self._followers = followers or NoFollowers()
         self._registry = registry
         self._shelf = shelf
         self._servers = servers
@@ -121,8 +138,7 @@ class VnfDesk:
         """Forget what we were told of it. Alarms that stand keep its name until they are cleared."""
         async with self._changing:
             self._told(project, vnf_id)
-            await self._shelf.remove_vnf(project, vnf_id)
-            await self._look_again(self._registry.remove(project, vnf_id))
+            await self._forget(project, vnf_id)
 
     async def add_server(self, project: str, vnf_id: str, server: str, *, source: VnfSource, by: str) -> None:
         """A manager says that a server is a part of its VNF; the server may be so new that no cloud has told of it."""
@@ -148,8 +164,7 @@ class VnfDesk:
                 changed_us = max(self._clock(), known.changed_us + 1)
                 await self._keep(replace(known, vnfcs=left, changed_us=changed_us), known)
             else:
-                await self._shelf.remove_vnf(project, vnf_id)
-                await self._look_again(self._registry.remove(project, vnf_id))
+                await self._forget(project, vnf_id)
 
     def _told(self, project: str, vnf_id: str) -> Vnf:
         known = self._registry.get(project, vnf_id)
@@ -191,8 +206,16 @@ class VnfDesk:
             await self._shelf.add_vnf(vnf)
         else:
             await self._shelf.change_vnf(vnf, was_us=known.changed_us)
-        await self._look_again(self._registry.put(vnf))
+        servers = self._registry.put(vnf)
+        self._followers.changed(vnf.project, vnf.id)
+        await self._look_again(servers)
         return vnf
+
+    async def _forget(self, project: str, vnf_id: str) -> None:
+        await self._shelf.remove_vnf(project, vnf_id)
+        servers = self._registry.remove(project, vnf_id)
+        self._followers.removed(project, vnf_id)
+        await self._look_again(servers)
 
     async def _look_again(self, servers: Iterable[str]) -> None:
         by_vim: dict[str, list[Server]] = {}

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import Response
 from fastapi import Query as QueryParameters
+from fastapi import Response
 from pydantic import Field
 
 from nfvigil.errors import FieldError, NotFoundError, RefusedError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import Response
 from fastapi import Query as QueryParameters
+from fastapi import Response
 from pydantic import AfterValidator, Field
 
 from nfvigil.errors import FieldError, ForbiddenError
@@ -73,7 +73,9 @@ async def import_vnf(
     the record says beside that is kept, and comes out again with an export.
     """
     if body.vims and caller.scope is not None:
-        raise ForbiddenError("which clouds there are is for administrators", [FieldError("vims", "is not for projects")])
+        raise ForbiddenError(
+            "which clouds there are is for administrators", [FieldError("vims", "is not for projects")]
+        )
     found = parts.vnf.records.read(
         body.vnfr,
         project=owner_of(body.project, caller),

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Response
 from fastapi import Query as QueryParameters
+from fastapi import Response
 from pydantic import Field
 
 from nfvigil.errors import FieldError, NotFoundError, RefusedError
@@ -96,9 +96,7 @@ def _number(marker: str | None) -> int:
 _AS_YAML: dict[int | str, dict[str, Any]] = {200: {"content": {YAML: {"schema": {"type": "string"}}}}}
 
 
-@read.get(
-    "/v1/vnfs/{vnf_id}/details", response_model=Listing[DetailsShape], responses=problems(404, 409) | _AS_YAML
-)
+@read.get("/v1/vnfs/{vnf_id}/details", response_model=Listing[DetailsShape], responses=problems(404, 409) | _AS_YAML)
 async def show_vnf_details(
     parts: Have, caller: Caller, vnf_id: VnfId, parameters: Annotated[DetailsParameters, QueryParameters()]
 ) -> Response:
@@ -107,12 +105,8 @@ async def show_vnf_details(
     if parameters.component is not None and all(one.id != parameters.component for one in vnf.vnfcs):
         raise NotFoundError("there is no such component")
     known = await parts.vnf.records.details(vnf)
-    wanted = sorted(
-        one for one in known if parameters.component in (None, one) and one > (parameters.marker or "")
-    )
-    some = {
-        one: known[one] if caller.scope is None else veiled_details(known[one]) for one in wanted[:COMPONENTS_MAX]
-    }
+    wanted = sorted(one for one in known if parameters.component in (None, one) and one > (parameters.marker or ""))
+    some = {one: known[one] if caller.scope is None else veiled_details(known[one]) for one in wanted[:COMPONENTS_MAX]}
     following = wanted[COMPONENTS_MAX - 1] if len(wanted) > COMPONENTS_MAX else None
     if parameters.format is Form.YAML:
         return Response("".join(_text(*one) for one in some.items()), 200, HEADERS, media_type=YAML)

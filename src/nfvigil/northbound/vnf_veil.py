@@ -13,19 +13,74 @@ from nfvigil.model.view import veiled
 from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VduChange, VduDetails, VnfRecord
 
 SERVER_FIELDS = frozenset(
-    "id name status tenant_id project_id user_id metadata image flavor created updated addresses accessIPv4 accessIPv6 "
-    "OS-DCF:diskConfig progress OS-EXT-AZ:availability_zone config_drive key_name OS-SRV-USG:launched_at "
-    "OS-SRV-USG:terminated_at OS-EXT-STS:task_state OS-EXT-STS:vm_state OS-EXT-STS:power_state "
-    "os-extended-volumes:volumes_attached security_groups tags trusted_image_certificates description locked "
-    "locked_reason server_groups fault".split()
+    [
+        "id",
+        "name",
+        "status",
+        "tenant_id",
+        "project_id",
+        "user_id",
+        "metadata",
+        "image",
+        "flavor",
+        "created",
+        "updated",
+        "addresses",
+        "accessIPv4",
+        "accessIPv6",
+        "OS-DCF:diskConfig",
+        "progress",
+        "OS-EXT-AZ:availability_zone",
+        "config_drive",
+        "key_name",
+        "OS-SRV-USG:launched_at",
+        "OS-SRV-USG:terminated_at",
+        "OS-EXT-STS:task_state",
+        "OS-EXT-STS:vm_state",
+        "OS-EXT-STS:power_state",
+        "os-extended-volumes:volumes_attached",
+        "security_groups",
+        "tags",
+        "trusted_image_certificates",
+        "description",
+        "locked",
+        "locked_reason",
+        "server_groups",
+        "fault",
+    ]
 )
 """Of Nova's words: those that it shows to a server's owner. What is not named here is not shown."""
 FAULT_FIELDS = frozenset({"code", "created", "message"})
 """Not its details: a traceback of the host."""
 PORT_FIELDS = frozenset(
-    "id name network_id tenant_id project_id mac_address admin_state_up status device_id device_owner fixed_ips "
-    "allowed_address_pairs extra_dhcp_opts security_groups description tags port_security_enabled qos_policy_id "
-    "qos_network_policy_id dns_name dns_domain dns_assignment revision_number created_at updated_at trunk_details".split()
+    [
+        "id",
+        "name",
+        "network_id",
+        "tenant_id",
+        "project_id",
+        "mac_address",
+        "admin_state_up",
+        "status",
+        "device_id",
+        "device_owner",
+        "fixed_ips",
+        "allowed_address_pairs",
+        "extra_dhcp_opts",
+        "security_groups",
+        "description",
+        "tags",
+        "port_security_enabled",
+        "qos_policy_id",
+        "qos_network_policy_id",
+        "dns_name",
+        "dns_domain",
+        "dns_assignment",
+        "revision_number",
+        "created_at",
+        "updated_at",
+        "trunk_details",
+    ]
 )
 """The same of Neutron's."""
 INTERFACE_FIELDS = frozenset(

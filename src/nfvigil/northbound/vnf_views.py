@@ -172,9 +172,7 @@ def record_view(standing: VnfStanding, project: str | None, now_us: int) -> dict
     }
 
 
-def _component_view(
-    vdu: Vdu, is_recorded: bool, freshness: Freshness, sees_all: bool, now_us: int
-) -> dict[str, Any]:
+def _component_view(vdu: Vdu, is_recorded: bool, freshness: Freshness, sees_all: bool, now_us: int) -> dict[str, Any]:
     view: dict[str, Any] = {
         "id": vdu.id,
         "server_id": vdu.server,
