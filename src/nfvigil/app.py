@@ -46,6 +46,7 @@ from nfvigil.northbound.feed import AlarmFeed
 from nfvigil.northbound.guarded import may_send
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.rules.file import PolicyFile
+from nfvigil.northbound.vnf_feed import VnfFeed
 from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.control_plane import ControlPlane
@@ -73,9 +74,10 @@ from nfvigil.southbound.inventory import Inventory
 from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
+from nfvigil.southbound.vim_status import VimStatus
 from nfvigil.store import Store, open_store
 from nfvigil.vnf.registry import Registry
-from nfvigil.vnf_parts import both, put_vnfs_together
+from nfvigil.vnf_parts import NoRecords, both, put_vnfs_together
 
 _log = structlog.get_logger("nfvigil")
 
@@ -151,6 +153,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             logins=tellers.logins,
             agent=AGENT,
             clock=clock,
+            status=lambda vim: inventory.status().get(vim) or VimStatus(),
+            records=NoRecords(),
+            feed=VnfFeed(),
         )
         tellers.dispatcher.observe = both(observe_delivery(metrics), vnfs.losses.observe)
         fences = fences_of(settings, vims, clock)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from nfvigil.errors import FieldError, RefusedError
 from nfvigil.inspector.resource_map import AnyRecord
 from nfvigil.model.resource import Kind, Server, key_of
 from nfvigil.model.vnf import Vnf, Vnfc
@@ -21,7 +22,8 @@ from nfvigil.model.vnf_answers import (
     VnfStanding,
 )
 from nfvigil.model.vnf_record import ChangeKind, Vdu, VduChange, VduDetails, VnfRecord
-from nfvigil.vnf.vnfr import vnf_of_vnfr, vnfr_of
+from nfvigil.vnf.vnfr import vnfr_of
+from nfvigil.vnf.vnfr_reading import vnf_of_vnfr
 
 LOOKED_AT_MAX = 2_000
 """VNFs that a page looks at before it says where to go on."""
@@ -169,8 +171,15 @@ class VnfRecordDesk:
     def read(
         self, document: Mapping[str, Any], *, project: str, vims: Mapping[str, str], by: str, may_name_unknown: bool
     ) -> Imported:
-        vim_of = {**self._vims_of(document, project), **vims}
-        vnf, record = vnf_of_vnfr(document, project=project, vim_of=vim_of)
+        def vim_of_server(server_id: str) -> str | None:
+            server = self._server(server_id)
+            return server.vim if server is not None and server.project == project else None
+
+        try:
+            vnf, record = vnf_of_vnfr(document, project=project, vim_of=vims, vim_of_server=vim_of_server)
+        except RefusedError as error:
+            flaws = [FieldError(f"vnfr.{one.field}".rstrip("."), one.reason) for one in error.errors]
+            raise RefusedError(error.message, flaws) from error
         vnf = replace(vnf, created_by=by)
         self._told.check(vnf, may_name_unknown=may_name_unknown)
         notes = [
@@ -184,24 +193,8 @@ class VnfRecordDesk:
         """Whoever may name servers that no cloud has told of was asked when it was read."""
         return await self._told.create(found.vnf, found.record, may_name_unknown=True)
 
-    def _vims_of(self, document: Mapping[str, Any], project: str) -> dict[str, str]:
-        """Our names of the VIM accounts whose servers the map has: what is there need not be told."""
-        found: dict[str, str] = {}
-        for vdur in _items(document.get("vdur")):
-            infos = vdur.get("vim_info")
-            for key, info in infos.items() if isinstance(infos, Mapping) else ():
-                named = info.get("vim_id") if isinstance(info, Mapping) else None
-                server = self._server(named) if isinstance(named, str) else None
-                if server is not None and server.project == project:
-                    found.setdefault(str(key).removeprefix("vim:"), server.vim)
-        return found
-
     def export(self, vnf: Vnf, record: VnfRecord, details: Mapping[str, VduDetails]) -> dict[str, Any]:
         return vnfr_of(vnf, record, details)
-
-
-def _items(given: Any) -> list[Mapping[str, Any]]:
-    return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
 
 
 def _fits(wanted: VnfFilter, vdus: Iterable[Vdu]) -> bool:

@@ -149,7 +149,7 @@ VNFS: dict[str, Entry] = {
     "GET /v1/vnfs": entry("/v1/vnfs"),
     "POST /v1/vnfs": entry("/v1/vnfs", {"name": "another"}),
     "GET /v1/vnfs/changes": entry("/v1/vnfs/changes?wait=0"),
-    "POST /v1/vnfs/import": entry("/v1/vnfs/import?dry_run=true", {"vnfr": VNFR}),
+    "POST /v1/vnfs/import": entry("/v1/vnfs/import?dry_run=true", {"vnfr": {"id": "of-no-server", "vdur": []}}),
     "GET /v1/vnfs/{vnf_id}/history": own("/v1/vnfs/{vnf}/history"),
     "GET /v1/vnfs/{vnf_id}/details": own("/v1/vnfs/{vnf}/details"),
     "GET /v1/vnfs/{vnf_id}/vnfr": own("/v1/vnfs/{vnf}/vnfr"),

@@ -241,8 +241,12 @@ async def test_an_import_names_what_is_wrong() -> None:
         answer = await world.call("POST", "/v1/vnfs/import?dry_run=true", body, by=by)
         return answer.status, answer.json["errors"][0]["field"]
 
-    assert await refused({"vnfr": vnfr(server="s-b")}) == (400, "vnfcs[0].server")
-    assert await refused({"vnfr": vnfr(server="s-new")}) == (400, "vnfcs[0].server")
+    unknown = (400, "vnfr.vdur[0].vim_info.vim:osm-1")
+    assert await refused({"vnfr": vnfr(server="s-b")}) == await refused({"vnfr": vnfr(server="s-new")}) == unknown
+    assert await refused({"vnfr": vnfr(server="s-a")}) == (400, "vnfcs[0].server")
+    others = {"vnfr": vnfr(server="s-b"), "project": "A", "vims": {"osm-1": "lab"}}
+    assert await refused(others, by="admin") == (400, "vnfcs[0].server")
+    assert await refused(others | {"vims": {"osm-1": "nowhere"}}, by="admin") == (400, "vims.osm-1")
     assert await refused({"vnfr": vnfr(id="v-a")}) == (409, "id")
     assert await refused({"vnfr": vnfr(id="changes")}) == (400, "vnfr.id")
     assert await refused({"vnfr": vnfr(), "vims": {"osm-1": "cloud"}}) == (403, "vims")
@@ -257,7 +261,7 @@ async def test_an_import_names_what_is_wrong() -> None:
 
 async def test_an_administrator_may_import_servers_that_no_cloud_has_told_of_yet() -> None:
     world = make_world()
-    body = {"vnfr": vnfr(server="s-new"), "project": "A", "vims": {"osm-1": "cloud"}}
+    body = {"vnfr": vnfr(server="s-new"), "project": "A", "vims": {"osm-1": "lab"}}
 
     made = await world.call("POST", "/v1/vnfs/import", body, by="admin")
 

@@ -9,7 +9,7 @@ from fastapi import Query as QueryParameters
 from fastapi import Response
 from pydantic import AfterValidator, Field
 
-from nfvigil.errors import FieldError, ForbiddenError
+from nfvigil.errors import FieldError, ForbiddenError, RefusedError
 from nfvigil.model.vnf_answers import Imported, VnfStanding
 from nfvigil.northbound.etags import answer, tag_of_view
 from nfvigil.northbound.fields import Body, Flag, Query, Shape, Text
@@ -58,13 +58,17 @@ class ImportedShape(Shape):
     """What whoever sent it should look at, such as a server that no cloud has told of."""
 
 
-_MADE: dict[int | str, dict[str, Any]] = {
+_TRIED: dict[int | str, dict[str, Any]] = {
     200: {"model": ImportedShape, "description": "What it would be (`dry_run`)."}
-} | CREATED
+}
+_IMPORTED = problems(409) | OF_A_BODY | _TRIED | CREATED
 
 
 @write.post(
-    "/v1/vnfs/import", status_code=201, response_model=ImportedShape, responses=problems(409) | OF_A_BODY | _MADE
+    "/v1/vnfs/import",
+    status_code=201,
+    response_model=ImportedShape,
+    responses=problems(409) | OF_A_BODY | _TRIED | CREATED,
 )
 async def import_vnf(
     parts: Have, caller: Caller, body: ImportBody, parameters: Annotated[ImportParameters, QueryParameters()]
@@ -76,6 +80,12 @@ async def import_vnf(
         raise ForbiddenError(
             "which clouds there are is for administrators", [FieldError("vims", "is not for projects")]
         )
+    clouds = {one.account.name for one in parts.vims.details()}
+    flaws = [
+        FieldError(f"vims.{account}", "is no VIM of ours") for account, vim in body.vims.items() if vim not in clouds
+    ]
+    if flaws:
+        raise RefusedError("the VNF is wrong", flaws)
     found = parts.vnf.records.read(
         body.vnfr,
         project=owner_of(body.project, caller),
