@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
 from northbound_fakes import NOW, World, make_world
 from northbound_vnfs import DETAILS_A, RECORD_A
 
+from nfvigil.model.vnf import Vnfc
 from nfvigil.model.vnf_record import ChangeKind
+from nfvigil.northbound import vnf_records
 from nfvigil.northbound.vnf_feed import VnfFeed
 
 pytestmark = pytest.mark.anyio
@@ -414,3 +418,29 @@ async def test_nobody_waits_longer_than_he_asked_for_nor_for_a_service_that_ends
 def test_kinds_of_changes_are_all_shown_or_veiled() -> None:
     """A kind that is added is looked at again: whether it says where a server is."""
     assert set(ChangeKind) == {"status", "name", "host", "message", "address", "interface", "deleted", "returned"}
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+async def test_details_come_in_answers_of_a_bounded_size(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vnf_records, "ANSWER_MAX_BYTES", 250)
+    world = make_world()
+    shelf = world.call.parts.vnf.records._shelf
+    shelf.details["A", "v-a"] = {f"c é/{one}": DETAILS_A for one in "abc"}
+    registry = world.call.parts.vnf.desk._registry
+    known = registry.get("A", "v-a")
+    vnfcs = tuple(Vnfc(id=f"c é/{one}", server=f"s-{one}") for one in "abc")
+    registry.put(msgspec.structs.replace(known, vnfcs=vnfcs))
+    seen: list[str] = []
+    marker: str | None = ""
+
+    while marker is not None:
+        answer = await world.call("GET", f"/v1/vnfs/v-a/details?format={form}{marker}", by="admin")
+        if form == "json":
+            seen += [one["component_id"] for one in answer.json["items"]]
+            following = answer.json["next"] and quote(answer.json["next"], safe="")
+        else:
+            seen += re.findall(r'server of component "(.*)"', answer.body.decode())
+            following = answer.headers.get("nfvigil-next")
+        marker = following and f"&marker={following}"
+
+    assert seen == ["c é/a", "c é/b", "c é/c"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 from fastapi import Query as QueryParameters
@@ -27,9 +29,11 @@ from nfvigil.vnf.words import text_of
 read = for_readers("vnfs")
 
 LIST_MAX = 100
-COMPONENTS_MAX = 100
-"""With all their words in one answer."""
+ANSWER_MAX_BYTES = 4 << 20
+"""Of the clouds' words; one component's are shown whole."""
 YAML = "application/yaml"
+NEXT = "NFVigil-Next"
+"""The marker of the next page, percent-encoded, where the answer has no room for it."""
 
 
 class HistoryParameters(Page):
@@ -93,7 +97,12 @@ def _number(marker: str | None) -> int:
     return int(marker)
 
 
-_AS_YAML: dict[int | str, dict[str, Any]] = {200: {"content": {YAML: {"schema": {"type": "string"}}}}}
+_AS_YAML: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {YAML: {"schema": {"type": "string"}}},
+        "headers": {NEXT: {"description": "Of text: the marker of the next page.", "schema": {"type": "string"}}},
+    }
+}
 
 
 @read.get("/v1/vnfs/{vnf_id}/details", response_model=Listing[DetailsShape], responses=problems(404, 409) | _AS_YAML)
@@ -105,12 +114,28 @@ async def show_vnf_details(
     if parameters.component is not None and all(one.id != parameters.component for one in vnf.vnfcs):
         raise NotFoundError("there is no such component")
     known = await parts.vnf.records.details(vnf)
-    wanted = sorted(one for one in known if parameters.component in (None, one) and one > (parameters.marker or ""))
-    some = {one: known[one] if caller.scope is None else veiled_details(known[one]) for one in wanted[:COMPONENTS_MAX]}
-    following = wanted[COMPONENTS_MAX - 1] if len(wanted) > COMPONENTS_MAX else None
+    some, following = _page(known, parameters, caller.scope)
     if parameters.format is Form.YAML:
-        return Response("".join(_text(*one) for one in some.items()), 200, HEADERS, media_type=YAML)
+        more = {} if following is None else {NEXT: quote(following, safe="")}
+        return Response("".join(_text(*one) for one in some.items()), 200, HEADERS | more, media_type=YAML)
     return answer({"items": [_view(*one) for one in some.items()], "next": following})
+
+
+def _page(
+    known: Mapping[str, VduDetails], parameters: DetailsParameters, scope: str | None
+) -> tuple[dict[str, VduDetails], str | None]:
+    """As much as one answer holds, and where the next goes on."""
+    some: dict[str, VduDetails] = {}
+    size = 0
+    for component in sorted(known):
+        if parameters.component not in (None, component) or component <= (parameters.marker or ""):
+            continue
+        details = known[component] if scope is None else veiled_details(known[component])
+        size += len(details.server) + sum(map(len, details.ports.values()))
+        if some and size > ANSWER_MAX_BYTES:
+            return some, list(some)[-1]
+        some[component] = details
+    return some, None
 
 
 def _view(component: str, details: VduDetails) -> dict[str, Any]:
