@@ -1,4 +1,4 @@
-"""The record of a VNF when somebody tells of the VNF: what is known of its servers stays, what is new has yet to be seen.
+"""The record of a VNF that somebody tells of: what is known of its servers stays, what is new has yet to be seen.
 
 Pure: no store, no clock.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from nfvigil.model.vnf_record import Vdu, VnfRecord
 from nfvigil.vnf.rules import is_gone
@@ -29,6 +29,11 @@ class Records:
 
     def get(self, key: Key) -> VnfRecord | None:
         return self._records.get(key)
+
+    @property
+    def has_server(self) -> Callable[[str], bool]:
+        """Asked for each server and port of a listing."""
+        return self._of.__contains__
 
     def of(self, server: str) -> tuple[Key, ...]:
         return self._of.get(server, ())

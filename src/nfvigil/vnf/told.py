@@ -41,16 +41,18 @@ class Told:
         """After a start. ``standing`` are the conditions that stand as faults; returns the ends of those that are of
         no VNF any more: their VNF went, and we did before we said so.
         """
-        servers: dict[tuple[Key, str], str] = {}
+        known: dict[str, tuple[Key, Vdu]] = {}
         for record in records:
             for vdu in record.vdus:
-                servers[record.key, vdu.id] = vdu.server
+                known[f"{record.project}/{record.id}/{vdu.id}"] = (record.key, vdu)
                 self.put(record.key, vdu.id, conditions_of(vdu) - {IN_ERROR})
         ends = []
         for news in standing:
-            key = (news.project, news.vnf)
-            if servers.get((key, news.vnfc)) == news.server:
-                self.put(key, news.vnfc, self.of(key, news.vnfc) | {(news.condition, news.port)})
+            # Joined, as it stands in the fault: what of it is the project is not to be seen there.
+            found = known.get(f"{news.project}/{news.vnf}/{news.vnfc}")
+            if found is not None and news.server in ("", found[1].server):
+                key, vdu = found
+                self.put(key, vdu.id, self.of(key, vdu.id) | {(news.condition, news.port)})
             else:
                 ends.append(replace(news, is_on=False, text="it is of no VNF that we know"))
         return ends
@@ -59,8 +61,10 @@ class Told:
         """These VDUs are not the VNF's any more: nothing is told of them from now on."""
         found = []
         for vdu in vdus:
-            for condition in sorted(self.of(record.key, vdu.id)):
-                found.append(news_of(record, vdu, condition, is_on=False, text="it is of no VNF any more"))
+            found += [
+                news_of(record, vdu, condition, is_on=False, text="it is of no VNF any more")
+                for condition in sorted(self.of(record.key, vdu.id))
+            ]
             self.put(record.key, vdu.id, NONE)
         return found
 
