@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -24,9 +25,28 @@ VNFCS_MAX = 1_000
 class Shelf(Protocol):
     """What it needs of the store."""
 
-    async def add_vnf(self, vnf: Vnf) -> None: ...
-    async def change_vnf(self, vnf: Vnf, *, was_us: int) -> None: ...
+    async def add_vnf(self, vnf: Vnf, record: VnfRecord | None = None) -> None: ...
+    async def change_vnf(self, vnf: Vnf, *, was_us: int, record: VnfRecord | None = None) -> None: ...
     async def remove_vnf(self, project: str, vnf_id: str) -> None: ...
+
+
+class Records(Protocol):
+    """What it needs of who keeps records in line with the clouds. Each counts when its block is over."""
+
+    def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AbstractAsyncContextManager[VnfRecord | None]:
+        """The record of a VNF that is told of, to be written down with it; ``given``: what a document says of it."""
+
+    def removing(self, project: str, vnf_id: str) -> AbstractAsyncContextManager[None]: ...
+
+
+class NoRecords:
+    @asynccontextmanager
+    async def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AsyncIterator[VnfRecord | None]:
+        yield None
+
+    @asynccontextmanager
+    async def removing(self, project: str, vnf_id: str) -> AsyncIterator[None]:
+        yield
 
 
 class Servers(Protocol):
@@ -34,21 +54,6 @@ class Servers(Protocol):
 
     def get(self, key: str) -> AnyRecord | None: ...
     def vnf_servers(self) -> Iterable[Server]: ...
-
-
-class Followers(Protocol):
-    """Who is told that a VNF is other than it was, or gone."""
-
-    def changed(self, project: str, vnf_id: str) -> None: ...
-    def removed(self, project: str, vnf_id: str) -> None: ...
-
-
-class NoFollowers:
-    def changed(self, project: str, vnf_id: str) -> None:
-        """Nobody hears it."""
-
-    def removed(self, project: str, vnf_id: str) -> None:
-        """Nobody hears it."""
 
 
 class VnfDesk:
@@ -64,9 +69,9 @@ class VnfDesk:
         servers: Servers,
         take_map: Callable[[MapChange], Awaitable[None]],
         clock: Callable[[], int],
-        followers: Followers | None = None,
+        records: Records | None = None,
     ) -> None:
-        self._followers = followers or NoFollowers()
+        self._records = records or NoRecords()
         self._registry = registry
         self._shelf = shelf
         self._servers = servers
@@ -122,7 +127,7 @@ class VnfDesk:
         async with self._changing:
             self.check(vnf, may_name_unknown=may_name_unknown)
             now_us = self._clock()
-            return await self._keep(replace(vnf, created_us=now_us, changed_us=now_us), None)
+            return await self._keep(replace(vnf, created_us=now_us, changed_us=now_us), None, record)
 
     async def replace(self, vnf: Vnf, *, was_us: int) -> Vnf:
         """Name and components anew. NotFoundError where nobody told us of it, or only its servers' metadata do."""
@@ -201,21 +206,19 @@ class VnfDesk:
             return f"is a part of the VNF {server.vnf} by its metadata"
         return ""
 
-    async def _keep(self, vnf: Vnf, known: Vnf | None) -> Vnf:
-        if known is None:
-            await self._shelf.add_vnf(vnf)
-        else:
-            await self._shelf.change_vnf(vnf, was_us=known.changed_us)
-        servers = self._registry.put(vnf)
-        self._followers.changed(vnf.project, vnf.id)
-        await self._look_again(servers)
+    async def _keep(self, vnf: Vnf, known: Vnf | None, given: VnfRecord | None = None) -> Vnf:
+        async with self._records.putting(vnf, given) as record:
+            if known is None:
+                await self._shelf.add_vnf(vnf, record)
+            else:
+                await self._shelf.change_vnf(vnf, was_us=known.changed_us, record=record)
+        await self._look_again(self._registry.put(vnf))
         return vnf
 
     async def _forget(self, project: str, vnf_id: str) -> None:
-        await self._shelf.remove_vnf(project, vnf_id)
-        servers = self._registry.remove(project, vnf_id)
-        self._followers.removed(project, vnf_id)
-        await self._look_again(servers)
+        async with self._records.removing(project, vnf_id):
+            await self._shelf.remove_vnf(project, vnf_id)
+        await self._look_again(self._registry.remove(project, vnf_id))
 
     async def _look_again(self, servers: Iterable[str]) -> None:
         by_vim: dict[str, list[Server]] = {}

@@ -119,10 +119,10 @@ class Shelf:
             and line.at_us >= (since_us or 0)
         ][:limit]
 
-    async def add_vnf(self, vnf: Vnf) -> None:
+    async def add_vnf(self, vnf: Vnf, record: VnfRecord | None = None) -> None:
         self.kept[vnf.key] = vnf
 
-    async def change_vnf(self, vnf: Vnf, *, was_us: int) -> None:
+    async def change_vnf(self, vnf: Vnf, *, was_us: int, record: VnfRecord | None = None) -> None:
         assert self.kept[vnf.key].changed_us == was_us
         self.kept[vnf.key] = vnf
 

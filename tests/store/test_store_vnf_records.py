@@ -1,4 +1,4 @@
-"""VNF records: written whole with the words and lines that belong to them, forgotten with the VNF; over both databases."""
+"""VNF records: written whole with what belongs to them, forgotten with their VNF; over both databases."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from nfvigil.store.vnf_record_records import line_number
 
 pytestmark = pytest.mark.anyio
 
-EPC = Vnf(
-    id="epc", project="p1", vnfcs=(Vnfc(id="mme", server="s1"), Vnfc(id="sgw", server="s2")), changed_us=START_US
-)
+EPC = Vnf(id="epc", project="p1", vnfcs=(Vnfc(id="mme", server="s1"), Vnfc(id="sgw", server="s2")), changed_us=START_US)
 NEW = VnfRecord(
     project="p1",
     id="epc",

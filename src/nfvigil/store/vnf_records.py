@@ -35,7 +35,7 @@ class VnfRecords(Access):
             raise ConflictError(f"there is a VNF {vnf.id} already") from error
 
     async def change_vnf(self, vnf: Vnf, *, was_us: int, record: VnfRecord | None = None) -> None:
-        """With what its record is by that. ConflictError where it is not any more what it was at ``was_us``, or is gone."""
+        """With its record. ConflictError where it is not any more what it was at ``was_us``, or is gone."""
         statement = update(vnfs).where(vnfs.c.project == vnf.project, vnfs.c.id == vnf.id, vnfs.c.changed_us == was_us)
         values = {"changed_us": vnf.changed_us, "body": rows.encode(vnf)}
         complaint = f"the VNF {vnf.id} was changed meanwhile: read it again"

@@ -1,0 +1,92 @@
+"""What a VNF's record says of its servers, on its way into the log: events of our own, decided like all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from nfvigil.inspector import internal
+from nfvigil.inspector.state import HELD, State
+from nfvigil.model.event import Event, Status
+from nfvigil.model.resource import Kind, key_of, split_key
+from nfvigil.model.vnf_record import VduCondition, VduNews
+from nfvigil.pipeline import Pipeline
+
+AT_ONCE = 500
+"""Events written down together."""
+
+_TYPES = {
+    VduCondition.ERROR: internal.VDU_ERROR,
+    VduCondition.DELETED: internal.VDU_DELETED,
+    VduCondition.INTERFACE_GONE: internal.VDU_INTERFACE_GONE,
+}
+
+
+_CONDITIONS = {kind: condition for condition, kind in _TYPES.items()}
+
+
+def standing_news(state: State) -> list[VduNews]:
+    """What was said of VNFs' records and stands, whether it is told to owners or held. Of an interface the server is
+    left out: the fault is on the port.
+    """
+    said = [(fault.type, fault.resource, word.monitor) for fault in state.faults.values() for word in fault.assertions]
+    said += [(internal.VDU_ERROR, key, who) for key in state.held for who in state.memory[f"{HELD}{key}"]["words"]]
+    found = []
+    for kind, resource, who in said:
+        if kind not in _CONDITIONS:
+            continue
+        # Joined again it is the same, wherever it is parted.
+        project, vnf, vnfc = (*who.split("/", 2), "", "")[:3]
+        where, name = split_key(resource)
+        is_port = where == Kind.PORT
+        found.append(
+            VduNews(
+                condition=_CONDITIONS[kind],
+                is_on=True,
+                project=project,
+                vnf=vnf,
+                vnfc=vnfc,
+                vim="",
+                server="" if is_port else name,
+                port=name if is_port else "",
+            )
+        )
+    return found
+
+
+class EventMaker(Protocol):
+    """Makes an event of our own with a number that counts from now: see ``Pipeline.event``."""
+
+    def __call__(self, kind: str, resource: str, status: Status, **details: str) -> Event: ...
+
+
+def news_event(make: EventMaker, news: VduNews) -> Event:
+    return make(
+        _TYPES[news.condition],
+        key_of(Kind.SERVER, news.server),
+        Status.DOWN if news.is_on else Status.UP,
+        project=news.project,
+        vnf=news.vnf,
+        vnfc=news.vnfc,
+        vim=news.vim,
+        name=news.name,
+        host=news.host,
+        port=news.port,
+        text=news.text,
+    )
+
+
+class VduTeller:
+    """Says news of VNFs' records to the inspector."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    async def say(self, news: Sequence[VduNews]) -> None:
+        """Durable at return, in this order; the same again changes nothing.
+
+        Raises an UnavailableError: then the last of them may not be kept, and all are to be said again.
+        """
+        for first in range(0, len(news), AT_ONCE):
+            some = news[first : first + AT_ONCE]
+            await self._pipeline.keep([news_event(self._pipeline.event, one) for one in some])
