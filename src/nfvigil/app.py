@@ -119,7 +119,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         resource_map = ResourceMap(topology)
         tellers = await _tellers(store, settings, metrics, left.state, resource_map, control)
         stack.push_async_callback(tellers.poster.close)
-        feed = AlarmFeed()
+        feed, vnf_feed = AlarmFeed(), VnfFeed()
 
         def decided(decisions: Sequence[Decision]) -> None:
             recovery.look_out(decisions)
@@ -150,6 +150,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             inventory=lambda: inventory,
             open_vims=lambda: accounts.open_vims(),
             clock=clock,
+            feed=vnf_feed,
         )
         vnfs = put_vnfs_together(
             settings,
@@ -163,8 +164,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             agent=AGENT,
             clock=clock,
             status=lambda vim: inventory.status().get(vim) or VimStatus(),
-            records=NoRecords(),
-            feed=VnfFeed(),
+            feed=vnf_feed,
         )
         tellers.dispatcher.observe = both(observe_delivery(metrics), vnfs.losses.observe)
         fences = fences_of(settings, vims, clock)

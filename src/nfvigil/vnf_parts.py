@@ -33,7 +33,7 @@ from nfvigil.vdu_news import VduTeller, standing_news
 from nfvigil.vnf.keeper import Keeper
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_desk import VnfDesk
-from nfvigil.vnf_record_desk import Records, VnfRecordDesk
+from nfvigil.vnf_record_desk import VnfRecordDesk
 
 
 class Vnfs(NamedTuple):
@@ -82,10 +82,11 @@ async def keep_records(
     inventory: Callable[[], Inventory],
     open_vims: Callable[[], Iterable[Vim]],
     clock: Callable[[], int],
+    feed: VnfFeed,
 ) -> Keeper:
     """Before the clouds are listed. It has to run beside, and to read what the inventory does."""
     clouds = KnownClouds(pipeline=pipeline, inventory=inventory, open_vims=open_vims)
-    keeper = Keeper(shelf=store, say=VduTeller(pipeline).say, clouds=clouds, clock=clock)
+    keeper = Keeper(shelf=store, say=VduTeller(pipeline).say, clouds=clouds, clock=clock, feed=feed)
     await keeper.start(registry.each(None), standing_news(pipeline.state))
     return keeper
 
@@ -124,7 +125,6 @@ def put_vnfs_together(
     agent: str,
     clock: Callable[[], int],
     status: Callable[[str], VimStatus],
-    records: Records,
     feed: VnfFeed,
 ) -> Vnfs:
     """Before the clouds are listed: servers enter the map with their VNFs."""
@@ -151,10 +151,10 @@ def put_vnfs_together(
         desk=desk,
         records=VnfRecordDesk(
             told=desk,
-            records=records,
+            records=keeper,
             shelf=store,
             servers=pipeline.map,
-            freshness=lambda vim: freshness_of(status(vim)),
+            freshness=lambda vim: freshness_of(status(vim), keeper.read_us(vim)),
         ),
         feed=feed,
         try_callback=CallbackTest(fetcher=poster, logins=logins, agent=agent),
@@ -173,9 +173,10 @@ STALE = (Condition.UNREACHABLE, Condition.CLIFF)
 """What is wrong with our view of a cloud where it may not be as it was last read."""
 
 
-def freshness_of(status: VimStatus) -> Freshness:
+def freshness_of(status: VimStatus, recorded_us: int | None) -> Freshness:
+    """``recorded_us``: of the listing that is in the records; without one, what is shown is from the map."""
     is_stale = status.taken_us is None or any(one in status.conditions for one in STALE)
-    return Freshness(read_us=status.taken_us, is_stale=is_stale)
+    return Freshness(read_us=status.taken_us if recorded_us is None else recorded_us, is_stale=is_stale)
 
 
 Observe = Callable[[Notification, Delivery], None]

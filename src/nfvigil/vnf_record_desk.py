@@ -22,6 +22,7 @@ from nfvigil.model.vnf_answers import (
     VnfStanding,
 )
 from nfvigil.model.vnf_record import ChangeKind, Vdu, VduChange, VduDetails, VnfRecord
+from nfvigil.vnf.named import said_of
 from nfvigil.vnf.vnfr import vnfr_of
 from nfvigil.vnf.vnfr_reading import vnf_of_vnfr
 
@@ -180,7 +181,9 @@ class VnfRecordDesk:
         except RefusedError as error:
             flaws = [FieldError(f"vnfr.{one.field}".rstrip("."), one.reason) for one in error.errors]
             raise RefusedError(error.message, flaws) from error
-        vnf = replace(vnf, created_by=by)
+        said = {vdu.id: said_of(vdu) for vdu in record.vdus}
+        vnfcs = tuple(replace(one, interfaces=said.get(one.id, ())) for one in vnf.vnfcs)
+        vnf = replace(vnf, vnfcs=vnfcs, created_by=by)
         self._told.check(vnf, may_name_unknown=may_name_unknown)
         notes = [
             f"component {one.id}: no cloud has told of its server {one.server} yet"

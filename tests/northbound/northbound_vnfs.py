@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +81,21 @@ LINES_A = (
 class FakeRecords:
     """Who keeps the records, without a cloud."""
 
+    feed: VnfFeed
     kept: dict[tuple[str, str], VnfRecord] = field(default_factory=lambda: {RECORD_A.key: RECORD_A})
+
+    @asynccontextmanager
+    async def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AsyncIterator[VnfRecord | None]:
+        yield given
+        if given is not None:
+            self.kept[vnf.key] = given
+        self.feed.changed(*vnf.key)
+
+    @asynccontextmanager
+    async def removing(self, project: str, vnf_id: str) -> AsyncIterator[None]:
+        yield
+        self.kept.pop((project, vnf_id), None)
+        self.feed.removed(project, vnf_id)
 
     def record(self, project: str, vnf_id: str) -> VnfRecord | None:
         return self.kept.get((project, vnf_id))
@@ -171,17 +186,18 @@ def vnf_parts(records: Mapping[str, Record], now: list[int], callbacks: Callback
     registry = Registry(shelf.kept.values())
     servers = Servers(dict(records), registry)
     feed = VnfFeed()
+    kept = FakeRecords(feed)
     desk = VnfDesk(
         registry=registry,
         shelf=shelf,
         servers=servers,
         take_map=servers.take,
         clock=lambda: now[0],
-        followers=feed,
+        records=kept,
     )
     records = VnfRecordDesk(
         told=desk,
-        records=FakeRecords(),
+        records=kept,
         shelf=shelf,
         servers=servers,
         freshness=lambda vim: Freshness(read_us=READ_US, is_stale=False) if vim == "cloud" else Freshness(),
