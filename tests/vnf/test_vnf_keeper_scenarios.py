@@ -60,6 +60,7 @@ class Scenario:
         self.standing: dict[tuple[str, ...], VduNews] = {}
         self.false: list[str] = []
         self.kills = 0
+        self.said: set[tuple[VduCondition, bool]] = set()
 
     def _is_away(self) -> bool:
         return self.is_deaf and self.chance.random() < self._rate
@@ -68,6 +69,7 @@ class Scenario:
         if self._is_away():
             raise StoreUnavailableError("the log is away")
         for one in news:
+            self.said.add((one.condition, one.is_on))
             name = (one.project, one.vnf, one.vnfc, one.condition.value, one.port)
             if one.is_on:
                 self.standing[name] = one
@@ -288,12 +290,12 @@ def test_nothing_is_falsely_gone_and_soon_the_records_are_what_the_cloud_is(firs
 
 
 def test_conditions_and_kills_are_among_what_is_tried() -> None:
-    seen: set[str] = set()
+    seen: set[tuple[VduCondition, bool]] = set()
     kills = 0
-    for seed in range(10):
+    for seed in range(40):
         with capture_logs():
             scenario = check(seed)
         kills += scenario.kills - 1
-        seen |= {kind for _, _, _, kind, _ in scenario.standing}
-    assert kills > 3
-    assert seen == {condition.value for condition in VduCondition}
+        seen |= scenario.said
+    assert kills > 5
+    assert seen == {(condition, is_on) for condition in VduCondition for is_on in (False, True)}
