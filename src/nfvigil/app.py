@@ -38,6 +38,7 @@ from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
 from nfvigil.model.verdict import Decision
 from nfvigil.model.vim_account import Source, VimAccount
+from nfvigil.model.vim_status import VimStatus
 from nfvigil.monitoring_parts import put_monitoring_together
 from nfvigil.northbound.api import all_rules, create_api, new_id
 from nfvigil.northbound.audit_notes import AuditNotes
@@ -74,7 +75,6 @@ from nfvigil.southbound.inventory import Inventory
 from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
-from nfvigil.southbound.vim_status import VimStatus
 from nfvigil.store import Store, open_store
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_parts import both, keep_records, put_vnfs_together, show_records

@@ -15,6 +15,7 @@ from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.resource import Kind, Server, key_of, split_key
 from nfvigil.model.tacker import FaultRow
 from nfvigil.model.verdict import News
+from nfvigil.model.vim_status import VimStatus
 from nfvigil.model.vnf_answers import Freshness
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.vnf_desk import VnfParts
@@ -27,7 +28,6 @@ from nfvigil.notifier.poster import HttpPoster
 from nfvigil.pipeline import Pipeline
 from nfvigil.settings import Settings
 from nfvigil.southbound.inventory import Inventory
-from nfvigil.southbound.vim_status import VimStatus
 from nfvigil.store import Store
 from nfvigil.vdu_news import VduTeller, standing_news
 from nfvigil.vnf.keeper import Keeper
@@ -169,14 +169,19 @@ def put_vnfs_together(
     return Vnfs(parts, Losses(known=matcher, lost=with_losses, notify=pipeline.notify))
 
 
-STALE = (Condition.UNREACHABLE, Condition.CLIFF)
+IN_DOUBT = (Condition.UNREACHABLE, Condition.CLIFF)
 """What is wrong with our view of a cloud where it may not be as it was last read."""
+PERIODS = 3.0
+"""Without a listing, after which what is known is stale."""
 
 
 def freshness_of(status: VimStatus, recorded_us: int | None) -> Freshness:
     """``recorded_us``: of the listing that is in the records; without one, what is shown is from the map."""
-    is_stale = status.taken_us is None or any(one in status.conditions for one in STALE)
-    return Freshness(read_us=status.taken_us if recorded_us is None else recorded_us, is_stale=is_stale)
+    is_late = status.period_seconds is not None and (status.age_seconds or 0.0) > PERIODS * status.period_seconds
+    return Freshness(
+        read_us=status.taken_us if recorded_us is None else recorded_us,
+        is_stale=status.taken_us is None or is_late or any(one in status.conditions for one in IN_DOUBT),
+    )
 
 
 Observe = Callable[[Notification, Delivery], None]

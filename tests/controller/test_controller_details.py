@@ -14,7 +14,7 @@ from nfvigil.controller.vims.dry_run import DryRunVim
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.controller.vims.suffixed import SuffixedVim
 from nfvigil.errors import NotFoundError
-from nfvigil.model.reading import ChangedDetails
+from nfvigil.model.reading import ChangedDetails, kept
 from nfvigil.model.resource import Port, Server
 
 pytestmark = pytest.mark.anyio
@@ -176,3 +176,11 @@ def test_of_a_list_that_was_begun_anew_the_last_words_count() -> None:
     second.put("server/a", memoryview(b"1"))
 
     assert second.changed == {}
+
+
+def test_of_a_page_only_what_is_shown_is_kept() -> None:
+    page, whole = b'[{"a":1},{"b":2}]', b"whole"
+
+    assert kept(memoryview(page)[1:8]) == b'{"a":1}'
+    assert kept(memoryview(whole)) is whole
+    assert kept(memoryview(bytearray(b"mine"))) == b"mine"

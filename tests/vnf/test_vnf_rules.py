@@ -237,6 +237,15 @@ def test_a_server_that_moved_has_its_interfaces_where_it_is_and_that_is_told_onc
     assert told(found) == [("host", "compute-1", "compute-2")]
 
 
+def test_an_interface_that_nobody_said_anything_new_of_moves_with_its_server() -> None:
+    down = interface("p-2", message="Interface p-2 status: DOWN")
+    record = vdu("p-1", down, message=down.message)
+
+    found = followed(record, server_words(host="compute-2"), {})
+
+    assert found.vdu.interfaces == (interface("p-1", host="compute-2"), down)
+
+
 def test_an_interface_that_was_down_while_its_server_moved_follows_when_it_is_healthy() -> None:
     moved = followed(vdu("p-1"), server_words(host="compute-2"), ports(port_words("p-1", status="DOWN"))).vdu
 
@@ -392,7 +401,7 @@ def test_a_server_that_is_back_is_as_the_cloud_says_it_now() -> None:
     assert found.vdu.interfaces == (
         interface("p-1", ip_address="10.0.0.9", host="compute-2"),
         interface("p-2", message="Interface p-2 deleted externally."),
-        interface("p-3"),
+        interface("p-3", host="compute-2"),
     )
     assert (found.vdu.status, found.vdu.interfaces_backup) == ("SHUTOFF", ())
     assert told(found) == [

@@ -138,6 +138,8 @@ class Expected:
         for name in self.ports_of[key]:
             port = seen.get(name)
             if name in hidden:
+                if (key, name) not in self.wrong:
+                    self.good[key, name]["host"] = server["host"] or ""
                 continue
             if port is None or port.server != key:
                 self.wrong[key, name] = f"Interface {name} deleted externally."

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import structlog
 
-from nfvigil.model.reading import Details, Reader, Reading
+from nfvigil.model.reading import Details, Reader, Reading, kept
 from nfvigil.model.resource import Kind, split_key
-from nfvigil.southbound.vim_status import ReaderStatus
+from nfvigil.model.vim_status import ReaderStatus
 
 _log = structlog.get_logger(__name__)
 
@@ -19,34 +19,32 @@ T = TypeVar("T")
 class Readers:
     def __init__(self, readers: Sequence[Reader] = ()) -> None:
         self._readers = tuple(readers)
-        self._status: dict[tuple[str, str], ReaderStatus] = {}
-        """By VIM and reader: as it was after the last listing."""
+        self._status: dict[str, tuple[ReaderStatus, ...]] = {}
+        """By VIM: as they were after its last listing."""
 
     def begin(self, vim: str) -> Hearing:
         """A listing begins."""
         return Hearing([Share(vim=vim, reader=reader) for reader in self._readers])
 
-    def end(self, vim: str, hearing: Hearing) -> float | None:
-        """A listing was believed and handed out: how soon the next is needed, by the one who needs it soonest."""
-        for share in hearing.shares:
-            interval_seconds = share.interval_seconds()
-            self._status[vim, share.name] = ReaderStatus(
-                name=share.name, interval_seconds=interval_seconds, error=share.error
-            )
-        return self.interval_seconds(vim)
+    def end(self, vim: str, hearing: Hearing) -> None:
+        """A listing was believed and handed out."""
+        self._status[vim] = tuple(
+            ReaderStatus(name=share.name, interval_seconds=share.interval_seconds(), error=share.error)
+            for share in hearing.shares
+        )
 
     def interval_seconds(self, vim: str) -> float | None:
-        wishes = (one.interval_seconds for one in self.status(vim) if one.interval_seconds is not None)
-        return min(wishes, default=None)
+        """How often the one needs them who needs them most often."""
+        wishes = (one.interval_seconds for one in self._status.get(vim, ()))
+        return min((wish for wish in wishes if wish is not None and wish >= 0), default=None)
 
     def status(self, vim: str) -> tuple[ReaderStatus, ...]:
-        names = (name_of(reader) for reader in self._readers)
-        return tuple(self._status.get((vim, name)) or ReaderStatus(name=name) for name in names)
+        return self._status.get(vim) or tuple(ReaderStatus(name=name_of(reader)) for reader in self._readers)
 
     def forget(self, vim: str) -> None:
         for reader in self._readers:
             Share(vim=vim, reader=reader).forget()
-            self._status.pop((vim, name_of(reader)), None)
+        self._status.pop(vim, None)
 
 
 class Share:
@@ -113,7 +111,7 @@ class Hearing:
     def details(self) -> Details | None:
         """For the driver: what any of them wants."""
         shares = [share for share in self.shares if share.details is not None]
-        return AllDetails(shares) if shares else None
+        return AllDetails(shares) if len(shares) > 1 else shares[0] if shares else None
 
     def missing(self, reading: Reading) -> dict[str, None]:
         """What any of them expected, and is not there."""
@@ -146,6 +144,7 @@ class AllDetails:
         return bool(self._wanting)
 
     def put(self, key: str, body: memoryview) -> None:
+        body = memoryview(kept(body))  # one copy for all
         for share in self._wanting:
             share.put(key, body)
 

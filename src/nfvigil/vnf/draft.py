@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from nfvigil.model.vnf_record import ChangeKind, Vdu, VduChange, VduDetails, VduNews, VnfRecord
+from nfvigil.vnf.records import PORT, SERVER
 from nfvigil.vnf.rules import Followed
-from nfvigil.vnf.sight import PORT, SERVER, Hearing, Sight
+from nfvigil.vnf.sight import Hearing, Sight
 from nfvigil.vnf.told import Conditions
 
 VNF_ADDRESS = "vnf_ip_address"

@@ -21,16 +21,17 @@ import structlog
 
 from nfvigil.errors import UnavailableError
 from nfvigil.model.reading import Details, Reading
+from nfvigil.model.resource import Kind
 from nfvigil.model.vnf import Vnf
 from nfvigil.model.vnf_record import Vdu, VduNews, VnfRecord
 from nfvigil.vnf import scribe
 from nfvigil.vnf.aligned import aligned
 from nfvigil.vnf.draft import Draft
-from nfvigil.vnf.records import Key, Records
+from nfvigil.vnf.records import PORT, SERVER, Key, Records
 from nfvigil.vnf.rules import ERROR
 from nfvigil.vnf.scribe import Feed, NoFeed, Say, Scribe
-from nfvigil.vnf.sight import PORT, SERVER, Hearing, Sight, plain_port, plain_server
-from nfvigil.vnf.told import IN_ERROR, Conditions, Told, news_between, to_tell
+from nfvigil.vnf.sight import Hearing, Sight, plain_port, plain_server
+from nfvigil.vnf.told import IN_ERROR, Conditions, Told, to_tell
 
 _log = structlog.get_logger(__name__)
 
@@ -78,7 +79,20 @@ class _Cloud:
     digests: dict[str, int] = field(default_factory=dict)
     """Of the words that were worked off last."""
     slot: tuple[Reading, Hearing] | None = None
+    at_work: Hearing | None = None
+    hearing: Hearing | None = None
+    """Of the listing that was begun last."""
     read_us: int | None = None
+
+    def known(self) -> dict[str, int]:
+        """What need not be handed over. By the time that the next listing is looked at, one that waits now may have
+        been worked off or not: only what is the same either way is known.
+        """
+        known = self.digests
+        for waiting in (self.at_work, self.slot[1] if self.slot is not None else None):
+            if waiting is not None:
+                known = dict(known.items() & waiting.digests.items())
+        return known
 
 
 class Keeper:
@@ -144,23 +158,30 @@ class Keeper:
     def begin(self, vim: str) -> Details | None:
         cloud = self._clouds.setdefault(vim, _Cloud())
         for server in self._fresh:
-            if cloud.digests.pop(SERVER + server, None) is not None:
-                for port in self._map.ports_of(server):
-                    cloud.digests.pop(PORT + port, None)
-        return Hearing(
+            cloud.digests.pop(SERVER + server, None)
+            for port in self._map.ports_of(server):
+                cloud.digests.pop(PORT + port, None)
+        cloud.hearing = Hearing(
             wants=self.records.has_server,
-            known=cloud.digests,
+            known=cloud.known(),
             fresh=frozenset(self._fresh),
             is_ours=self._map.is_ours,
             held=frozenset(self._held),
         )
+        return cloud.hearing
 
     def missing(self, reading: Reading) -> list[str]:
-        servers, ports = self.records.servers(reading.vim), self.records.ports(reading.vim)
-        lost = servers.keys() - reading.servers.keys()
-        found = [SERVER + server for server in sorted(lost)]
-        found += [PORT + port for port in sorted(ports.keys() - reading.ports.keys()) if ports[port] not in lost]
-        return found
+        cloud = self._clouds.get(reading.vim)
+        if cloud is None or cloud.hearing is None:
+            return []
+        lost = self._lost(reading, cloud.hearing)
+        expected = self.records.expected(reading.vim)
+        return [key for key in lost if key.startswith(SERVER) or SERVER + expected[key] not in lost]
+
+    def _lost(self, reading: Reading, hearing: Hearing) -> dict[str, None]:
+        """The keys of what is expected and not in a listing."""
+        silent = self.records.expected(reading.vim).keys() - hearing.digests.keys()
+        return {key: None for key in sorted(silent) if not _is_listed(reading, key)}
 
     def take(self, reading: Reading, details: Details | None) -> None:
         cloud = self._clouds.get(reading.vim)
@@ -172,7 +193,9 @@ class Keeper:
     def forget(self, vim: str) -> None:
         """Its servers stay as they are known; another cloud may have them."""
         self._clouds.pop(vim, None)
-        self._fresh.update(self.records.servers(vim))
+        for cloud in self._clouds.values():
+            expected = self.records.expected(vim)
+            self._fresh.update(expected[key] for key in expected.keys() & cloud.digests.keys())
 
     # Told of VNFs
 
@@ -279,10 +302,13 @@ class Keeper:
 
     async def _round(self, cloud: _Cloud, reading: Reading, hearing: Hearing) -> None:
         left: dict[Key, list[str]] = {}
+        cloud.at_work = hearing
         try:
             if not hearing.digests:
                 await self._fill_in(reading, hearing)
-            ports, servers = await self._touched(cloud, reading, hearing)
+            ports, servers = await self._touched(reading, hearing)
+            for words in _of_unlisted(ports, reading):
+                del hearing.digests[words]  # nobody has entered them: they are handed over again with their server
             sight = Sight(reading=reading, hearing=hearing, ports=ports, is_watched=self._map.is_watched)
             for server in servers:
                 for key in self.records.of(server):
@@ -300,6 +326,7 @@ class Keeper:
             # Whatever was not written is handed over anew: so nothing is lost where this is the last that is heard.
             self._fresh.update(server for servers in left.values() for server in servers)
             cloud.digests = hearing.digests
+            cloud.at_work = None
 
     async def _fill_in(self, reading: Reading, hearing: Hearing) -> None:
         """A driver without details knows status and host all the same."""
@@ -312,9 +339,7 @@ class Keeper:
             if number % KEYS_SLICE == KEYS_SLICE - 1:
                 await asyncio.sleep(0)
 
-    async def _touched(
-        self, cloud: _Cloud, reading: Reading, hearing: Hearing
-    ) -> tuple[dict[str, list[str]], dict[str, None]]:
+    async def _touched(self, reading: Reading, hearing: Hearing) -> tuple[dict[str, list[str]], dict[str, None]]:
         """The keys of ports of other words, by server; and the servers of which something is to be looked at."""
         ports: dict[str, list[str]] = {}
         servers: dict[str, None] = {}
@@ -326,13 +351,12 @@ class Keeper:
                 servers[port.server] = None
             if number % KEYS_SLICE == KEYS_SLICE - 1:
                 await asyncio.sleep(0)
-        expected = self.records.ports(reading.vim)
-        for key in (cloud.digests.keys() - hearing.digests.keys()) | reading.gone:
-            name = key.partition("/")[2]
-            if key.startswith(SERVER):
-                servers[name] = None
-            elif key.startswith(PORT) and name in expected:
-                servers[expected[name]] = None
+        expected = self.records.expected(reading.vim)
+        for number, key in enumerate(expected.keys() - hearing.digests.keys()):
+            if key in reading.gone or _is_anothers(reading, key, expected[key]):
+                servers[expected[key]] = None
+            if number % KEYS_SLICE == KEYS_SLICE - 1:
+                await asyncio.sleep(0)
         for server in self._held & reading.servers.keys():
             servers[server] = None
         return ports, servers
@@ -368,11 +392,29 @@ class Keeper:
             self._held.discard(vdu.server)
         else:
             self._held.add(vdu.server)
-        if now != told:
+        if not self._told.is_so(draft.before.key, vdu.id, now):
             listed = sight.server(vdu.server)
             host = listed.host if listed is not None else self._map.called(vdu.vim, vdu.host)
-            draft.news.extend(news_between(draft.before, vdu, told, now, host))
+            draft.news += self._told.news(draft.before, vdu, now, host)
             draft.told.append((vdu.id, now))
+
+
+def _is_listed(reading: Reading, key: str) -> bool:
+    kind, _, name = key.partition("/")
+    return name in (reading.servers if kind == Kind.SERVER else reading.ports)
+
+
+def _is_anothers(reading: Reading, key: str, server: str) -> bool:
+    """A port that is there, and not at its server any more."""
+    listed = reading.ports.get(key.removeprefix(PORT)) if key.startswith(PORT) else None
+    return listed is not None and listed.server != server
+
+
+def _of_unlisted(ports: Mapping[str, Sequence[str]], reading: Reading) -> Iterator[str]:
+    """Servers and ports are listed one after the other: what came between has ports and is not there yet."""
+    for server, keys in ports.items():
+        if server not in reading.servers:
+            yield from keys
 
 
 def _batches(items: Sequence[VnfRecord], size: int) -> Iterator[Sequence[VnfRecord]]:

@@ -9,6 +9,8 @@ from nfvigil.vnf.rules import is_gone
 
 Key = tuple[str, str]
 """A VNF's project and id."""
+SERVER, PORT = "server/", "port/"
+"""How the keys of resources begin."""
 
 
 class Records:
@@ -16,10 +18,8 @@ class Records:
         self._records: dict[Key, VnfRecord] = {}
         self._of: dict[str, tuple[Key, ...]] = {}
         """By server. Two projects may name one, and a project may in two VNFs."""
-        self._servers: dict[str, dict[str, None]] = {}
-        """By VIM, the servers that are not known to be gone."""
-        self._ports: dict[str, dict[str, str]] = {}
-        """By VIM, their ports that are not known to be gone, each with its server."""
+        self._expected: dict[str, dict[str, str]] = {}
+        """By VIM, the keys of servers and their ports that are not known to be gone, each with its server."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -38,11 +38,8 @@ class Records:
     def of(self, server: str) -> tuple[Key, ...]:
         return self._of.get(server, ())
 
-    def servers(self, vim: str) -> dict[str, None]:
-        return self._servers.get(vim, {})
-
-    def ports(self, vim: str) -> dict[str, str]:
-        return self._ports.get(vim, {})
+    def expected(self, vim: str) -> dict[str, str]:
+        return self._expected.get(vim, {})
 
     def put(self, record: VnfRecord) -> None:
         """Add it, or take the place of what it was."""
@@ -77,18 +74,21 @@ class Records:
 
     def _expect(self, vdu: Vdu) -> None:
         if vdu.vim and not vdu.is_deleted:
-            self._servers.setdefault(vdu.vim, {})[vdu.server] = None
-            gone = [one.port for one in vdu.interfaces if not is_gone(one)]
-            self._ports.setdefault(vdu.vim, {}).update(dict.fromkeys(gone, vdu.server))
+            self._expected.setdefault(vdu.vim, {}).update(dict.fromkeys(_keys_of(vdu), vdu.server))
 
     def _forget(self, vdu: Vdu) -> None:
-        self.servers(vdu.vim).pop(vdu.server, None)
-        ports = self.ports(vdu.vim)
-        for one in vdu.interfaces:
-            if ports.get(one.port) == vdu.server:
-                del ports[one.port]
-        for key in self.of(vdu.server):  # another VNF's word on the same server still counts
-            record = self._records.get(key)
+        expected = self.expected(vdu.vim)
+        for key in _keys_of(vdu):
+            if expected.get(key) == vdu.server:
+                del expected[key]
+        for record_key in self.of(vdu.server):  # another VNF's word on the same server still counts
+            record = self._records.get(record_key)
             for other in record.vdus if record is not None else ():
                 if other.server == vdu.server and other is not vdu:
                     self._expect(other)
+
+
+def _keys_of(vdu: Vdu) -> list[str]:
+    keys = [PORT + one.port for one in vdu.interfaces if not is_gone(one)]
+    keys.append(SERVER + vdu.server)
+    return keys

@@ -67,11 +67,13 @@ class Scribe:
     async def write(self, drafts: Sequence[Draft]) -> None:
         """An UnavailableError where some of it is not written; the rest is."""
         news = [one for draft in drafts for one in draft.news]
+        told = [(draft.before.key, vdu, conditions) for draft in drafts for vdu, conditions in draft.told]
         if news:
+            for one in told:
+                self._told.doubt(*one)
             await self._say(news)
-        for draft in drafts:
-            for vdu, conditions in draft.told:
-                self._told.put(draft.before.key, vdu, conditions)
+        for one in told:
+            self._told.put(*one)
         changed = [
             (draft, record) for draft in drafts if (record := draft.record()) is not draft.before or draft.details
         ]

@@ -12,11 +12,12 @@ import msgspec
 from nfvigil.errors import RefusedError
 from nfvigil.model.reading import ChangedDetails, Reading
 from nfvigil.model.resource import Port, Server
-from nfvigil.model.vnf_record import Vdu, VduDetails
+from nfvigil.model.vnf_record import Interface, Vdu, VduDetails
+from nfvigil.vnf.records import PORT, SERVER
 from nfvigil.vnf.rules import Followed, conditions_of, follow, gone
 from nfvigil.vnf.words import SeenPort, SeenServer, seen_port, seen_server, without_user_data
 
-SERVER, PORT = "server/", "port/"
+FINE = "ACTIVE"
 
 
 class Hearing(ChangedDetails):
@@ -81,7 +82,7 @@ class Sight:
         if listed.project != project or self._is_elsewhere(vdu):
             return None
         ports = self._seen_ports(vdu)
-        server = self._seen_server(vdu) if SERVER + vdu.server in self.hearing.changed or ports else None
+        server = self._seen_server(vdu)
         if server is None:
             return Followed(vdu, conditions=conditions_of(vdu)) if vdu.status and not vdu.is_deleted else None
         return follow(vdu, server, ports, at_us=at_us, adopts=True)
@@ -120,6 +121,8 @@ class Sight:
             is_lost = PORT + one.port in self._reading.gone if listed is None else listed.server != vdu.server
             if is_lost:
                 found[one.port] = None
+            elif PORT + one.port in self.hearing.digests and not one.message:
+                found[one.port] = _as_known(one, vdu)  # of the server something else may be said than before
         for key in self._ports.get(vdu.server, ()):
             try:
                 port = seen_port(self.hearing.changed[key])
@@ -134,6 +137,18 @@ class Sight:
             return without_user_data(body)
         except RefusedError:
             return b""
+
+
+def _as_known(interface: Interface, vdu: Vdu) -> SeenPort:
+    """A port that is as it was."""
+    return SeenPort(
+        id=interface.port,
+        status=FINE,
+        server=vdu.server,
+        network=interface.network,
+        mac_address=interface.mac_address,
+        addresses=tuple(filter(None, interface.ip_address.split(";"))),
+    )
 
 
 def plain_server(server: Server) -> bytes:

@@ -6,7 +6,7 @@ ERROR a record does not say whether that was told, for it may have been our own 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -25,17 +25,38 @@ class Told:
     def __init__(self) -> None:
         self._told: dict[Key, dict[str, Conditions]] = {}
         """By VDU; those of which something was told."""
+        self._doubted: dict[tuple[Key, str], Conditions] = {}
+        """What may have been told or taken back: it was being said when the log went away."""
 
     def of(self, key: Key, vdu: str) -> Conditions:
         return self._told.get(key, {}).get(vdu, NONE)
 
+    def is_so(self, key: Key, vdu: str, conditions: Conditions) -> bool:
+        """Whether this was told, all of it and nothing else."""
+        return self.of(key, vdu) == conditions and (key, vdu) not in self._doubted
+
     def put(self, key: Key, vdu: str, conditions: Conditions) -> None:
+        self._doubted.pop((key, vdu), None)
         if conditions:
             self._told.setdefault(key, {})[vdu] = conditions
         elif vdu in self._told.get(key, ()):
             del self._told[key][vdu]
             if not self._told[key]:
                 del self._told[key]
+
+    def doubt(self, key: Key, vdu: str, conditions: Conditions) -> None:
+        """This was to be told, and nobody knows whether it was."""
+        told = self.of(key, vdu)
+        doubted = self._doubted.get((key, vdu), NONE) | (told ^ conditions)
+        self.put(key, vdu, told - doubted)
+        self._doubted[key, vdu] = doubted
+
+    def news(self, record: VnfRecord, vdu: Vdu, now: Conditions, host: str) -> list[VduNews]:
+        """What is to be said so that this is told: first what ends, then what begins."""
+        told = self.of(record.key, vdu.id)
+        ends = (told | self._doubted.get((record.key, vdu.id), NONE)) - now
+        found = [news_of(record, vdu, one, is_on=False, host=host) for one in sorted(ends)]
+        return found + [news_of(record, vdu, one, is_on=True, host=host) for one in sorted(now - told)]
 
     def begin(self, records: Iterable[VnfRecord], standing: Iterable[VduNews]) -> list[VduNews]:
         """After a start. ``standing`` are the conditions that stand as faults; returns the ends of those that are of
@@ -61,10 +82,7 @@ class Told:
         """These VDUs are not the VNF's any more: nothing is told of them from now on."""
         found = []
         for vdu in vdus:
-            found += [
-                news_of(record, vdu, condition, is_on=False, text="it is of no VNF any more")
-                for condition in sorted(self.of(record.key, vdu.id))
-            ]
+            found += [replace(one, text="it is of no VNF any more") for one in self.news(record, vdu, NONE, "")]
             self.put(record.key, vdu.id, NONE)
         return found
 
@@ -72,13 +90,6 @@ class Told:
 def to_tell(conditions: Conditions, told: Conditions, *, is_ours: bool) -> Conditions:
     """Of what is so, what is to be told: not an ERROR that we set, unless it was there before."""
     return conditions - {IN_ERROR} if is_ours and IN_ERROR not in told else conditions
-
-
-def news_between(record: VnfRecord, vdu: Vdu, told: Conditions, now: Conditions, host: str) -> Iterator[VduNews]:
-    for condition in sorted(told - now):
-        yield news_of(record, vdu, condition, is_on=False, host=host)
-    for condition in sorted(now - told):
-        yield news_of(record, vdu, condition, is_on=True, host=host)
 
 
 _TEXTS = {
@@ -93,12 +104,9 @@ def news_of(
     condition: tuple[VduCondition, str],
     *,
     is_on: bool,
-    host: str = "",
-    text: str = "",
+    host: str,
 ) -> VduNews:
     kind, port = condition
-    if is_on:
-        text = _TEXTS.get(kind) or gone_message(port)
     return VduNews(
         condition=kind,
         is_on=is_on,
@@ -110,5 +118,5 @@ def news_of(
         name=vdu.name,
         host=host,
         port=port,
-        text=text,
+        text=(_TEXTS.get(kind) or gone_message(port)) if is_on else "",
     )

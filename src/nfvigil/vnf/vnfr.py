@@ -117,12 +117,14 @@ def _vdurs(
         vdus.setdefault(vnfc.id, Vdu(id=vnfc.id, server=vnfc.server, vdu=vnfc.vdu))
     units: Counter[str] = Counter()
     for vdur in document.get("vdur") or ():
+        key = info_key(vdur, document)
         vdu = vdus.pop(vdur_id(vdur), None)
         if vdu is not None:
             units[vdu.vdu] += 1
-            _write(vdur, vdu, details.get(vdu.id), info_key(vdur, document))
-        if vdu is not None or not vdur.get("vim-id"):  # one with a server that is not the VNF's any more is left out
-            yield vdur
+            _write(vdur, vdu, details.get(vdu.id), key)
+        elif key and vdur.get("vim-id"):
+            continue  # It was a component, and is none any more; without a server it never was one.
+        yield vdur
     for vdu in vdus.values():
         new = {"_id": vdu.id, "id": vdu.id, "count-index": units[vdu.vdu], "vdu-name": vdu.vdu}
         units[vdu.vdu] += 1
