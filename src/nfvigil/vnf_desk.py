@@ -117,7 +117,7 @@ class VnfDesk:
         not the project's. With ``may_name_unknown`` one that no cloud has told of is as good.
         """
         if self._registry.get(vnf.project, vnf.id) is not None:
-            raise ConflictError(f"there is a VNF {vnf.id} already", [FieldError("id", "is another's already")])
+            raise ConflictError(f"there is a VNF {vnf.id} already", [FieldError("id", "is taken")])
         if sum(1 for _ in self._registry.each(vnf.project)) >= VNFS_MAX:
             raise ConflictError(f"the project has {VNFS_MAX} VNFs already")
         self._check(vnf, known=frozenset(), may_name_unknown=may_name_unknown)

@@ -90,37 +90,31 @@ class VnfRecordDesk:
     def standing(self, vnf: Vnf) -> VnfStanding:
         kept = self._records.record(vnf.project, vnf.id)
         by_id = {vdu.id: vdu for vdu in kept.vdus} if kept is not None else {}
-        recorded = {
-            one.id: vdu for one in vnf.vnfcs if (vdu := by_id.get(one.id)) is not None and vdu.server == one.server
-        }
-        vdus = tuple(recorded[one.id] if one.id in recorded else self._of_map(vnf, one) for one in vnf.vnfcs)
+        recorded: set[str] = set()
+        vdus: list[Vdu] = []
+        for one in vnf.vnfcs:
+            vdu = by_id.get(one.id)
+            if vdu is not None and vdu.server == one.server and vdu.status:
+                recorded.add(one.id)
+                vdus.append(vdu)
+            else:
+                vdus.append(self._of_map(vnf, one, vdu))
+        record = kept or VnfRecord(project=vnf.project, id=vnf.id)
         return VnfStanding(
             vnf=vnf,
-            record=VnfRecord(
-                project=vnf.project,
-                id=vnf.id,
-                ip_address=kept.ip_address if kept is not None else "",
-                vdus=vdus,
-                changed_us=kept.changed_us if kept is not None else 0,
-            ),
+            record=replace(record, vdus=tuple(vdus)),
             recorded=frozenset(recorded),
             vims={vim: self._freshness(vim) for vim in {vdu.vim for vdu in vdus if vdu.vim}},
         )
 
-    def _of_map(self, vnf: Vnf, vnfc: Vnfc) -> Vdu:
-        """What the map says of a component that no record is kept of."""
+    def _of_map(self, vnf: Vnf, vnfc: Vnfc, kept: Vdu | None) -> Vdu:
+        """What the map says of a component of which no record is kept, or of which no listing has told yet."""
+        vdu = kept if kept is not None and kept.server == vnfc.server else Vdu(id=vnfc.id, server=vnfc.server)
+        vdu = replace(vdu, vdu=vnfc.vdu)
         server = self._server(vnfc.server)
         if server is None or server.project != vnf.project:
-            return Vdu(id=vnfc.id, server=vnfc.server, vdu=vnfc.vdu)
-        return Vdu(
-            id=vnfc.id,
-            server=vnfc.server,
-            vdu=vnfc.vdu,
-            vim=server.vim,
-            name=server.name,
-            status=server.status,
-            host=server.host,
-        )
+            return vdu
+        return replace(vdu, vim=server.vim, name=server.name, status=server.status, host=server.host)
 
     def _server(self, server_id: str) -> Server | None:
         found = self._servers.get(key_of(Kind.SERVER, server_id))

@@ -265,7 +265,7 @@ async def _own_in_others_words(world: World, name: str, url: str) -> None:
     vnf = await _post(world, member, "/v1/vnfs", told_vnf)
     path = f"/v1/vnfs/{vnf['id']}/history"
     async with asyncio.timeout(20):  # Until its record has been read, and so has where it is.
-        while not (await world.ask(member, "GET", path)).json["items"]:
+        while not (await world.ask(member, "GET", path)).json["items"]:  # noqa: ASYNC110 - it has no event of its own
             await asyncio.sleep(0.02)
     told = await _post(world, member, "/vnffm/v1/subscriptions", {"callbackUri": sol})
     door = f"/server_notifier/v2/kanari-tenant-{name}/servers/{server}/alarms"

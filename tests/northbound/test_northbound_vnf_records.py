@@ -9,13 +9,14 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
-from northbound_fakes import NOW, World, make_world
+from northbound_fakes import NOW, RUN, World, make_world
 from northbound_vnfs import DETAILS_A, RECORD_A
 
 from nfvigil.model.vnf import Vnfc
-from nfvigil.model.vnf_record import ChangeKind
+from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VnfRecord
 from nfvigil.northbound import vnf_records
 from nfvigil.northbound.vnf_feed import VnfFeed
+from nfvigil.store.follow_records import Run
 
 pytestmark = pytest.mark.anyio
 
@@ -444,3 +445,36 @@ async def test_details_come_in_answers_of_a_bounded_size(form: str, monkeypatch:
         marker = following and f"&marker={following}"
 
     assert seen == ["c é/a", "c é/b", "c é/c"]
+
+
+async def test_after_a_new_start_of_the_service_a_cursor_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    before = await cursor_of(world, "reader-a")
+
+    async def runs(self: object) -> tuple[Run, ...]:
+        return (RUN, Run(name="1111bbbb", generation=RUN.generation, key=RUN.key, began_change=0))
+
+    monkeypatch.setattr(type(world.store), "runs", runs)
+    answer = await world.call("GET", f"/v1/vnfs/changes?after={before}", by="reader-a")
+
+    assert (answer.status, answer.json["errors"][0]["reason"]) == (
+        410,
+        "is of a time before the service was started anew",
+    )
+    assert (
+        await world.call("GET", f"/v1/vnfs/changes?after={await cursor_of(world, 'admin')}", by="admin")
+    ).status == 200
+
+
+async def test_of_a_vnf_that_was_just_told_the_map_says_what_no_listing_has_told_yet() -> None:
+    world = make_world()
+    free_server(world)
+    body = {"id": "v-c", "vnfcs": [{"server": "s-c", "id": "c-c", "interfaces": INTERFACES}]}
+    await world.call("POST", "/v1/vnfs", body, by="member-a")
+    vdu = Vdu(id="c-c", server="s-c", interfaces=(Interface(port="p-1", name="oam"),))
+    world.call.parts.vnf.records._records.kept["A", "v-c"] = VnfRecord(project="A", id="v-c", vdus=(vdu,))
+
+    (component,) = (await world.call("GET", "/v1/vnfs/v-c", by="reader-a")).json["record"]["components"]
+
+    assert (component["source"], component["status"], component["name"]) == ("map", "ACTIVE", "vm-c")
+    assert component["interfaces"][0]["name"] == "oam"
