@@ -49,7 +49,7 @@ class Shelf:
     async def remove_vnf(self, project: str, vnf_id: str) -> None:
         await self._work()
         for kept in (self.vnfs, self.records, self.details, self.history):
-            kept.pop((project, vnf_id), None)  # type: ignore[attr-defined]  # all are by the same key
+            kept.pop((project, vnf_id), None)
 
     async def vnf_records(self) -> Sequence[VnfRecord]:
         return list(self.records.values())
