@@ -374,11 +374,14 @@ def test_an_older_backup_is_of_a_better_time_than_interfaces_with_a_message() ->
     assert gone(bad, at_us=AT_US).vdu.interfaces_backup == record.interfaces_backup
 
 
-def test_without_an_older_backup_their_last_good_words_are_kept_as_the_deletion_may_be_undone() -> None:
-    record = vdu("p-1", "p-2")
-    bad = followed(record, server_words(), ports(port_words("p-1", "10.0.0.9", status="DOWN"))).vdu
+def test_without_an_older_backup_interfaces_are_kept_whatever_is_wrong_as_the_deletion_may_be_undone() -> None:
+    bad = followed(vdu("p-1", "p-2"), server_words(), ports(port_words("p-1", "10.0.0.9", status="DOWN"))).vdu
 
-    assert gone(bad, at_us=AT_US).vdu.interfaces_backup == record.interfaces
+    lost = gone(bad, at_us=AT_US).vdu
+    back = followed(lost, server_words(), {})
+
+    assert lost.interfaces_backup == (interface("p-1", message="Interface p-1 status: DOWN"), interface("p-2"))
+    assert back.vdu == bad
 
 
 def test_a_deletion_that_was_not_true_is_undone() -> None:

@@ -76,11 +76,8 @@ def gone(vdu: Vdu, *, at_us: int) -> Followed:
     """The record of a server that was deleted, and not by its VNF's manager. It is reported once."""
     if vdu.is_deleted:
         return Followed(vdu, conditions=conditions_of(vdu))
-    if vdu.message and vdu.interfaces_backup:
-        # That is of a better time: something is wrong with what there is now.
-        backup = vdu.interfaces_backup
-    else:
-        backup = tuple([replace(one, message="") if one.message else one for one in vdu.interfaces])
+    # An older one is of a better time, where something is wrong with what there is now.
+    backup = vdu.interfaces_backup if vdu.message and vdu.interfaces_backup else vdu.interfaces
     after = replace(
         vdu,
         status=DELETED,

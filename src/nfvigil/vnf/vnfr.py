@@ -26,7 +26,7 @@ OF_INFO = (
 OF_VDUR = ("vdu-id-ref", "name", "status", "vim-id", "ip-address")
 OF_INFO_INTERFACE = (
     *("vim_interface_id", "vim_net_id", "mac_address", "ip_address", "compute_node", "pci", "vlan", "vim_info"),
-    *("mgmt_vdu_interface", "mgmt_vnf_interface"),
+    *("mgmt_vdu_interface", "mgmt_vnf_interface", "vim_message"),
 )
 OF_VDUR_INTERFACE = ("ip-address", "mac-address", "compute_node", "pci", "vlan")
 
@@ -159,7 +159,10 @@ def _write_info(info: dict[str, Any], vdu: Vdu, details: VduDetails | None) -> N
     info["vim_details"] = text_of(details.server) if details and details.server else None
     info["interfaces"] = None if vdu.is_deleted and not vdu.interfaces else listed(vdu.interfaces)
     if vdu.interfaces_backup:
-        info["interfaces_backup"] = listed(vdu.interfaces_backup)
+        info["interfaces_backup"] = [
+            said | {"vim_message": one.message} if one.message else said
+            for one, said in zip(vdu.interfaces_backup, listed(vdu.interfaces_backup), strict=True)
+        ]
     if vdu.host != host_of(vdu.interfaces or vdu.interfaces_backup):
         info["compute_node"] = vdu.host or None
 
