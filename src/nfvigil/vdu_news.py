@@ -8,7 +8,7 @@ from typing import Protocol
 from nfvigil.inspector import internal
 from nfvigil.inspector.state import HELD, State
 from nfvigil.model.event import Event, Status
-from nfvigil.model.resource import Kind, key_of, split_key
+from nfvigil.model.resource import Kind, key_of
 from nfvigil.model.vnf_record import VduCondition, VduNews
 from nfvigil.pipeline import Pipeline
 
@@ -20,38 +20,6 @@ _TYPES = {
     VduCondition.DELETED: internal.VDU_DELETED,
     VduCondition.INTERFACE_GONE: internal.VDU_INTERFACE_GONE,
 }
-
-
-_CONDITIONS = {kind: condition for condition, kind in _TYPES.items()}
-
-
-def standing_news(state: State) -> list[VduNews]:
-    """What was said of VNFs' records and stands, whether it is told to owners or held. Of an interface the server is
-    left out: the fault is on the port.
-    """
-    said = [(fault.type, fault.resource, word.monitor) for fault in state.faults.values() for word in fault.assertions]
-    said += [(internal.VDU_ERROR, key, who) for key in state.held for who in state.memory[f"{HELD}{key}"]["words"]]
-    found = []
-    for kind, resource, who in said:
-        if kind not in _CONDITIONS:
-            continue
-        # Joined again it is the same, wherever it is parted.
-        project, vnf, vnfc = (*who.split("/", 2), "", "")[:3]
-        where, name = split_key(resource)
-        is_port = where == Kind.PORT
-        found.append(
-            VduNews(
-                condition=_CONDITIONS[kind],
-                is_on=True,
-                project=project,
-                vnf=vnf,
-                vnfc=vnfc,
-                vim="",
-                server="" if is_port else name,
-                port=name if is_port else "",
-            )
-        )
-    return found
 
 
 class EventMaker(Protocol):

@@ -13,7 +13,7 @@ from vnf_world import EPC, IMS, World, view
 from nfvigil.model.reading import Reading
 from nfvigil.model.resource import Snapshot
 from nfvigil.model.vnf import Vnfc
-from nfvigil.model.vnf_record import VduCondition
+from nfvigil.model.vnf_record import Vdu, VduCondition
 
 pytestmark = pytest.mark.anyio
 
@@ -175,6 +175,14 @@ async def test_words_that_cannot_be_read_are_counted_and_harm_nothing_else() -> 
 
         assert (world.vdu("mme").status, world.vdu("sgw").status) == ("ACTIVE", "")
         assert world.keeper.unreadable == 2
+        world.has_port("p2", "s2")
+        await world.listed()
+        assert world.vdu("sgw") == Vdu(id="sgw", server="s2"), "words on a port alone do not make a server"
+
+        world.words["server/s1"] = ["no", "server"]
+        await world.listed()
+        assert world.vdu("mme").status == "ACTIVE"
+        assert b"ACTIVE" in world.shelf.details[EPC.key]["mme"].server, "the last words that made sense"
 
 
 async def test_a_record_that_somebody_else_changed_in_the_database_is_not_overwritten() -> None:
@@ -218,28 +226,42 @@ async def test_a_bug_with_one_listing_does_not_end_the_others(monkeypatch: pytes
         assert world.vdu("mme").status == "ACTIVE"
 
 
-async def test_others_have_their_turns_while_many_records_are_worked_off() -> None:
+@pytest.mark.parametrize("is_plain", [False, True])
+async def test_others_have_their_turns_while_many_records_are_worked_off(is_plain: bool) -> None:
     large = [
         replace(EPC, id=f"v{number}", vnfcs=tuple(Vnfc(id=f"{number}-{i}", server=f"{number}-{i}") for i in range(500)))
-        for number in range(4)
+        for number in range(5)
     ]
     world = World(*large)
     for vnf in large:
         world.has(*(vnfc.server for vnfc in vnf.vnfcs))
-    turns = 0
+    async with world:
+        world.read(is_plain=is_plain)
 
-    async def others() -> None:
-        nonlocal turns
-        while True:
+        turns = 0
+        while not world.keeper.rounds and turns < 5000:
             turns += 1
             await asyncio.sleep(0)
 
-    async with world:
-        world.read()
-        task = asyncio.create_task(others())
-        await world.settled(2000)
-        task.cancel()
-        assert world.keeper.rounds == 1
+        assert world.shelf.writes == 5
+        assert turns >= 2500 / 50
+        world.servers.clear()
+        await world.listed(gone=[f"server/0-{number}" for number in range(500)])
+        assert {vdu.status for vdu in world.shelf.records["blue", "v0"].vdus} == {"DELETED"}
+        assert len(world.news()) == 500
 
-        assert world.shelf.writes == 4
-        assert turns >= 2000 / 50
+
+async def test_words_on_a_port_that_is_not_in_the_listing_itself_say_nothing() -> None:
+    world = World(EPC)
+    world.has("s1")
+    world.has_port("p1", "s1")
+    async with world:
+        hearing = world.keeper.begin("sim")
+        assert hearing is not None
+        for key, words in world.words.items():
+            hearing.put(key, view(words))
+        snapshot = Snapshot(vim="sim", taken_us=1, servers=tuple(world.servers.values()))
+        world.keeper.take(Reading(snapshot), hearing)
+        await world.settled()
+
+        assert (world.vdu("mme").status, world.vdu("mme").interfaces) == ("ACTIVE", ())

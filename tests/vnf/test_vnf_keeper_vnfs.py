@@ -54,6 +54,9 @@ async def test_what_stands_of_a_vnf_is_ended_when_it_is_removed_also_where_the_l
 
         assert world.news() == [(VduCondition.ERROR, False, "s1"), (VduCondition.ERROR, False, "s2")]
         assert world.fed[-1] == ("blue", "-epc")
+        async with world.keeper.removing("blue", "never-was"):
+            pass
+        assert len(world.keeper.records) == 0
 
 
 async def test_a_vnf_that_is_told_anew_keeps_what_is_known_and_ends_what_stands_of_others() -> None:

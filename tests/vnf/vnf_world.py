@@ -26,7 +26,7 @@ class World:
         self.now_us = 1_000_000
         self.servers: dict[str, Server] = {}
         self.ports: dict[str, Port] = {}
-        self.words: dict[str, dict[str, Any]] = {}
+        self.words: dict[str, Any] = {}
         self.is_away = False
         self.is_mute = False
         self.shelf = Shelf(is_away=lambda: self.is_away)
@@ -158,5 +158,5 @@ class World:
         return [(one.condition, one.is_on, one.port or one.server) for one in said]
 
 
-def view(words: dict[str, Any]) -> memoryview:
+def view(words: Any) -> memoryview:
     return memoryview(msgspec.json.encode(words))

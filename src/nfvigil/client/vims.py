@@ -62,7 +62,8 @@ class Vims(Part):
         begun: list[str] = []
 
         def is_read(one: Vim) -> bool:
-            if one.attempted_time is None:  # a service that does not tell when it began
+            if one.attempted_time is None or before.snapshot_time is None:
+                # A service that does not tell when it began; or whatever is read first.
                 return one.snapshot_time is not None and one.snapshot_time != before.snapshot_time
             if one.attempted_time == before.attempted_time:
                 return False

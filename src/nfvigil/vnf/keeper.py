@@ -21,26 +21,22 @@ import structlog
 
 from nfvigil.errors import UnavailableError
 from nfvigil.model.reading import Details, Reading
-from nfvigil.model.resource import Kind
 from nfvigil.model.vnf import Vnf
 from nfvigil.model.vnf_record import Vdu, VduNews, VnfRecord
 from nfvigil.vnf import scribe
 from nfvigil.vnf.aligned import aligned
+from nfvigil.vnf.attention import SERVERS_MAX, chunks, fill_in, lost, of_unlisted, touched
 from nfvigil.vnf.draft import Draft
 from nfvigil.vnf.records import PORT, SERVER, Key, Records
 from nfvigil.vnf.rules import ERROR
 from nfvigil.vnf.scribe import Feed, NoFeed, Say, Scribe
-from nfvigil.vnf.sight import Hearing, Sight, plain_port, plain_server
+from nfvigil.vnf.sight import Hearing, Sight
 from nfvigil.vnf.told import IN_ERROR, Conditions, Told, to_tell
 
 _log = structlog.get_logger(__name__)
 
-VNFS_MAX = 64
-"""Records in one round of writes; and, unless one has more by itself, so many servers: """
-SERVERS_MAX = 500
 SLICE = 40
 """VDUs after which others have their turn."""
-KEYS_SLICE = 2_000
 RETRY_SECONDS = 5.0
 """After a write that failed: then the cloud is listed again, however long its period is."""
 
@@ -174,14 +170,9 @@ class Keeper:
         cloud = self._clouds.get(reading.vim)
         if cloud is None or cloud.hearing is None:
             return []
-        lost = self._lost(reading, cloud.hearing)
+        away = lost(self.records, reading, cloud.hearing)
         expected = self.records.expected(reading.vim)
-        return [key for key in lost if key.startswith(SERVER) or SERVER + expected[key] not in lost]
-
-    def _lost(self, reading: Reading, hearing: Hearing) -> dict[str, None]:
-        """The keys of what is expected and not in a listing."""
-        silent = self.records.expected(reading.vim).keys() - hearing.digests.keys()
-        return {key: None for key in sorted(silent) if not _is_listed(reading, key)}
+        return [key for key in away if key.startswith(SERVER) or SERVER + expected[key] not in away]
 
     def take(self, reading: Reading, details: Details | None) -> None:
         cloud = self._clouds.get(reading.vim)
@@ -305,16 +296,16 @@ class Keeper:
         cloud.at_work = hearing
         try:
             if not hearing.digests:
-                await self._fill_in(reading, hearing)
-            ports, servers = await self._touched(reading, hearing)
-            for words in _of_unlisted(ports, reading):
+                await fill_in(self.records, reading, hearing)
+            ports, servers = await touched(self.records, self._held, reading, hearing)
+            for words in of_unlisted(ports, reading):
                 del hearing.digests[words]  # nobody has entered them: they are handed over again with their server
             sight = Sight(reading=reading, hearing=hearing, ports=ports, is_watched=self._map.is_watched)
             for server in servers:
                 for key in self.records.of(server):
                     left.setdefault(key, []).append(server)
             self._fresh -= {one for one in hearing.fresh if SERVER + one in hearing.digests}
-            for keys in _chunks(left):
+            for keys in chunks(left):
                 async with self._changing:
                     await self._bring_in_line(sight, {key: left[key] for key in keys})
                 for key in keys:
@@ -327,39 +318,6 @@ class Keeper:
             self._fresh.update(server for servers in left.values() for server in servers)
             cloud.digests = hearing.digests
             cloud.at_work = None
-
-    async def _fill_in(self, reading: Reading, hearing: Hearing) -> None:
-        """A driver without details knows status and host all the same."""
-        for number, (name, server) in enumerate(reading.servers.items()):
-            if self.records.of(name):
-                hearing.is_plain = True
-                hearing.put(SERVER + name, memoryview(plain_server(server)))
-                for port in reading.ports_of.get(name, ()):
-                    hearing.put(PORT + port.id, memoryview(plain_port(port)))
-            if number % KEYS_SLICE == KEYS_SLICE - 1:
-                await asyncio.sleep(0)
-
-    async def _touched(self, reading: Reading, hearing: Hearing) -> tuple[dict[str, list[str]], dict[str, None]]:
-        """The keys of ports of other words, by server; and the servers of which something is to be looked at."""
-        ports: dict[str, list[str]] = {}
-        servers: dict[str, None] = {}
-        for number, key in enumerate(hearing.changed):
-            if key.startswith(SERVER):
-                servers[key.removeprefix(SERVER)] = None
-            elif (port := reading.ports.get(key.removeprefix(PORT))) is not None and port.server:
-                ports.setdefault(port.server, []).append(key)
-                servers[port.server] = None
-            if number % KEYS_SLICE == KEYS_SLICE - 1:
-                await asyncio.sleep(0)
-        expected = self.records.expected(reading.vim)
-        for number, key in enumerate(expected.keys() - hearing.digests.keys()):
-            if key in reading.gone or _is_anothers(reading, key, expected[key]):
-                servers[expected[key]] = None
-            if number % KEYS_SLICE == KEYS_SLICE - 1:
-                await asyncio.sleep(0)
-        for server in self._held & reading.servers.keys():
-            servers[server] = None
-        return ports, servers
 
     async def _bring_in_line(self, sight: Sight, touched: Mapping[Key, Sequence[str]]) -> None:
         drafts: list[Draft] = []
@@ -399,37 +357,6 @@ class Keeper:
             draft.told.append((vdu.id, now))
 
 
-def _is_listed(reading: Reading, key: str) -> bool:
-    kind, _, name = key.partition("/")
-    return name in (reading.servers if kind == Kind.SERVER else reading.ports)
-
-
-def _is_anothers(reading: Reading, key: str, server: str) -> bool:
-    """A port that is there, and not at its server any more."""
-    listed = reading.ports.get(key.removeprefix(PORT)) if key.startswith(PORT) else None
-    return listed is not None and listed.server != server
-
-
-def _of_unlisted(ports: Mapping[str, Sequence[str]], reading: Reading) -> Iterator[str]:
-    """Servers and ports are listed one after the other: what came between has ports and is not there yet."""
-    for server, keys in ports.items():
-        if server not in reading.servers:
-            yield from keys
-
-
 def _batches(items: Sequence[VnfRecord], size: int) -> Iterator[Sequence[VnfRecord]]:
     for first in range(0, len(items), size):
         yield items[first : first + size]
-
-
-def _chunks(touched: Mapping[Key, Sequence[str]]) -> list[list[Key]]:
-    """Records to be written together."""
-    chunks: list[list[Key]] = []
-    servers = SERVERS_MAX
-    for key, some in touched.items():
-        if servers + len(some) > SERVERS_MAX or len(chunks[-1]) >= VNFS_MAX:
-            chunks.append([])
-            servers = 0
-        chunks[-1].append(key)
-        servers += len(some)
-    return chunks
