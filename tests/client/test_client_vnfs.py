@@ -14,7 +14,7 @@ from nfvigil.client.vnf_watch import NewsKind, VnfNews
 from nfvigil.errors import UnavailableError
 
 
-def vnf(id: str, status: str = "ACTIVE", **more: Any) -> dict[str, Any]:
+def vnf(id: str, /, status: str = "ACTIVE", **more: Any) -> dict[str, Any]:
     component = {
         "id": "c", "server_id": "s", "status": status, "host": "h", "age_seconds": 1.0,
         "interfaces": [{"port": "p", "ip_address": "10.0.0.1", "vlan": 7}], **more,
@@ -69,6 +69,17 @@ def test_what_becomes_different_is_told_and_what_only_grows_older_is_not(fake: F
     asked = [parse_qs(urlsplit(one.path).query) for one in fake.asked]
     assert [one.get("after") for one in asked] == [None, None, ["c-1"], ["c-2"], ["c-3"], ["c-4"]]
     assert asked[2]["wait"] == ["1"]  # the client of this test waits 5 s for an answer
+
+
+def test_components_and_interfaces_that_come_and_go_are_told(fake: Fake, client: Client) -> None:
+    before = vnf("v-1", interfaces=[{"port": "p"}])
+    after = vnf("v-1", id="d", interfaces=[{"port": "p", "manages_vdu": True}])
+    fake.says(changed("c-1"), listed(before), changed("c-2", after), changed("c-3", vnf("v-1", id="d", interfaces=[])))
+
+    assert told(watched(client)) == [
+        "changed v-1 d is new; d status: - -> ACTIVE; d host: - -> h; d interface p is new; c is gone",
+        "changed v-1 d interface p is gone",
+    ]
 
 
 def test_after_a_new_start_of_the_service_what_was_missed_is_found_by_comparing(fake: Fake, client: Client) -> None:

@@ -73,6 +73,9 @@ LINES_A = (
     VduChange(
         vdu="c-a", kind=ChangeKind.INTERFACE, field="host", interface="p-a", after="compute-1", at_us=CHANGED_US + 3
     ),
+    VduChange(
+        vdu="c-a", kind=ChangeKind.INTERFACE, field="port", interface="p-a", after="p-a", at_us=CHANGED_US + 3
+    ),
     VduChange(vdu="c-b", kind=ChangeKind.NAME, before="vm-b", after="vm-b2", at_us=CHANGED_US + 4),
 )  # fmt: skip
 

@@ -13,9 +13,10 @@ from northbound_fakes import NOW, RUN, World, make_world
 from northbound_vnfs import DETAILS_A, RECORD_A
 
 from nfvigil.model.vnf import Vnfc
-from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VnfRecord
+from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VduDetails, VnfRecord
 from nfvigil.northbound import vnf_records
 from nfvigil.northbound.vnf_feed import VnfFeed
+from nfvigil.northbound.vnf_veil import veiled_details
 from nfvigil.store.follow_records import Run
 
 pytestmark = pytest.mark.anyio
@@ -143,13 +144,13 @@ async def test_the_history_comes_in_pages_by_component_kind_and_time() -> None:
     world = make_world()
     path = "/v1/vnfs/v-a/history"
 
-    first = (await world.call("GET", f"{path}?limit=3", by="admin")).json
-    rest = (await world.call("GET", f"{path}?limit=3&marker={first['next']}", by="admin")).json
+    first = (await world.call("GET", f"{path}?limit=4", by="admin")).json
+    rest = (await world.call("GET", f"{path}?limit=4&marker={first['next']}", by="admin")).json
     by_kind = (await world.call("GET", f"{path}?kind=status&kind=name", by="admin")).json["items"]
     late = (await world.call("GET", f"{path}?since=2023-11-14T22:13:10.000004Z", by="admin")).json["items"]
 
     kinds = [one["kind"] for one in (*first["items"], *rest["items"])]
-    assert kinds == ["status", "host", "interface", "interface", "name"]
+    assert kinds == ["status", "host", "interface", "interface", "interface", "name"]
     assert rest["next"] is None
     assert [one["kind"] for one in by_kind] == ["status", "name"]
     assert [one["component_id"] for one in late] == ["c-b"]
@@ -173,6 +174,7 @@ async def test_a_page_of_a_projects_history_goes_on_behind_what_it_is_not_shown(
         ("status", ""),
         ("host", ""),
         ("interface", "host"),
+        ("interface", "port"),
         ("name", ""),
     ]
 
@@ -414,6 +416,11 @@ async def test_nobody_waits_longer_than_he_asked_for_nor_for_a_service_that_ends
     answer = await asyncio.wait_for(waiting, 10)
 
     assert (answer.status, answer.json["items"]) == (200, [])
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"7"])
+def test_words_that_are_no_object_are_not_shown_to_a_project(body: bytes) -> None:
+    assert veiled_details(VduDetails(server=body, ports={"p": body})) == VduDetails(ports={"p": b""})
 
 
 def test_kinds_of_changes_are_all_shown_or_veiled() -> None:

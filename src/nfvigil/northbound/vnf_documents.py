@@ -34,8 +34,32 @@ Document = Annotated[
 ]
 
 
+EXAMPLE: dict[str, Any] = {
+    "id": "0c1d2e3f",
+    "vnfd-ref": "epc_vnfd",
+    "vdur": [
+        {
+            "id": "4d5e6f70",
+            "vdu-id-ref": "mme",
+            "status": "ACTIVE",
+            "interfaces": [{"name": "eth0", "mgmt-interface": True, "mgmt-vnf": True}],
+            "vim_info": {
+                "vim:a1b2c3d4": {
+                    "vim_id": "0b7c5d9e",
+                    "vim_status": "ACTIVE",
+                    "interfaces": [{"vim_interface_id": "178f4dd6", "ip_address": "10.0.0.1"}],
+                }
+            },
+        }
+    ],
+}
+
+
 class ImportBody(Body):
-    vnfr: Annotated[Document, Field(description="OSM's record, as its database or its northbound interface has it.")]
+    vnfr: Annotated[
+        Document,
+        Field(description="OSM's record, as its database or its northbound interface has it.", examples=[EXAMPLE]),
+    ]
     project: Annotated[Text | None, Field(description="For administrators: whose it is.")] = None
     vims: Annotated[
         dict[Text, Text],

@@ -84,7 +84,7 @@ PORT_FIELDS = frozenset(
 )
 """The same of Neutron's."""
 INTERFACE_FIELDS = frozenset(
-    {"", "name", "network", "mac_address", "ip_address", "manages_vdu", "manages_vnf", "message", "status"}
+    {"", "port", "name", "network", "mac_address", "ip_address", "manages_vdu", "manages_vnf", "message", "status"}
 )
 """What a line of the history may be about, of an interface."""
 HOST_FIELDS = frozenset({"host", "compute_node"})

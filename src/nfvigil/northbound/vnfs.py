@@ -35,8 +35,8 @@ RESERVED = frozenset({"changes", "import"})
 
 
 class InterfaceBody(Body):
-    port: Text
-    name: MaybeText = ""
+    port: Annotated[Text, Field(description="Neutron's id of it.", examples=["178f4dd6-9c0e-4a4f-8f0a-2f4b1a7c9e55"])]
+    name: Annotated[MaybeText, Field(description="What its user calls it.", examples=["oam"])] = ""
     manages_vdu: Annotated[Switch, Field(description="Its address is the component's management address.")] = False
     manages_vnf: Annotated[Switch, Field(description="Its address is the VNF's management address.")] = False
 
