@@ -38,7 +38,6 @@ from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
 from nfvigil.model.verdict import Decision
 from nfvigil.model.vim_account import Source, VimAccount
-from nfvigil.model.vim_status import VimStatus
 from nfvigil.monitoring_parts import put_monitoring_together
 from nfvigil.northbound.api import all_rules, create_api, new_id
 from nfvigil.northbound.audit_notes import AuditNotes
@@ -163,7 +162,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             logins=tellers.logins,
             agent=AGENT,
             clock=clock,
-            status=lambda vim: inventory.status().get(vim) or VimStatus(),
+            status=lambda vim: inventory.status_of(vim),
             feed=vnf_feed,
         )
         tellers.dispatcher.observe = both(observe_delivery(metrics), vnfs.losses.observe)

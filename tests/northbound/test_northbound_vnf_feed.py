@@ -13,6 +13,8 @@ from nfvigil.model.vnf_answers import VnfFilter
 from nfvigil.northbound.vnf_feed import VnfFeed
 from nfvigil.vnf_parts import freshness_of
 
+pytestmark = pytest.mark.anyio
+
 A, B, C = ("p", "a"), ("p", "b"), ("q", "c")
 
 
@@ -59,15 +61,17 @@ def test_what_is_gone_is_told_as_long_as_that_is_known() -> None:
 @pytest.mark.parametrize(
     ("bound", "value"), [("LOOKED_AT_MAX", 1), ("COMPONENTS_MAX", 1)], ids=["vnfs looked at", "components shown"]
 )
-def test_a_page_ends_at_a_bound_and_says_where_to_go_on(
+async def test_a_page_ends_at_a_bound_and_says_where_to_go_on(
     monkeypatch: pytest.MonkeyPatch, bound: str, value: int
 ) -> None:
     monkeypatch.setattr(vnf_record_desk, bound, value)
     records = make_world().call.parts.vnf.records
 
-    first = records.page(None, VnfFilter(), "", 10)
-    second = records.page(None, VnfFilter(), first.following or "", 10)
-    none = records.page(None, VnfFilter(names=("ims",)), "", 10)
+    monkeypatch.setattr(vnf_record_desk, "AT_ONCE", 1)
+
+    first = await records.page(None, VnfFilter(), "", 10)
+    second = await records.page(None, VnfFilter(), first.following or "", 10)
+    none = await records.page(None, VnfFilter(names=("ims",)), "", 10)
 
     assert ([one.vnf.id for one in first.items], first.following) == (["v-a"], "A/v-a")
     assert [one.vnf.id for one in second.items] == ["v-b"]

@@ -14,7 +14,7 @@ class VnfRecordDesk(Protocol):
     def standing(self, vnf: Vnf) -> VnfStanding:
         """The VNF beside what its servers are now."""
 
-    def page(self, project: str | None, wanted: VnfFilter, after: str, limit: int) -> VnfPage:
+    async def page(self, project: str | None, wanted: VnfFilter, after: str, limit: int) -> VnfPage:
         """In the order of ``project/id``, those beyond ``after``; ``project`` is None for one who sees all. A page is
         short where it looked at many without finding enough.
         """

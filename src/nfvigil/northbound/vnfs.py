@@ -127,7 +127,7 @@ async def list_vnfs(parts: Have, caller: Caller, parameters: Annotated[VnfParame
     if parameters.vim and caller.scope is not None:
         raise ForbiddenError("where servers are is for administrators", [FieldError("vim", "is not for projects")])
     wanted = VnfFilter(statuses=tuple(parameters.status), vims=tuple(parameters.vim), names=tuple(parameters.name))
-    found = parts.vnf.records.page(caller.scope, wanted, parameters.marker or "", parameters.limit)
+    found = await parts.vnf.records.page(caller.scope, wanted, parameters.marker or "", parameters.limit)
     now_us = parts.clock()
     views = await shown(found.items, lambda one: vnf_view(one, caller.scope, now_us))
     return answer({"items": views, "next": found.following})
