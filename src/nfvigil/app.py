@@ -46,6 +46,7 @@ from nfvigil.northbound.feed import AlarmFeed
 from nfvigil.northbound.guarded import may_send
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.rules.file import PolicyFile
+from nfvigil.northbound.vnf_feed import VnfFeed
 from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.control_plane import ControlPlane
@@ -75,7 +76,7 @@ from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
 from nfvigil.vnf.registry import Registry
-from nfvigil.vnf_parts import both, put_vnfs_together
+from nfvigil.vnf_parts import both, keep_records, put_vnfs_together, show_records
 
 _log = structlog.get_logger("nfvigil")
 
@@ -117,7 +118,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         resource_map = ResourceMap(topology)
         tellers = await _tellers(store, settings, metrics, left.state, resource_map, control)
         stack.push_async_callback(tellers.poster.close)
-        feed = AlarmFeed()
+        feed, vnf_feed = AlarmFeed(), VnfFeed()
 
         def decided(decisions: Sequence[Decision]) -> None:
             recovery.look_out(decisions)
@@ -141,9 +142,19 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             observe=metrics.stage,
         )
         alarming = put_alarming_together(settings, pipeline, store, tellers, clock=clock)
+        keeper = await keep_records(
+            store,
+            pipeline,
+            registry,
+            inventory=lambda: inventory,
+            open_vims=lambda: accounts.open_vims(),
+            clock=clock,
+            feed=vnf_feed,
+        )
         vnfs = put_vnfs_together(
             settings,
             registry=registry,
+            keeper=keeper,
             pipeline=pipeline,
             store=store,
             matcher=tellers.matcher,
@@ -151,6 +162,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             logins=tellers.logins,
             agent=AGENT,
             clock=clock,
+            status=lambda vim: inventory.status_of(vim),
+            feed=vnf_feed,
         )
         tellers.dispatcher.observe = both(observe_delivery(metrics), vnfs.losses.observe)
         fences = fences_of(settings, vims, clock)
@@ -166,6 +179,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
+            readers=[keeper],
         )
         audit_notes = AuditNotes(add=store.add_audit, clock=clock)
         access = await stack.enter_async_context(
@@ -208,6 +222,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_capacity(metrics, desk)
         show_depths(metrics, pipeline, tellers.dispatcher, controller)
         show_vims(metrics, inventory)
+        show_records(metrics, keeper)
         show_event_alarms(metrics, alarming)
         monitoring = put_monitoring_together(
             settings.formats,
@@ -257,7 +272,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             audit_notes=audit_notes,
             app=app,
             undecided=left.undecided,
-            beside={**monitoring.beside, "lost news": vnfs.losses.run},
+            beside={**monitoring.beside, "lost news": vnfs.losses.run, "vnf records": keeper.run},
         )
 
 

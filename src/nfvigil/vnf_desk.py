@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedErro
 from nfvigil.inspector.resource_map import AnyRecord
 from nfvigil.model.resource import Kind, MapChange, Server, key_of
 from nfvigil.model.vnf import Vnf, Vnfc, VnfSource
+from nfvigil.model.vnf_record import VnfRecord
 from nfvigil.vnf.registry import Registry, vnfc_of
 
 VNFS_MAX = 10_000
@@ -23,9 +25,28 @@ VNFCS_MAX = 1_000
 class Shelf(Protocol):
     """What it needs of the store."""
 
-    async def add_vnf(self, vnf: Vnf) -> None: ...
-    async def change_vnf(self, vnf: Vnf, *, was_us: int) -> None: ...
+    async def add_vnf(self, vnf: Vnf, record: VnfRecord | None = None) -> None: ...
+    async def change_vnf(self, vnf: Vnf, *, was_us: int, record: VnfRecord | None = None) -> None: ...
     async def remove_vnf(self, project: str, vnf_id: str) -> None: ...
+
+
+class Records(Protocol):
+    """What it needs of who keeps records in line with the clouds. Each counts when its block is over."""
+
+    def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AbstractAsyncContextManager[VnfRecord | None]:
+        """The record of a VNF that is told of, to be written down with it; ``given``: what a document says of it."""
+
+    def removing(self, project: str, vnf_id: str) -> AbstractAsyncContextManager[None]: ...
+
+
+class NoRecords:
+    @asynccontextmanager
+    async def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AsyncIterator[VnfRecord | None]:
+        yield None
+
+    @asynccontextmanager
+    async def removing(self, project: str, vnf_id: str) -> AsyncIterator[None]:
+        yield
 
 
 class Servers(Protocol):
@@ -48,7 +69,9 @@ class VnfDesk:
         servers: Servers,
         take_map: Callable[[MapChange], Awaitable[None]],
         clock: Callable[[], int],
+        records: Records | None = None,
     ) -> None:
+        self._records = records or NoRecords()
         self._registry = registry
         self._shelf = shelf
         self._servers = servers
@@ -89,14 +112,22 @@ class VnfDesk:
 
     # Changing
 
-    async def create(self, vnf: Vnf) -> Vnf:
-        """ConflictError where the project has one of this id, RefusedError where a server is not the project's."""
+    def check(self, vnf: Vnf, *, may_name_unknown: bool = False) -> None:
+        """Whether it could be made: ConflictError where the project has one of this id, RefusedError where a server is
+        not the project's. With ``may_name_unknown`` one that no cloud has told of is as good.
+        """
+        if self._registry.get(vnf.project, vnf.id) is not None:
+            raise ConflictError(f"there is a VNF {vnf.id} already", [FieldError("id", "is taken")])
+        if sum(1 for _ in self._registry.each(vnf.project)) >= VNFS_MAX:
+            raise ConflictError(f"the project has {VNFS_MAX} VNFs already")
+        self._check(vnf, known=frozenset(), may_name_unknown=may_name_unknown)
+
+    async def create(self, vnf: Vnf, record: VnfRecord | None = None, *, may_name_unknown: bool = False) -> Vnf:
+        """As ``check`` says. ``record``: what its servers were when they were last seen, where somebody knows."""
         async with self._changing:
-            if sum(1 for _ in self._registry.each(vnf.project)) >= VNFS_MAX:
-                raise ConflictError(f"the project has {VNFS_MAX} VNFs already")
-            self._check(vnf, known=frozenset())
+            self.check(vnf, may_name_unknown=may_name_unknown)
             now_us = self._clock()
-            return await self._keep(replace(vnf, created_us=now_us, changed_us=now_us), None)
+            return await self._keep(replace(vnf, created_us=now_us, changed_us=now_us), None, record)
 
     async def replace(self, vnf: Vnf, *, was_us: int) -> Vnf:
         """Name and components anew. NotFoundError where nobody told us of it, or only its servers' metadata do."""
@@ -112,8 +143,7 @@ class VnfDesk:
         """Forget what we were told of it. Alarms that stand keep its name until they are cleared."""
         async with self._changing:
             self._told(project, vnf_id)
-            await self._shelf.remove_vnf(project, vnf_id)
-            await self._look_again(self._registry.remove(project, vnf_id))
+            await self._forget(project, vnf_id)
 
     async def add_server(self, project: str, vnf_id: str, server: str, *, source: VnfSource, by: str) -> None:
         """A manager says that a server is a part of its VNF; the server may be so new that no cloud has told of it."""
@@ -139,8 +169,7 @@ class VnfDesk:
                 changed_us = max(self._clock(), known.changed_us + 1)
                 await self._keep(replace(known, vnfcs=left, changed_us=changed_us), known)
             else:
-                await self._shelf.remove_vnf(project, vnf_id)
-                await self._look_again(self._registry.remove(project, vnf_id))
+                await self._forget(project, vnf_id)
 
     def _told(self, project: str, vnf_id: str) -> Vnf:
         known = self._registry.get(project, vnf_id)
@@ -148,7 +177,7 @@ class VnfDesk:
             raise NotFoundError("there is no VNF of this id that we were told of")
         return known
 
-    def _check(self, vnf: Vnf, *, known: frozenset[str]) -> None:
+    def _check(self, vnf: Vnf, *, known: frozenset[str], may_name_unknown: bool = False) -> None:
         errors: list[FieldError] = []
         if len(vnf.vnfcs) > VNFCS_MAX:
             errors.append(FieldError("vnfcs", f"more than {VNFCS_MAX}"))
@@ -159,29 +188,37 @@ class VnfDesk:
                 errors.append(FieldError(f"vnfcs[{number}].id", "is another component's too"))
             if vnfc.server in servers[:number]:
                 errors.append(FieldError(f"vnfcs[{number}].server", "is another component's too"))
-            elif vnfc.server not in known and (reason := self._refusal(vnf, vnfc.server)):
+            elif vnfc.server not in known and (reason := self._refusal(vnf, vnfc.server, may_name_unknown)):
                 errors.append(FieldError(f"vnfcs[{number}].server", reason))
         if errors:
             raise RefusedError("the VNF is wrong", errors)
 
-    def _refusal(self, vnf: Vnf, server_id: str) -> str:
+    def _refusal(self, vnf: Vnf, server_id: str, may_name_unknown: bool) -> str:
         server = self._servers.get(key_of(Kind.SERVER, server_id))
-        if not isinstance(server, Server) or server.project != vnf.project:
+        if not (server is None and may_name_unknown) and (
+            not isinstance(server, Server) or server.project != vnf.project
+        ):
             return "is no server of the project"
         place = self._registry.place(vnf.project, server_id)
         if place is not None and place.vnf != vnf.id:
             return f"is a part of the VNF {place.vnf}"
-        if server.vnf and server.vnf != vnf.id:
+        if isinstance(server, Server) and server.vnf and server.vnf != vnf.id:
             return f"is a part of the VNF {server.vnf} by its metadata"
         return ""
 
-    async def _keep(self, vnf: Vnf, known: Vnf | None) -> Vnf:
-        if known is None:
-            await self._shelf.add_vnf(vnf)
-        else:
-            await self._shelf.change_vnf(vnf, was_us=known.changed_us)
+    async def _keep(self, vnf: Vnf, known: Vnf | None, given: VnfRecord | None = None) -> Vnf:
+        async with self._records.putting(vnf, given) as record:
+            if known is None:
+                await self._shelf.add_vnf(vnf, record)
+            else:
+                await self._shelf.change_vnf(vnf, was_us=known.changed_us, record=record)
         await self._look_again(self._registry.put(vnf))
         return vnf
+
+    async def _forget(self, project: str, vnf_id: str) -> None:
+        async with self._records.removing(project, vnf_id):
+            await self._shelf.remove_vnf(project, vnf_id)
+        await self._look_again(self._registry.remove(project, vnf_id))
 
     async def _look_again(self, servers: Iterable[str]) -> None:
         by_vim: dict[str, list[Server]] = {}

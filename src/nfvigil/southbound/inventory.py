@@ -111,9 +111,17 @@ class Inventory:
         """Take a snapshot at once: somebody has reason to doubt what we know. NotFoundError if it is not watched."""
         self._watch(vim).ask()
 
+    def is_watched(self, vim: str) -> bool:
+        return vim in self._watches
+
     def status(self) -> dict[str, VimStatus]:
         now_us = self._clock()
         return {name: watch.status(now_us) for name, watch in self._watches.items()}
+
+    def status_of(self, vim: str) -> VimStatus:
+        """Of one that is not watched nothing is known."""
+        watch = self._watches.get(vim)
+        return VimStatus() if watch is None else watch.status(self._clock())
 
     async def _take(self, change: MapChange) -> None:
         """One VIM's change may free a name for another's, or be the end of its being told apart."""
