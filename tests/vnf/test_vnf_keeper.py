@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from vnf_world import EPC, IMS, World
 
-from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VduCondition, VnfRecord
+from nfvigil.model.vnf import VnfcInterface
+from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VduCondition
 
 pytestmark = pytest.mark.anyio
 
@@ -230,13 +232,14 @@ async def test_a_server_that_was_never_seen_is_not_said_to_be_gone() -> None:
 
 async def test_the_vnfs_management_address_is_that_of_its_interface() -> None:
     world = World()
-    management = Interface(port="p1", manages_vdu=True, manages_vnf=True)
-    given = VnfRecord(project="blue", id="epc", vdus=(Vdu(id="x", server="s1", vim="sim", interfaces=(management,)),))
+    management = VnfcInterface(port="p1", manages_vdu=True, manages_vnf=True)
+    first, *others = EPC.vnfcs
+    vnf = replace(EPC, vnfcs=(replace(first, interfaces=(management,)), *others))
     world.has("s1")
     world.has_port("p1", "s1", address="192.0.2.7")
     async with world:
-        async with world.keeper.putting(EPC, given) as record:
-            await world.shelf.add_vnf(EPC, record)
+        async with world.keeper.putting(vnf) as record:
+            await world.shelf.add_vnf(vnf, record)
 
         await world.listed()
 
