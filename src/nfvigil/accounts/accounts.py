@@ -142,7 +142,7 @@ class Accounts:
     async def close(self) -> None:
         """Let go of what was opened here; those of the settings are closed by whoever opened them."""
         for held in self._held.values():
-            if held.account.source is Source.API:
+            if held.account.source is not Source.SETTINGS:
                 await held.close()
 
     # Looking
@@ -165,7 +165,7 @@ class Accounts:
 
     def was_added(self, name: str) -> bool:
         """At run time, as against those that the settings have."""
-        return name in self._held and self._held[name].account.source is Source.API
+        return name in self._held and self._held[name].account.source is not Source.SETTINGS
 
     def _known(self, name: str) -> Held:
         found = self._held.get(name)
@@ -177,6 +177,8 @@ class Accounts:
         found = self._known(name)
         if found.account.source is Source.SETTINGS:
             raise ConflictError(f"the VIM {name} is in the settings: change it there, and start the service again")
+        if found.account.source is Source.OSM:
+            raise ConflictError(f"the VIM {name} comes from OSM: change its account there")
         return found
 
     # Changing
@@ -290,14 +292,59 @@ class Accounts:
             account = self._vault.opened(record)
         except LockedError as error:
             return Held(account=account_of(record, {}), state=VimState.LOCKED, error=error.message)
-        if not account.enabled:
-            return self._opener.held(account)
+        return self._ready(account, "") if account.enabled else self._opener.held(account)
+
+    # Led from outside: nothing of these is kept
+
+    def own(self) -> list[VimAccount]:
+        """All others, with their secrets."""
+        return [held.account for held in self._held.values() if held.account.source is not Source.OSM]
+
+    def failing(self, name: str) -> bool:
+        """Whether it is used, and cannot be read."""
+        held, seen = self._held.get(name), self._inventory.status().get(name)
+        return held is not None and (held.vim is None or (seen is not None and bool(seen.error)))
+
+    async def lead(self, account: VimAccount, *, error: str = "") -> None:
+        """Have it as it is now where it is looked after. One that cannot be used, or comes with an ``error``, is shown
+        as such. ConflictError where the name is one of the others'.
+        """
+        async with self._changing:
+            old = self._held.get(account.name)
+            if old is not None and old.account.source is not Source.OSM:
+                raise ConflictError(f"there is a VIM {account.name} already", [FieldError("name", "is taken")])
+            now_us = self._clock()
+            created_us = old.account.created_us if old is not None else now_us
+            new = self._ready(replace(account, created_us=created_us, changed_us=now_us), error)
+            self._held[account.name] = new
+            if new.error:
+                _log.error("a VIM cannot be used", vim=account.name, reason=new.error)
+            if old is None:
+                if new.vim is not None:
+                    self._use(new)
+            elif new.vim is None:
+                # What is known of it stays: a wrong password is no reason to think that it is empty.
+                await self._take_out(old, forget=False)
+            else:
+                await self._exchange(old, new)
+
+    def _ready(self, account: VimAccount, error: str) -> Held:
         try:
-            return self._opener.opened(account)
-        except NfvigilError as error:
-            held = self._opener.held(account)
-            held.state, held.error = VimState.UNUSABLE, held.safe(str(error))
-            return held
+            if not error:
+                return self._opener.opened(account)
+        except NfvigilError as refused:
+            error = str(refused)
+        held = self._opener.held(account)
+        held.state, held.error = VimState.UNUSABLE, held.safe(error)
+        return held
+
+    async def release(self, name: str) -> None:
+        """As ``remove``, for one that is led."""
+        async with self._changing:
+            held = self._held.get(name)
+            if held is not None and held.account.source is Source.OSM:
+                del self._held[name]
+                await self._take_out(held, forget=True)
 
     # Putting to use
 
