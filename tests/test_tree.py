@@ -25,6 +25,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "ves_desk",
         "o2ims_desk",
         "situation",
+        "vdu_news",
         "accounts",
     ),
     ("retention", "lookout", "gauges", "policy_start", "health_report", "listening", "control_places", "access_parts"),

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nfvigil.inspector.own_faults import OWN_FAULTS
+from nfvigil.inspector.own_faults import OWN_FAULTS, VDU_FAULTS
 from nfvigil.inspector.policy import CascadeRule, EventRule, Rule, fits
 from nfvigil.inspector.reading import read_policy
 from nfvigil.model.alarm import Audience
+from nfvigil.model.fault import FaultType
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "nfvigil" / "inspector" / "default_policy.yaml"
@@ -38,6 +39,16 @@ alarms say when they are expected, and nothing is changed in the cloud.
 HEADS = (
     "| Fault | What it is | Severity | The resource is | Probable cause | The owner should | The administrator should |"
 )
+VDUS = f"""\
+
+## What a VNF's record tells
+
+Every policy has these without naming them, by what the clouds' listings say of the servers of VNFs that we were told
+of. They are told to the VNF's owner and change nothing in the cloud: [VNFs](../how-to/vnfs-and-sol.md).
+
+{HEADS}
+{"|---" * 7}|
+"""
 OWN = """\
 
 ## NFVigil's own footing
@@ -83,11 +94,9 @@ def render() -> str:
         for name in names:
             fault = policy.faults[name]
             is_predicted = any(rule.lead_time and fits(rule.when.type, name) for rule in policy.event_rules)
-            severity = f"{fault.severity}, predicted" if is_predicted else fault.severity.value
-            parts.append(
-                f"| `{name}` | {fault.title} | {severity} | {fault.resource_state} | {fault.probable_cause} "
-                f"| {fault.recommended_action} | {fault.repair} |\n"
-            )
+            parts.append(row(name, fault, ", predicted" if is_predicted else ""))
+    parts.append(VDUS)
+    parts += [row(name, fault) for name, fault in VDU_FAULTS.items()]
     parts.append(OWN)
     parts += [
         f"| `{name}` | {fault.title} | {fault.severity} | {fault.probable_cause} | {fault.repair} |\n"
@@ -95,6 +104,13 @@ def render() -> str:
     ]
     parts += ["\n", RULES, *map(event_row, policy.event_rules), CASCADES, *map(cascade_row, policy.cascade_rules)]
     return "".join(parts)
+
+
+def row(name: str, fault: FaultType, is_predicted: str = "") -> str:
+    return (
+        f"| `{name}` | {fault.title} | {fault.severity}{is_predicted} | {fault.resource_state} "
+        f"| {fault.probable_cause} | {fault.recommended_action} | {fault.repair} |\n"
+    )
 
 
 def sections(source: str) -> Iterator[tuple[str, list[str]]]:

@@ -177,6 +177,7 @@ class Pipeline:
         self._found: dict[int, dict[str, str]] = {}
         self._touched: dict[str, None] = {}
         self._returned: dict[str, None] = {}
+        self._still: dict[str, None] = {}
         self.doubted: set[str] = set()
         """Keys of hosts whose proof is void as soon as that is decided."""
         self._is_touched = asyncio.Event()
@@ -457,7 +458,10 @@ class Pipeline:
             unknown = {fault.resource for fault in self.state.faults.values() if self.map.get(fault.resource) is None}
             concerned.extend(key for key in unknown if self.map.resolve(key))
         self._touched.update(dict.fromkeys(sorted(concerned)))
-        if self._touched or self._returned:
+        if isinstance(news, Snapshot) and self.state.held:
+            free = self.state.free_since(news.vim, news.taken_us)
+            self._still.update((key, None) for key in free if getattr(self.map.get(key), "status", "") == "ERROR")
+        if self._touched or self._returned or self._still:
             self._is_touched.set()
 
     def _returning(self, news: Snapshot | MapChange) -> list[str]:
@@ -485,7 +489,7 @@ class Pipeline:
             self._is_touched.clear()
             keys, self._touched = list(self._touched), {}
             returned, self._returned = list(self._returned), {}
-            for first in range(0, max(1, len(keys)), KEYS_MAX):
+            for first in range(0, max(len(keys), bool(returned)), KEYS_MAX):
                 some = keys[first : first + KEYS_MAX]
                 gone = [key for key in some if self.map.get(key) is None]
                 event = self.event(internal.MAP_CHANGED, "", keys=some, gone=gone, returned=returned)
@@ -496,6 +500,14 @@ class Pipeline:
                     self._returned.update(dict.fromkeys(returned))
                     self._is_touched.set()
                     await asyncio.sleep(1.0)
+            await self._tell_of_still()
+
+    async def _tell_of_still(self) -> None:
+        """Where the store is away, the next listing finds them again."""
+        keys, self._still = list(self._still), {}
+        with contextlib.suppress(UnavailableError):
+            for first in range(0, len(keys), KEYS_MAX):
+                await self.keep([self.event(internal.VDU_STILL, "", keys=keys[first : first + KEYS_MAX])])
 
     async def notify(self, subscription: Subscription, news: News, alarms: Sequence[Alarm] = ()) -> list[Notification]:
         """Send one subscription something that no event caused: a heartbeat, a test, a summary."""

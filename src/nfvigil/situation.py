@@ -104,7 +104,8 @@ class LiveSituation:
                 continue
             seen.add(alarm_id)
             fault = state.faults.get(alarm.fault)
-            if fault is not None and not fault.predicted:
+            # What a VNF's record says is the cloud's own word, which counts by itself.
+            if fault is not None and not fault.predicted and fault.type not in internal.VDUS:
                 words.update((word.monitor, word.sender) for word in fault.assertions)
             todo.extend(cause.alarm for cause in alarm.causes)
         return Witnesses(words=frozenset(words), vim_agrees=self._vim_agrees(key))

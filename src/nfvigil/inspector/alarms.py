@@ -6,13 +6,14 @@ from collections import deque
 
 import msgspec
 
+from nfvigil.inspector import internal
 from nfvigil.inspector.cascade import adopt, by_age, cone, is_supported, settle
 from nfvigil.inspector.deeds import recover
 from nfvigil.inspector.marks import plan_deeds, restore, with_marks
 from nfvigil.inspector.owners import hand_over, is_anothers
 from nfvigil.inspector.policy import CascadeRule, Needs, Rule, has, identity_of, vnf_of
 from nfvigil.inspector.resource_map import INVERSE
-from nfvigil.inspector.turn import Turn, is_news
+from nfvigil.inspector.turn import Facts, Turn, is_news
 from nfvigil.model.alarm import LIFE, Alarm, Audience, Cause, Sign
 from nfvigil.model.fault import Fault
 from nfvigil.model.ids import stable_id
@@ -21,6 +22,9 @@ from nfvigil.model.verdict import Reason
 
 DEPTH_MAX = 16
 """How many steps a cascade may go; a policy that needs more has a mistake in it."""
+
+EXPLAINED = "nfvigil.vdu"
+"""The rule of a cause that explains an alarm and does not hold it up: that stands on its own fault alone."""
 
 _NEAREST = (Audience.OWNERS, Audience.ADMIN, Audience.NONE)
 """Where rules differ on whom to tell, the one that tells more counts."""
@@ -55,7 +59,8 @@ def refresh(turn: Turn, alarm: Alarm) -> None:
     """The map has changed: let go of those whom the alarm does not concern any more, take in those it does now."""
     if alarm.vim and not identity_of(alarm.resource, turn.map_now)[2]:
         return  # its cloud was not read since the start, or it is gone: nothing says that the others are well again
-    alarm = _look_again(turn, alarm)
+    if alarm.fault_type not in internal.VDUS:  # those are of whom the VNF is
+        alarm = _look_again(turn, alarm)
     rules = {rule.name: rule for rule in turn.policy.cascade_rules(alarm.fault_type)}
     dropped = []
     for effect_id in sorted(turn.state.effects.get(alarm.id, ())):
@@ -105,21 +110,20 @@ def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, cause
     alarm_id = stable_id("alarm", turn.event.id, kind, key)
     parents = [turn.state.alarms[cause.alarm] for cause in causes]
     parent = parents[0] if len(parents) == 1 else min(parents, key=by_age, default=None)
-    name, project, vim = identity_of(key, turn.map_now)
-    vnf, vnfc = vnf_of(key, turn.map_now)
-    text = f"{words.title or kind}: {name}"
+    known = _known_of(turn, key)
+    text = f"{words.title or kind}: {known.called or known.name}"
     # What a monitor says in its own words may name hosts: not for owners. Nor is it the cause of what was put off.
-    if fault is not None and fault.event_id == turn.event.id and turn.event.cause and not project:
+    if fault is not None and fault.event_id == turn.event.id and turn.event.cause and not known.project:
         text += f" ({turn.event.cause})"
     alarm = Alarm(
         id=alarm_id,
         fault_type=kind,
         resource=key,
-        resource_name=name,
-        vim=vim,
-        project=project,
-        vnf=vnf,
-        vnfc=vnfc,
+        resource_name=known.name,
+        vim=known.vim,
+        project=known.project,
+        vnf=known.vnf,
+        vnfc=known.vnfc,
         severity=fault.severity if fault else (rule.severity or words.severity),
         event_type=words.event_type,
         probable_cause=words.probable_cause,
@@ -152,6 +156,15 @@ def _new(turn: Turn, kind: str, key: str, rule: Rule, fault: Fault | None, cause
     turn.say(Reason.RAISED, rule.name, key, kind)
     recover(turn, alarm)
     return turn.put_alarm(alarm)
+
+
+def _known_of(turn: Turn, key: str) -> Facts:
+    told = turn.facts.get(key)
+    if told is not None:
+        return told
+    name, project, vim = identity_of(key, turn.map_now)
+    vnf, vnfc = vnf_of(key, turn.map_now)
+    return Facts(name=name, project=project, vim=vim, vnf=vnf, vnfc=vnfc)
 
 
 def _strengthen(turn: Turn, old: Alarm, rule: Rule, fault: Fault | None, causes: tuple[Cause, ...]) -> Alarm:
@@ -209,7 +222,7 @@ def _look_again(turn: Turn, alarm: Alarm) -> Alarm:
 
 def _still(turn: Turn, rule: CascadeRule | None, alarm: Alarm, effect: Alarm, cause: Cause) -> Cause | None:
     """The cause as it is now, if the alarm still is one of the effect."""
-    if cause.alarm != alarm.id:
+    if cause.alarm != alarm.id or cause.rule == EXPLAINED:
         return cause
     if rule is None or effect.resource not in turn.map.related(alarm.resource, rule.to):
         return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from nfvigil.inspector import internal
 from nfvigil.inspector.marks import is_failed_host, plan_deed
 from nfvigil.inspector.policy import identity_of
 from nfvigil.inspector.resource_map import host_of
@@ -61,6 +62,8 @@ def recover(turn: Turn, alarm: Alarm) -> None:
     """Plan what the owner has defined beforehand for what just hit its server; nothing where it has not."""
     if split_key(alarm.resource)[0] != Kind.SERVER or not turn.state.has_recovery:
         return
+    if alarm.fault_type in internal.VDUS:
+        return  # a rebuild that fails ends in ERROR again: it would be rebuilt for ever
     record = turn.map_now.get(alarm.resource)
     if not isinstance(record, Server):
         return

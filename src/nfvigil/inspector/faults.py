@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from nfvigil.inspector.alarms import raise_alarm, settle_after
+from nfvigil.inspector.alarms import EXPLAINED, raise_alarm, settle_after
 from nfvigil.inspector.marks import places
 from nfvigil.inspector.policy import EventRule, Rule, When, selects, zone_of
 from nfvigil.inspector.state import WINDOW
@@ -92,7 +92,9 @@ def end_fault(turn: Turn, fault: Fault) -> None:
         turn.say(Reason.CLEARED, fault.rule, fault.resource, "it was suppressed: nobody had been told")
         return
     turn.say(Reason.CLEARED, fault.rule, fault.resource)
-    turn.put_alarm(msgspec.structs.replace(turn.state.alarms[alarm_id], fault=""))
+    alarm = turn.state.alarms[alarm_id]
+    causes = tuple(cause for cause in alarm.causes if cause.rule != EXPLAINED)
+    turn.put_alarm(msgspec.structs.replace(alarm, fault="", causes=causes))
     settle_after(turn, [alarm_id])
     if alarm_id in turn.state.alarms:
         turn.say(Reason.STILL_ASSERTED, fault.rule, fault.resource, "the alarm stands: it follows from another")

@@ -46,6 +46,20 @@ operator), ``details.params``, ``details.key`` ("" or what makes a repeat known)
 DEEDS_OVER = "nfvigil.deeds.over"
 """Deeds have come to their end: ``details.deeds``, a list of ``[id, kind, target, vim, project, state, result]``."""
 
+VDU_ERROR = "nfvigil.vdu.error"
+"""The cloud has a server of a VNF in ERROR (down), or not any more (up). ``details``, as for its likes: ``project``,
+``vnf``, ``vnfc``, ``vim``, ``name``, ``host``, ``port``, ``text``."""
+VDU_DELETED = "nfvigil.vdu.deleted"
+"""A server of a VNF was deleted externally (down), or is there after all, or no part of it any more (up)."""
+VDU_INTERFACE_GONE = "nfvigil.vdu.interface-gone"
+"""An interface of a VNF's server, ``details.port``, was deleted externally (down), or is there, or not missed any more
+(up)."""
+VDU_STILL = "nfvigil.vdu.still"
+"""Servers that were in ERROR when something else told their owners so are still, now that this is over:
+``details.keys``."""
+
+VDUS = frozenset({VDU_ERROR, VDU_DELETED, VDU_INTERFACE_GONE})
+"""What the record of a VNF says of its servers; each is an alarm for their owner, and a fault type."""
 CONDITIONS = frozenset({VIM_UNREACHABLE, VIM_CLIFF, VIM_PARTIAL, VIM_NAMES, HOLD, AUTOMATION_OFF})
 """What is wrong with our own footing; each is an alarm for the administrator."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from nfvigil.inspector import brakes, deeds, internal
+from nfvigil.inspector import brakes, deeds, internal, vdus
 from nfvigil.inspector.alarms import refresh
 from nfvigil.inspector.faults import awaken, end_fault, recognise
 from nfvigil.inspector.state import MAINTENANCE, RESTORING
@@ -34,6 +34,10 @@ def handle(turn: Turn) -> None:
         acknowledge(turn, details["alarm_id"], details.get("by", ""))
     elif event.type == internal.ALARM_CLEARED:
         clear_by_hand(turn, details["alarm_id"])
+    elif event.type in internal.VDUS:
+        vdus.condition(turn)
+    elif event.type == internal.VDU_STILL:
+        vdus.still(turn, details["keys"])
     elif event.type in internal.CONDITIONS:
         brakes.condition(turn)
     elif event.type == internal.FENCE_PROOF:
@@ -48,8 +52,10 @@ def handle(turn: Turn) -> None:
 
 def vim_settled(turn: Turn, event_id: int, failed: set[str]) -> None:
     """All actions of an event are over: its alarms are confirmed, with what could not be set said."""
-    if f"{RESTORING}{event_id}" in turn.state.memory:
+    restored = turn.state.memory.get(f"{RESTORING}{event_id}")
+    if restored is not None:
         turn.remember(f"{RESTORING}{event_id}", None)
+        vdus.free(turn, [mark.partition(" ")[2] for mark in restored])
     turn.settle(event_id, failed)
 
 
@@ -79,6 +85,9 @@ def map_changed(turn: Turn, keys: list[str], gone: set[str]) -> None:
             fault = turn.state.faults[fault_id]
             if fault.resource != key:
                 continue
+            if fault.type in internal.VDUS:
+                vdus.map_changed(turn, fault)
+                continue  # that it is gone is what it says
             if is_deleted:  # by its owner: nothing is there to be ill
                 end_fault(turn, fault)
             elif known_as:

@@ -1,4 +1,6 @@
-"""The fault types of NFVigil's own footing, which every policy has without naming them (and may name otherwise)."""
+"""The fault types that every policy has without naming them (and may name otherwise): of NFVigil's own footing, and
+of what the records of VNFs say of their servers.
+"""
 
 from __future__ import annotations
 
@@ -57,4 +59,35 @@ OWN_FAULTS: dict[str, FaultType] = {
         repair="Owners are told, and nothing else is done. Switch them on again: nfvigil brakes on.",
     ),
 }
-"""By type. What is wrong with a VIM or with us makes no server unwell: the resource's state stays normal."""
+"""Of our own footing. What is wrong with a VIM or with us makes no server unwell: the resource's state stays normal."""
+
+VDU_FAULTS: dict[str, FaultType] = {
+    "nfvigil.vdu.error": FaultType(
+        title="The cloud has the server in ERROR",
+        severity=Severity.CRITICAL,
+        event_type=EventType.PROCESSING_ERROR,
+        probable_cause="softwareProgramError",
+        resource_state=ResourceState.ERROR,
+        recommended_action="rebuild",
+        repair="Ask the cloud for the server's fault; rebuild it, or reset its state once the reason is gone.",
+    ),
+    "nfvigil.vdu.deleted": FaultType(
+        title="The server was deleted externally",
+        severity=Severity.CRITICAL,
+        event_type=EventType.PROCESSING_ERROR,
+        probable_cause="underlyingResourceUnavailable",
+        resource_state=ResourceState.DOWN,
+        recommended_action="switch-to-standby",
+        repair="Ask its owner whether that was wanted; the VNF still counts on it.",
+    ),
+    "nfvigil.vdu.interface-gone": FaultType(
+        title="An interface of the server was deleted externally",
+        severity=Severity.MAJOR,
+        event_type=EventType.COMMUNICATIONS,
+        probable_cause="underlyingResourceUnavailable",
+        resource_state=ResourceState.DOWN,
+        recommended_action="switch-to-standby",
+        repair="Ask its owner whether that was wanted; attach another port to the server if not.",
+    ),
+}
+"""Of a VNF's servers, as its record has them."""

@@ -31,7 +31,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from nfvigil.inspector.own_faults import OWN_FAULTS
+from nfvigil.inspector.own_faults import OWN_FAULTS, VDU_FAULTS
 from nfvigil.inspector.resource_map import AnyRecord, Lookup, host_of
 from nfvigil.model.alarm import Audience
 from nfvigil.model.event import Event, Status
@@ -158,7 +158,8 @@ class CompiledPolicy:
         self._cascades: dict[str, tuple[CascadeRule, ...]] = {}
 
     def fault_type(self, name: str) -> FaultType:
-        return self.policy.faults.get(name) or OWN_FAULTS.get(name) or FaultType(title=name)
+        found = self.policy.faults.get(name) or OWN_FAULTS.get(name) or VDU_FAULTS.get(name)
+        return found or FaultType(title=name)
 
     def event_rules(self, event_type: str) -> tuple[EventRule, ...]:
         found = self._events.get(event_type)

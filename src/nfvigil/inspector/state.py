@@ -36,6 +36,9 @@ ASKED = "asked "
 """Memory keys of this prefix stand for instructions that carried a key: ``{"event_id", "what", "at_us"}``."""
 RECOVERY = "recovery "
 """Memory keys of this prefix hold what owners want done for a server, a group or all of a project."""
+HELD = "held "
+"""Memory keys of this prefix name the servers in ERROR whose owners are told so by something else: what of it is to be
+told when that is over, and since when it is (``free_us``)."""
 WINDOW = "window "
 """Memory keys of this prefix hold what a rule has counted: ``{"until_us": when it is over, "seen": [...]}``."""
 
@@ -77,6 +80,8 @@ class State:
         """Keys of hosts"""
         self.proofs: set[str] = set()
         """Keys of the hosts that are proven off"""
+        self.held: set[str] = set()
+        """Keys of the servers that ``HELD`` names"""
         self.asked: dict[str, int] = {}
         """Memory keys of instructions -> when they were asked for, oldest first"""
         self.has_recovery = 0
@@ -122,6 +127,15 @@ class State:
         faults = (self.faults[one] for one in self.faults_on.get(host, ()))
         is_spoken_of = host in self.proofs or host in self.in_maintenance or any(one.resource == host for one in faults)
         return not (was_left_out and is_spoken_of)
+
+    def free_since(self, vim: str, taken_us: int) -> list[str]:
+        """The servers of a cloud whose ERROR was held for something that was over when a listing was begun."""
+        found = []
+        for key in sorted(self.held):
+            held = self.memory[f"{HELD}{key}"]
+            if held["details"]["vim"] == vim and held["free_us"] is not None and held["free_us"] < taken_us:
+                found.append(key)
+        return found
 
     def restored_to(self, mark: str) -> str | None:
         """What a VIM state is on its way back to."""
@@ -174,6 +188,8 @@ class State:
                 insort(self.windows, (value["until_us"], key))
         elif key.startswith(PROOF):
             (self.proofs.discard if value is None else self.proofs.add)(key.removeprefix(PROOF))
+        elif key.startswith(HELD):
+            (self.held.discard if value is None else self.held.add)(key.removeprefix(HELD))
         elif key.startswith(ASKED):
             self.asked.pop(key, None)
             if value is not None:

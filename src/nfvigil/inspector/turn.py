@@ -33,6 +33,18 @@ _SET_BY_US: dict[type[AnyRecord], tuple[tuple[str, str, str], ...]] = {
 """Where a state that we set stands in the record, and where that is a truth value, the word that is true."""
 
 
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an alarm says of its resource."""
+
+    name: str
+    project: str
+    vim: str
+    vnf: str
+    vnfc: str
+    called: str = ""
+    """In its text, where that is not the name."""
+
+
 class AsItWas:
     """The map with the states that we set ourselves taken away: a server that we put to ERROR still counts as ACTIVE
     for a policy, or what we did for one fault would hide it from the next.
@@ -65,6 +77,8 @@ class Turn:
         self.state = state
         self.map: Lookup = AsItWas(lookup, state)
         self.map_now = lookup
+        self.facts: dict[str, Facts] = {}
+        """What we were told of resources whose alarms the map says nothing on: they may be gone."""
         self.actions: dict[str, Action] = {}
         self._steps: list[Step] = []
         self._faults: dict[str, Fault] = {}
@@ -94,6 +108,11 @@ class Turn:
 
     def before(self, alarm_id: str) -> Alarm | None:
         return self._before.get(alarm_id)
+
+    @property
+    def ended(self) -> list[str]:
+        """The resources whose alarms this decision has closed."""
+        return [alarm.resource for alarm in self._closed.values()]
 
     def remember(self, name: str, value: Any) -> None:
         self._memory[name] = value

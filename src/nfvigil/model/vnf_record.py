@@ -138,6 +138,9 @@ class VduNews(msgspec.Struct, frozen=True, kw_only=True):
     server: str
     name: str = ""
     """Of the server, for people."""
+    host: str = ""
+    """Where the server was when it was last seen, as the resource map calls it; "" where that is not known. What
+    follows from a host's failure is told as that."""
     port: str = ""
     """The interface's, where it is about one."""
     text: str = ""

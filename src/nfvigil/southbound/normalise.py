@@ -8,6 +8,7 @@ from datetime import tzinfo
 from math import isfinite
 from typing import Any
 
+from nfvigil.inspector.internal import OURS
 from nfvigil.model.event import Event, Flag, Status
 from nfvigil.model.raw import RawEvent
 from nfvigil.model.resource import Kind
@@ -106,6 +107,8 @@ class Normaliser:
         if not isinstance(kind, str) or not _TYPE.fullmatch(kind):
             kind = ""
             errors.append((f"{prefix}type", _type_flaw(raw.type)))
+        elif kind.startswith(OURS):
+            errors.append((f"{prefix}type", f"begins with {OURS}: that is what NFVigil says itself"))
         resource = self._resource(found, details, kind, prefix, places, errors)
         flags: tuple[Flag, ...] = ()
         time_us = now_us

@@ -1,0 +1,59 @@
+"""What a VNF's record says of its servers, on its way into the log: events of our own, decided like all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from nfvigil.inspector import internal
+from nfvigil.model.event import Event, Status
+from nfvigil.model.resource import Kind, key_of
+from nfvigil.model.vnf_record import VduCondition, VduNews
+from nfvigil.pipeline import Pipeline
+
+AT_ONCE = 500
+"""Events written down together."""
+
+_TYPES = {
+    VduCondition.ERROR: internal.VDU_ERROR,
+    VduCondition.DELETED: internal.VDU_DELETED,
+    VduCondition.INTERFACE_GONE: internal.VDU_INTERFACE_GONE,
+}
+
+
+class EventMaker(Protocol):
+    """Makes an event of our own with a number that counts from now: see ``Pipeline.event``."""
+
+    def __call__(self, kind: str, resource: str, status: Status, **details: str) -> Event: ...
+
+
+def news_event(make: EventMaker, news: VduNews) -> Event:
+    return make(
+        _TYPES[news.condition],
+        key_of(Kind.SERVER, news.server),
+        Status.DOWN if news.is_on else Status.UP,
+        project=news.project,
+        vnf=news.vnf,
+        vnfc=news.vnfc,
+        vim=news.vim,
+        name=news.name,
+        host=news.host,
+        port=news.port,
+        text=news.text,
+    )
+
+
+class VduTeller:
+    """Says news of VNFs' records to the inspector."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    async def say(self, news: Sequence[VduNews]) -> None:
+        """Durable at return, in this order; the same again changes nothing.
+
+        Raises an UnavailableError: then the last of them may not be kept, and all are to be said again.
+        """
+        for first in range(0, len(news), AT_ONCE):
+            some = news[first : first + AT_ONCE]
+            await self._pipeline.keep([news_event(self._pipeline.event, one) for one in some])
