@@ -60,6 +60,7 @@ from nfvigil.notifier.resolver import Resolver
 from nfvigil.notifier.retry import Retry
 from nfvigil.notifier.safety import Safety
 from nfvigil.o2ims_desk import O2ims
+from nfvigil.osm_parts import open_osm
 from nfvigil.pipeline import Pipeline
 from nfvigil.policy_start import policy_in_force
 from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
@@ -74,6 +75,7 @@ from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
+from nfvigil.vdu_news import VduTeller
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_parts import both, put_vnfs_together
 
@@ -110,7 +112,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         policy = await policy_in_force(store, settings)
         left = await _what_was_left(store, settings)
         _check_suffixes(settings, left.state)
-        of_buses = bus_places(settings.buses)
+        osm = open_osm(settings.osm, clock=clock)
+        stack.callback(osm.close)
+        of_buses = [*bus_places(settings.buses), *osm.places]
         control = ControlPlane(
             places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses, *access.places()]
         )
@@ -166,6 +170,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
+            readers=osm.readers,
         )
         audit_notes = AuditNotes(add=store.add_audit, clock=clock)
         access = await stack.enter_async_context(
@@ -183,6 +188,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline)
         stack.push_async_callback(accounts.close)
         await accounts.start()
+        osm.join(accounts, VduTeller(pipeline).say)
         await control.refresh()
         pipeline.map.names.begin(left.state.mistakable)
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
@@ -198,7 +204,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             channels=tellers.channels,
             composer=tellers.composer,
             health=access.in_health(
-                health_report(store, inventory, pipeline, tellers.dispatcher, controller, accounts)
+                osm.in_health(health_report(store, inventory, pipeline, tellers.dispatcher, controller, accounts))
             ),
             simulation=next((vim for vim in map(inmost, vims.values()) if isinstance(vim, SimulatedVim)), None),
             clock=clock,
@@ -209,6 +215,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_depths(metrics, pipeline, tellers.dispatcher, controller)
         show_vims(metrics, inventory)
         show_event_alarms(metrics, alarming)
+        osm.show(metrics)
         monitoring = put_monitoring_together(
             settings.formats,
             intake=intake,
@@ -257,7 +264,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             audit_notes=audit_notes,
             app=app,
             undecided=left.undecided,
-            beside={**monitoring.beside, "lost news": vnfs.losses.run},
+            beside={**monitoring.beside, **osm.beside, "lost news": vnfs.losses.run},
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from nfvigil.errors import RefusedError, SettingsError, UnavailableError
 from nfvigil.model.secret_fields import scrubbed, secret_values
@@ -152,7 +151,8 @@ def _said(error: Exception, secrets: Iterable[str]) -> str:
     return " ".join(text.split())[:TEXT_MAX]
 
 
-def place_of(url: str) -> str:
-    """Where it is, without who logs in: no webhook goes there."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+def places_of(url: str) -> list[str]:
+    """Where it is, without who logs in: no webhook goes there. A name that stands for many servers is none of them."""
+    scheme, _, rest = url.partition("://")
+    hosts = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return [f"mongodb://{host}" for host in hosts.split(",") if host] if scheme == "mongodb" else []

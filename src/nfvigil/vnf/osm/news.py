@@ -78,6 +78,7 @@ def _one(result: Result, condition: VduCondition, port: str, *, is_on: bool) -> 
         vim=result.work.vim,
         server=target.server,
         name=result.name,
+        host=result.host,
         port=port,
         text=result.text if is_on else "",
     )

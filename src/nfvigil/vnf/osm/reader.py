@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from nfvigil.errors import RefusedError
-from nfvigil.model.reading import Details, Reading
+from nfvigil.model.reading import Details, Reading, kept
 from nfvigil.vnf.osm.records import Work
 from nfvigil.vnf.osm.tasks import Target
 from nfvigil.vnf.osm.vdur import Words
@@ -41,13 +41,16 @@ class _Listing:
         self._before = before
 
     def put(self, key: str, body: memoryview) -> None:
-        digest = hash(body)
+        said = kept(body)
+        digest = hash(said)
+        self.changed.discard(key)  # a list that was begun anew: what it said first does not count
+        self.words.pop(key, None)
         known = self._before.get(key)
         if known is not None and known.digest == digest:
             self.words[key] = known
             return
         try:
-            packed = zlib.compress(without_user_data(bytes(body)), 1)
+            packed = zlib.compress(without_user_data(said), 1)
         except RefusedError:
             return  # as if nobody had said anything of it
         self.words[key] = _Word(digest, packed)
@@ -71,7 +74,8 @@ class _Seen:
     """Servers and ports, by key: by the cloud's own answer."""
     elsewhere: dict[str, str] = field(default_factory=dict)
     """Ports that a record has and that are another server's."""
-    projects: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Project and host, by server, as the map has them."""
     pending: dict[str, int] = field(default_factory=dict)
     """Servers whose records are to be looked at, in order, and by which change."""
     is_blind: bool = False
@@ -80,6 +84,8 @@ class _Seen:
 
 class OsmReader:
     """Plays the Protocol ``Reader``. ``wake`` is called when there is something to be written."""
+
+    name = "osm"
 
     def __init__(self, *, interval_seconds: float, wake: Callable[[], None]) -> None:
         self._interval_seconds = interval_seconds
@@ -112,7 +118,7 @@ class OsmReader:
         """What was of servers that are not monitored any more."""
         servers = seen.targets.keys()
         seen.ports = {server: ports for server, ports in seen.ports.items() if server in servers}
-        seen.projects = {server: project for server, project in seen.projects.items() if server in servers}
+        seen.owners = {server: owner for server, owner in seen.owners.items() if server in servers}
         seen.pending = {server: turn for server, turn in seen.pending.items() if server in servers}
         ports = {port for server in servers for port in self._expected(seen, server)}
         seen.elsewhere = {port: server for port, server in seen.elsewhere.items() if port in ports}
@@ -206,7 +212,7 @@ class OsmReader:
                 return True
             return False
         if (found := reading.servers.get(server)) is not None:
-            seen.projects[server] = found.project
+            seen.owners[server] = found.project, found.host
         is_changed = key in seen.gone
         seen.gone.discard(key)
         for port in self._expected(seen, server):
@@ -260,8 +266,9 @@ class OsmReader:
         return found
 
     def _works(self, vim: str, seen: _Seen, server: str) -> list[Work]:
-        words, project, turn = self._words(seen, server), seen.projects.get(server, ""), seen.pending[server]
-        return [Work(target, vim, words, project, turn) for target in seen.targets[server]]
+        words, turn = self._words(seen, server), seen.pending[server]
+        project, host = seen.owners.get(server, ("", ""))
+        return [Work(target, vim, words, project, host, turn) for target in seen.targets[server]]
 
     def settled(self, work: Work, ports: tuple[str, ...] | None) -> None:
         """Its record was looked at, and says what it has to. ``ports`` are those that it has now."""

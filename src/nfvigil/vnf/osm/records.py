@@ -25,6 +25,7 @@ class Work(NamedTuple):
     vim: str
     words: Words | None
     project: str = ""
+    host: str = ""
     turn: int = 0
     """Which change of it this is."""
 
@@ -37,6 +38,7 @@ class Result(NamedTuple):
     vnfc: str = ""
     name: str = ""
     project: str = ""
+    host: str = ""
     text: str = ""
     """What is wrong, for people."""
     ports: tuple[str, ...] = ()
@@ -86,7 +88,7 @@ def _result(vdur: Vdur, work: Work) -> tuple[Result, Change | None]:
     server = work.target.server
     if vdur.server and vdur.server != server:
         return Result(work, Skip.OTHER_SERVER), None
-    was = conditions_of(vdur.vdu(server, work.vim))
+    before = vdur.vdu(server, work.vim)
     try:
         if work.words is None:
             change = vdur.deleted(server, work.vim)
@@ -100,9 +102,10 @@ def _result(vdur: Vdur, work: Work) -> tuple[Result, Change | None]:
         vnfc=vdur.id or f"vdur.{work.target.number}",
         name=vdu.name,
         project=work.project or project_in(vdur.info.get("vim_details")),
+        host=work.host or before.host,
         text=vdu.message,
         ports=tuple(one.port for one in vdu.interfaces),
-        was=was,
+        was=conditions_of(before),
         conditions=change.followed.conditions,
     ), change
 
