@@ -38,6 +38,14 @@ maintenance = st.tuples(
     st.just("care"), st.sampled_from([f"h{n}" for n in range(HOSTS)]), st.sampled_from(["in", "out"])
 )
 settled = st.tuples(st.just("settled"), st.integers(1, 30))
+vdus = st.tuples(
+    st.just("vdu"),
+    st.sampled_from(sorted(internal.VDUS)),
+    st.sampled_from(SERVER_NAMES),
+    st.sampled_from(["down", "up"]),
+    st.sampled_from(["", "h0", "h1"]),
+)
+listings = st.tuples(st.just("listing"))
 
 
 class World:
@@ -49,6 +57,72 @@ class World:
         self.moved: dict[str, str] = {}
         self.gone: set[str] = set()
         self.owners: dict[str, str] = {}
+        self.broken: set[str] = set()
+        """In ERROR, says the cloud"""
+        self.vdus: dict[tuple[str, str], str] = {}
+        """What a record says that is an alarm -> of whose VNF"""
+        self.held: dict[str, str] = {}
+        """Servers whose ERROR waits for the end of what told it -> of whose VNF"""
+
+    def step(self, step: tuple) -> None:
+        """Any of the strategies above."""
+        match step:
+            case ("word", fault, status, monitor):
+                self.word(fault, status, monitor)
+            case ("move", server, host):
+                self.move(server, host)
+            case ("give", server, project):
+                self.give(server, project)
+            case ("settled", event_id):
+                self.settle(event_id)
+            case ("care", host, way):
+                self.desk.say(internal.MAINTENANCE, f"host/{host}", Status.DOWN if way == "in" else Status.UP)
+            case ("vdu", kind, server, status, host):
+                self.vdu(kind, server, status, host)
+            case ("listing",):
+                self.listing()
+
+    def expected(self) -> set[tuple[str, str]]:
+        said = {fault for fault, monitors in self.said.items() if monitors}
+        return closure(said, self.desk.policy, self.desk.map) | set(self.vdus)
+
+    def is_told(self, server: str) -> bool:
+        """Whether its owner knows by another alarm that it does not work, or the ERROR is ours."""
+        said = any(key == f"server/{server}" for kind, key in self.desk.open() if kind.startswith("server."))
+        return said or self.desk.state.before(f"server_error server/{server}") is not None
+
+    def vdu(self, kind: str, server: str, status: str, host: str = "") -> None:
+        port = f"{server}-p" if kind == internal.VDU_INTERFACE_GONE else ""
+        place = (kind, f"port/{port}" if port else f"server/{server}")
+        project = self.owners.get(server) or f"p{server[-1]}"
+        if kind == internal.VDU_ERROR:
+            (self.broken.add if status == "down" else self.broken.discard)(server)
+            self.load()
+        if status == "up":
+            project = self.vdus.pop(place, project)
+            if kind == internal.VDU_ERROR:
+                project = self.held.pop(server, project)
+        elif place in self.vdus:
+            project = self.vdus[place]  # again
+        else:
+            holds = kind == internal.VDU_ERROR and self.is_told(server)
+            (self.held if holds else self.vdus)[server if holds else place] = project  # type: ignore[index]  # of both
+        details = {"project": project, "vnf": "f", "vnfc": "c", "vim": "v", "name": server, "host": host, "port": port}
+        self.desk.say(kind, f"server/{server}", Status(status), door=internal.DOOR, details=details)
+
+    def listing(self) -> None:
+        """Everything in ERROR that nothing else tells any more is told now."""
+        keys = self.desk.state.free_since("v", (self.desk.number + 1) * 1_000_000)
+        still = [key for key in keys if getattr(self.desk.map.get(key), "status", "") == "ERROR"]
+        for server, project in list(self.held.items()):
+            there = self.desk.map.get(f"server/{server}")
+            if there is not None and not self.is_told(server):
+                assert f"server/{server}" in still, "it is not forgotten that it was held"
+                del self.held[server]
+                if getattr(there, "project", "") in ("", project):
+                    self.vdus[internal.VDU_ERROR, f"server/{server}"] = project
+        if still:
+            self.desk.say(internal.VDU_STILL, "", door=internal.DOOR, details={"keys": still})
 
     def word(self, fault: tuple[str, str], status: str, monitor: str) -> None:
         kind, resource = fault
@@ -73,11 +147,22 @@ class World:
 
     def give(self, server: str, project: str) -> None:
         self.owners[server] = project
+        if self.desk.map.get(f"server/{server}") is not None and project:
+            for place, owner in list(self.vdus.items()):
+                if place[1] == f"server/{server}" and owner != project:
+                    del self.vdus[place]
         self.load()
 
     def load(self) -> None:
         there = snapshot(HOSTS, SERVERS, self.moved, self.gone)
-        owned = [msgspec.structs.replace(one, project=self.owners.get(one.id, one.project)) for one in there.servers]
+        owned = [
+            msgspec.structs.replace(
+                one,
+                project=self.owners.get(one.id, one.project),
+                status="ERROR" if one.id in self.broken else one.status,
+            )
+            for one in there.servers
+        ]
         touched = self.desk.map.load(msgspec.structs.replace(there, servers=tuple(owned)))
         state = self.desk.state
         keys = sorted(key for key in touched if key in state.alarms_on or key in state.faults_on)
@@ -121,7 +206,9 @@ def check(desk: Desk, expected: set[tuple[str, str]]) -> None:
         assert root.fault, "a root cause was observed"
         assert alarm.root == root.id
         assert alarm.fault or alarm.causes, "no alarm without a cause"
-        owner = getattr(desk.map.get(alarm.resource), "project", "")
+        # A server's interface that is gone is its owner's news, whoever has the port.
+        is_interface = alarm.fault_type == internal.VDU_INTERFACE_GONE
+        owner = "" if is_interface else getattr(desk.map.get(alarm.resource), "project", "")
         assert not owner or alarm.project == owner, "no alarm of another than whose the thing is"
         for cause in alarm.causes:
             assert cause.alarm in state.alarms, "no cause that is over"
@@ -131,41 +218,22 @@ def check(desk: Desk, expected: set[tuple[str, str]]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.one_of(words, words, words, moves, gifts, settled), max_size=40))
+@given(st.lists(st.one_of(words, words, words, moves, gifts, settled, vdus, vdus, listings), max_size=40))
 def test_alarms_are_what_follows_from_what_was_said_and_each_has_one_root_cause(steps: list[tuple]) -> None:
     world = World()
     for step in steps:
-        match step:
-            case ("word", fault, status, monitor):
-                if fault[1].removeprefix("server/") in world.gone:
-                    continue
-                world.word(fault, status, monitor)
-            case ("move", server, host):
-                world.move(server, host)
-            case ("give", server, project):
-                world.give(server, project)
-            case ("settled", event_id):
-                world.settle(event_id)
-        said = {fault for fault, monitors in world.said.items() if monitors}
-        check(world.desk, closure(said, world.desk.policy, world.desk.map))
+        if step[0] == "word" and step[1][1].removeprefix("server/") in world.gone:
+            continue
+        world.step(step)
+        check(world.desk, world.expected())
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.one_of(words, words, moves, gifts, maintenance, settled), max_size=40))
+@given(st.lists(st.one_of(words, words, moves, gifts, maintenance, settled, vdus, vdus, listings), max_size=40))
 def test_recorded_decisions_are_made_again_to_the_same_bytes(steps: list[tuple]) -> None:
     world = World()
     for step in steps:
-        match step:
-            case ("word", fault, status, monitor):
-                world.word(fault, status, monitor)
-            case ("move", server, host):
-                world.move(server, host)
-            case ("give", server, project):
-                world.give(server, project)
-            case ("settled", event_id):
-                world.settle(event_id)
-            case ("care", host, way):
-                world.desk.say(internal.MAINTENANCE, f"host/{host}", Status.DOWN if way == "in" else Status.UP)
+        world.step(step)
     again = CompiledPolicy(read_policy(POLICY, version=1))
 
     for _, recorded, replayed in replay(world.desk.record, lambda _: again, State()):
@@ -173,14 +241,18 @@ def test_recorded_decisions_are_made_again_to_the_same_bytes(steps: list[tuple])
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.one_of(words, words, gifts), max_size=30))
+@given(st.lists(st.one_of(words, words, gifts, vdus), max_size=30))
 def test_when_all_is_taken_back_nothing_is_left_and_every_state_is_restored(steps: list[tuple]) -> None:
     world = World()
     set_states: dict[str, str] = {}
     for step in steps:
-        (world.give if step[0] == "give" else world.word)(*step[1:])
+        world.step(step)
     for fault in list(world.said):
         world.word(fault, "up", "")
+    for kind, key in list(world.vdus):
+        world.vdu(kind, key.partition("/")[2].removesuffix("-p"), "up")
+    for server in list(world.held):
+        world.vdu(internal.VDU_ERROR, server, "up")
     for body in world.desk.record:
         for action in msgspec.json.decode(body)["verdict"].get("actions", ()):
             key = f"{action['kind']} {action['target']}"
@@ -192,6 +264,7 @@ def test_when_all_is_taken_back_nothing_is_left_and_every_state_is_restored(step
 
     assert world.desk.open() == set()
     assert world.desk.state.faults == {}
+    assert world.desk.state.held == set()
     assert set_states == {}
 
 
@@ -232,7 +305,10 @@ def test_a_decision_leaves_the_state_as_it_was_until_it_is_applied(steps: list[t
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.one_of(words, words, moves, maintenance, settled), max_size=30), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.one_of(words, words, moves, maintenance, settled, vdus, listings), max_size=30),
+    st.randoms(use_true_random=False),
+)
 def test_neither_a_restart_nor_a_trial_makes_the_next_decision_another_one(
     steps: list[tuple], chance: random.Random
 ) -> None:
@@ -246,12 +322,8 @@ def test_neither_a_restart_nor_a_trial_makes_the_next_decision_another_one(
                         decide(trial, one.desk.policy, one.desk.map, one.desk.state)
                         one.desk.number -= 1
                     one.word((kind, resource), status, monitor)
-                case ("move", server, host):
-                    one.move(server, host)
-                case ("settled", event_id):
-                    one.settle(event_id)
-                case ("care", host, way):
-                    one.desk.say(internal.MAINTENANCE, f"host/{host}", Status.DOWN if way == "in" else Status.UP)
+                case _:
+                    one.step(step)
         assert world.desk.record[-1:] == other.desk.record[-1:]
         other.desk.state = _restarted(other.desk.state, chance)
 
@@ -267,6 +339,7 @@ def _restarted(state: State, chance: random.Random) -> State:
 
 def _picture(state: State) -> object:
     indices = (state.fault_at, state.alarm_at, state.memory, state.restoring, state.faults, state.alarms)
+    held = set(state.held)
     sets = (state.faults_on, state.alarms_on, state.effects, state.waiting)
     wanted = {key: dict(marks) for key, marks in state.wanted.items()}
-    return [dict(index) for index in indices], [{k: set(v) for k, v in index.items()} for index in sets], wanted
+    return [dict(index) for index in indices], [{k: set(v) for k, v in index.items()} for index in sets], wanted, held

@@ -53,7 +53,6 @@ def still(turn: Turn, keys: Iterable[str]) -> None:
         elif _is_told(turn, key):  # again: it waits for the end of that
             turn.remember(f"{HELD}{key}", {**held, "free_us": None})
         elif _is_in_error(turn, key):
-            turn.remember(f"{HELD}{key}", None)
             _raise(turn, internal.VDU_ERROR, key, held["details"], tuple(held["words"]))
 
 
@@ -81,25 +80,25 @@ def _begin(turn: Turn, key: str, details: Mapping[str, Any]) -> None:
     if isinstance(server, Server) and server.project not in ("", details["project"]):
         turn.say(Reason.REFUSED, resource=key, text="the server is of another project than the VNF")
         return
-    word = _word(event.type, event.id, key, details, turn.now)
+    who = _who(details)
     known = turn.state.faults.get(turn.state.fault_at.get((event.type, key), ""))
     held = turn.state.memory.get(f"{HELD}{key}") if event.type == internal.VDU_ERROR else None
     if known is not None:
-        _join(turn, known, word)
-    elif held is not None:
-        if word.monitor in held["words"]:
+        _join(turn, known, who)
+    elif held is not None and held["details"]["project"] == details["project"]:
+        if who in held["words"]:
             turn.say(Reason.ALREADY_KNOWN, EXPLAINED, key)
         else:
-            turn.remember(f"{HELD}{key}", {**held, "words": [*held["words"], word.monitor]})
+            turn.remember(f"{HELD}{key}", {**held, "words": [*held["words"], who]})
     elif event.type == internal.VDU_ERROR and (_is_told(turn, key) or not _is_in_error(turn, key)):
         is_told = _is_told(turn, key)
-        value = {"details": dict(details), "words": [word.monitor], "free_us": None if is_told else turn.now}
+        value = {"details": dict(details), "words": [who], "free_us": None if is_told else turn.now}
         turn.remember(f"{HELD}{key}", value)
         # The map may be newer than the record.
         text = "its owner is told by another alarm" if is_told else "the map says that it is not in ERROR"
         turn.say(Reason.SUPPRESSED, EXPLAINED, key, f"{text}: looked at again")
     else:
-        _raise(turn, event.type, key, details, (word.monitor,))
+        _raise(turn, event.type, key, details, (who,))
 
 
 def _end(turn: Turn, key: str) -> None:
@@ -127,6 +126,8 @@ def _end(turn: Turn, key: str) -> None:
 
 def _raise(turn: Turn, kind: str, key: str, details: Mapping[str, Any], words: tuple[str, ...]) -> None:
     event = turn.event
+    if kind == internal.VDU_ERROR and key in turn.state.held:
+        turn.remember(f"{HELD}{key}", None)
     fault = Fault(
         id=stable_id("fault", event.id, kind, key),
         type=kind,
@@ -134,10 +135,7 @@ def _raise(turn: Turn, kind: str, key: str, details: Mapping[str, Any], words: t
         rule=EXPLAINED,
         event_id=event.id,
         raised_us=turn.now,
-        assertions=tuple(
-            Assertion(event_id=event.id, event_type=kind, resource=key, monitor=word, time_us=turn.now)
-            for word in words
-        ),
+        assertions=tuple(_word(turn, kind, key, who) for who in words),
         severity=turn.policy.fault_type(kind).severity,
     )
     turn.put_fault(fault)
@@ -146,10 +144,11 @@ def _raise(turn: Turn, kind: str, key: str, details: Mapping[str, Any], words: t
     raise_alarm(turn, kind, key, _RULE, fault=fault, causes=causes)
 
 
-def _join(turn: Turn, fault: Fault, word: Assertion) -> None:
-    if any(known.monitor == word.monitor for known in fault.assertions):
+def _join(turn: Turn, fault: Fault, who: str) -> None:
+    if any(known.monitor == who for known in fault.assertions):
         turn.say(Reason.ALREADY_KNOWN, EXPLAINED, fault.resource)
     else:
+        word = _word(turn, fault.type, fault.resource, who)
         turn.put_fault(msgspec.structs.replace(fault, assertions=(*fault.assertions, word)))
         turn.say(Reason.ALREADY_KNOWN, EXPLAINED, fault.resource, "another VNF says the same of it")
 
@@ -172,8 +171,8 @@ def _who(details: Mapping[str, Any]) -> str:
     return f"{details['project']}/{details['vnf']}/{details['vnfc']}"
 
 
-def _word(kind: str, event_id: int, key: str, details: Mapping[str, Any], now_us: int) -> Assertion:
-    return Assertion(event_id=event_id, event_type=kind, resource=key, monitor=_who(details), time_us=now_us)
+def _word(turn: Turn, kind: str, key: str, who: str) -> Assertion:
+    return Assertion(event_id=turn.event.id, event_type=kind, resource=key, monitor=who, time_us=turn.now)
 
 
 def _is_in_error(turn: Turn, key: str) -> bool:
