@@ -38,8 +38,8 @@ def installation_key(common_key: str, serial: object) -> bytes:
     if serial is None or serial == "":
         return key
     try:
-        return folded(key, b64decode(serial if isinstance(serial, str | bytes) else "", validate=True))
-    except (binascii.Error, ValueError) as error:
+        return folded(key, b64decode(serial, validate=True))  # type: ignore[arg-type]  # or TypeError
+    except (binascii.Error, ValueError, TypeError) as error:
         raise WrongKeyError("the serial of OSM's database is no base64") from error
 
 

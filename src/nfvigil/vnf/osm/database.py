@@ -41,19 +41,8 @@ _TASK = dict.fromkeys(
     ),
     1,
 )
-_RECORD = dict.fromkeys(
-    (
-        "ip-address",
-        "vdur._id",
-        "vdur.id",
-        "vdur.name",
-        "vdur.status",
-        "vdur.ip-address",
-        "vdur.interfaces",
-        "vdur.vim_info",
-    ),
-    1,
-)
+_RECORD = {"ip-address": 1, "vdur": 1}
+"""VDUs whole: of a part of them MongoDB would leave out what is no object, and all behind it had other places."""
 
 
 class OsmDatabase:
