@@ -63,17 +63,7 @@ class OsmDatabase:
             raise SettingsError("OSM's database needs PyMongo: install nfvigil[osm]") from error
         secrets = secret_values({"url": url})
         try:
-            client: MongoClient[dict[str, Any]] = MongoClient(
-                url,
-                appname="nfvigil",
-                connect=False,
-                maxPoolSize=2,
-                serverSelectionTimeoutMS=CONNECT_SECONDS * 1000,
-                connectTimeoutMS=CONNECT_SECONDS * 1000,
-                socketTimeoutMS=ANSWER_SECONDS * 1000,
-                # One odd letter in one document must not hide all others.
-                unicode_decode_error_handler="replace",
-            )
+            client: MongoClient[dict[str, Any]] = MongoClient(url, **_options(url))
         except (PyMongoError, ValueError) as error:
             raise SettingsError(f"osm.url is no address of a MongoDB: {_said(error, secrets)}") from None
         return cls(client[name], close=client.close, secrets=secrets)
@@ -133,6 +123,21 @@ class OsmDatabase:
 
     def _away(self, error: Exception) -> UnavailableError:
         return UnavailableError(f"OSM's database does not answer: {_said(error, self._secrets)}")
+
+
+def _options(url: str) -> dict[str, Any]:
+    """What the URL does not say otherwise."""
+    options = {
+        "appname": "nfvigil",
+        "connect": False,
+        "maxPoolSize": 2,
+        "serverSelectionTimeoutMS": CONNECT_SECONDS * 1000,
+        "connectTimeoutMS": CONNECT_SECONDS * 1000,
+        "socketTimeoutMS": ANSWER_SECONDS * 1000,
+        # One odd letter in one document must not hide all others.
+        "unicode_decode_error_handler": "replace",
+    }
+    return {name: value for name, value in options.items() if f"{name.lower()}=" not in url.lower()}
 
 
 def _said(error: Exception, secrets: Iterable[str]) -> str:

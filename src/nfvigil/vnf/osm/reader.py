@@ -183,15 +183,15 @@ class OsmReader:
                 attached.setdefault(port.server, []).append(port.id)
                 if key in details.changed:
                     changed.add(port.server)
-        before, seen.words = seen.words, details.words
-        seen.attached = attached
+        seen.is_blind = not details.words and any(server in reading.servers for server in seen.targets)
+        self._keep_what_is_silent(seen, details.words, attached, reading)
+        seen.words, seen.attached = details.words, attached
         for server in seen.targets:
-            if self._has_changed(seen, before, reading, server):
+            if self._has_changed(seen, reading, server):
                 changed.add(server)
         for server in changed:
             if server in seen.targets and self._is_known(seen, server):
                 self._want(seen, server)
-        seen.is_blind = not details.words and any(server in reading.servers for server in seen.targets)
         if seen.pending:
             self._wake()
 
@@ -200,13 +200,25 @@ class OsmReader:
         if seen is not None:
             self._clouds[vim] = _Seen(targets=seen.targets, servers=seen.servers)
 
-    def _has_changed(self, seen: _Seen, before: Mapping[str, _Word], reading: Reading, server: str) -> bool:
+    @staticmethod
+    def _keep_what_is_silent(
+        seen: _Seen, words: dict[str, _Word], attached: dict[str, list[str]], reading: Reading
+    ) -> None:
+        """Nobody can say how it is with a server: it is as it was, and so are the words on it and on its ports."""
+        for server in seen.targets:
+            key = f"{SERVER}{server}"
+            if key in words or key not in seen.words or key in reading.gone:
+                continue
+            words[key] = seen.words[key]
+            for port in seen.attached.get(server, ()):
+                if f"{PORT}{port}" not in words:
+                    words[f"{PORT}{port}"] = seen.words[f"{PORT}{port}"]
+                    attached.setdefault(server, []).append(port)
+
+    def _has_changed(self, seen: _Seen, reading: Reading, server: str) -> bool:
         """What is not there, and is known not to be, says no word."""
         key = f"{SERVER}{server}"
         if key not in seen.words:
-            if key in before and key not in reading.gone:
-                # Nobody can say: it is as it was, and so are its words.
-                seen.words[key] = before[key]
             if key in reading.gone and key not in seen.gone:
                 seen.gone.add(key)
                 return True

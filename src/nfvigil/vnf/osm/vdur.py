@@ -79,10 +79,6 @@ class Vdur:
         """ "" where it was reported as deleted."""
         return _text(self.info.get("vim_id"))
 
-    @property
-    def ports(self) -> tuple[str, ...]:
-        return tuple(interface.port for _, interface in self._interfaces("interfaces"))
-
     def vdu(self, server: str, vim: str) -> Vdu:
         message = _text(self.info.get("vim_message"))
         parts = message.split(BETWEEN_MESSAGES)
