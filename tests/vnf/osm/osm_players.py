@@ -51,7 +51,7 @@ def account(account_id: str = ACCOUNT, **more: Any) -> dict[str, Any]:
         "vim_type": "openstack",
         "vim_url": "https://keystone.example:5000/v3",
         "vim_user": "osm",
-        "vim_password": encrypted(PASSWORD, salt=account_id),
+        "vim_password": encrypted(PASSWORD, salt=str(account_id)),
         "vim_tenant_name": "tenant-a",
         "schema_version": "1.11",
         "_admin": {"operationalState": "ENABLED"},

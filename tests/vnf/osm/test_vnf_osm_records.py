@@ -15,7 +15,7 @@ from nfvigil.model.vnf_record import VduCondition
 from nfvigil.vnf.osm.database import OsmDatabase
 from nfvigil.vnf.osm.records import Plan, Result, Work, planned, project_in
 from nfvigil.vnf.osm.tasks import Skip, Target
-from nfvigil.vnf.osm.vdur import Words, is_ours, value_at
+from nfvigil.vnf.osm.vdur import MISSING, Words, is_ours, value_at
 from nfvigil.vnf.words import without_user_data
 
 INFO = f"vdur.0.vim_info.{KEY}"
@@ -383,6 +383,24 @@ def test_a_vdu_without_an_id_is_called_by_its_place(mongo: Any) -> None:
     plan = Records(mongo, record(unit)).follow(there())
 
     assert plan.results[0].vnfc == "vdur.0"
+
+
+def test_a_vdu_without_an_address_gets_none_from_an_interface_that_does_not_manage_it(mongo: Any) -> None:
+    unit = vdur(info={"interfaces": [interface("p-s-1", mgmt_vdu_interface=False)]})
+    del unit["ip-address"]
+    records = Records(mongo, record(unit))
+
+    records.follow(there())
+
+    assert "ip-address" not in records.at("vdur.0")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("a.0.b", 1), ("a.1", MISSING), ("a.x", MISSING), ("a.0.b.c", MISSING), ("b", MISSING), ("b.c", MISSING)],
+)
+def test_a_path_leads_to_what_is_there(path: str, value: object) -> None:
+    assert value_at({"a": [{"b": 1}]}, path) == value
 
 
 # Several VDUs, and who speaks for the VNF

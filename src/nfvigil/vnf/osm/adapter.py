@@ -118,6 +118,7 @@ class Adapter:
         self._skipped: Mapping[Skip, int] = {}
         self._skips: dict[Place, Skip] = {}
         """Records that are passed by, now."""
+        self._said: set[Skip] = set()
         self._counts: Counter[str] = Counter()
 
     def wake(self) -> None:
@@ -215,18 +216,14 @@ class Adapter:
 
     async def write(self) -> None:
         """Everything that waits. UnavailableError where that is not possible now: it waits on."""
-        for _ in range(self._reader.pending + 1):
-            works = self._reader.works(RECORDS_MAX)
-            if not works:
-                return
+        while works := self._reader.works(RECORDS_MAX):
             late = await self._bring_in_line(works)
-            if late:
-                for work in late:
-                    self._reader.postpone(work)
+            for work in late:
+                self._reader.postpone(work)
                 self._wake.set()
-                if len(late) == len(works):
-                    await asyncio.sleep(self._pause_seconds[0])
-                    return
+            if len(late) == len(works):
+                await asyncio.sleep(self._pause_seconds[0])
+                return
 
     async def _bring_in_line(self, works: Sequence[Work]) -> list[Work]:
         """Those that somebody else was quicker with every time."""
@@ -259,7 +256,8 @@ class Adapter:
         if result.skip is None:
             self._skips.pop(place, None)
             return
-        if result.skip not in self._skips.values():
+        if result.skip not in self._said:
+            self._said.add(result.skip)
             target = result.work.target
             _log.warning(
                 "a record of OSM's is passed by", reason=result.skip.value, vnfr=target.vnfr, vdu=target.number

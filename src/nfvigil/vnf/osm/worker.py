@@ -65,14 +65,15 @@ class Worker:
 
     def close(self) -> None:
         """What is being done is not waited for, what waits is not begun."""
+        if self._thread is None:
+            return
+        self._thread = None
         while True:
             try:
                 self._calls.get_nowait()
             except queue.Empty:
                 break
-        if self._thread is not None:
-            self._calls.put_nowait(None)
-            self._thread = None
+        self._calls.put_nowait(None)
 
     def _start(self) -> None:
         if self._thread is None:
