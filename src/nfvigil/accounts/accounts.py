@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from nfvigil.accounts.detail import Seen, detail_of
 from nfvigil.accounts.held import Held, Opener
 from nfvigil.accounts.vault import Vault, account_of
 from nfvigil.controller.plugins import Drivers
@@ -61,25 +62,6 @@ class Hands(Protocol):
 
     async def remove_vim(self, name: str) -> None:
         """What waits or is under way there is given up."""
-
-
-class Seen(Protocol):
-    """How well a cloud is known."""
-
-    @property
-    def taken_us(self) -> int | None: ...
-    @property
-    def age_seconds(self) -> float | None: ...
-    @property
-    def error(self) -> str: ...
-    @property
-    def servers(self) -> int: ...
-    @property
-    def hosts(self) -> int: ...
-    @property
-    def left_out(self) -> int: ...
-    @property
-    def mistakable(self) -> int: ...
 
 
 class Eyes(Protocol):
@@ -150,11 +132,11 @@ class Accounts:
     def details(self) -> list[VimDetail]:
         """All, by name, without what their drivers tell."""
         seen = self._inventory.status()
-        return [_detail(self._held[name], seen.get(name)) for name in sorted(self._held)]
+        return [detail_of(self._held[name], seen.get(name)) for name in sorted(self._held)]
 
     def detail(self, name: str) -> VimDetail:
         held = self._known(name)
-        return replace(_detail(held, self._inventory.status().get(name)), told=held.told())
+        return replace(detail_of(held, self._inventory.status().get(name)), told=held.told())
 
     def troubles(self) -> dict[str, str]:
         """Why an account is not watched although it should be, by its name."""
@@ -420,26 +402,6 @@ class Accounts:
             return await held.check(self._check_seconds)
         finally:
             self._checks -= 1
-
-
-def _detail(held: Held, seen: Seen | None) -> VimDetail:
-    if held.vim is None or seen is None:
-        return VimDetail(account=held.shown, state=held.state, error=held.error)
-    state = VimState.UNREAD if seen.taken_us is None else VimState.WATCHED
-    return VimDetail(
-        account=held.shown,
-        state=VimState.FAILING if seen.error else state,
-        error=held.safe(seen.error),
-        taken_us=seen.taken_us,
-        age_seconds=seen.age_seconds,
-        counts=_counts(seen) if seen.taken_us is not None else {},
-    )
-
-
-def _counts(seen: Seen) -> dict[str, int]:
-    """What two VIMs have by one name is counted where there is any."""
-    clashes = {"left_out": seen.left_out, "mistakable": seen.mistakable}
-    return {"hosts": seen.hosts, "servers": seen.servers} | {name: count for name, count in clashes.items() if count}
 
 
 def _content(account: VimAccount) -> tuple[object, ...]:

@@ -73,7 +73,8 @@ class OsmPluginVim:
         self._points = points
         self._connector: Any = None
         self._folder: Path | None = None
-        self._thread: threading.Thread | None = None
+        self._is_called = False
+        """The connector has not come back yet."""
         self._lock = asyncio.Lock()
         self._asked = 0
         self._answered = 0
@@ -208,7 +209,7 @@ class OsmPluginVim:
 
     async def _in_thread(self, call: Callable[[], tuple[list[Any], list[Any]]]) -> tuple[list[Any], list[Any]]:
         """A thread that nobody waits for at the end: a connector may never come back."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._is_called:
             raise VimUnavailableError(f"OSM's connector {self._point} has not come back from the call before")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[tuple[list[Any], list[Any]]] = loop.create_future()
@@ -228,13 +229,14 @@ class OsmPluginVim:
                 result = call()
             except BaseException as error:  # whatever it is, somebody waits to hear of it
                 problem = error
+            self._is_called = False
             try:
                 loop.call_soon_threadsafe(give, result, problem)
             except RuntimeError:
                 return  # the loop has ended
 
-        self._thread = threading.Thread(target=work, name=f"osm {self._name}", daemon=True)
-        self._thread.start()
+        self._is_called = True
+        threading.Thread(target=work, name=f"osm {self._name}", daemon=True).start()
         return await answer
 
     # In the thread
