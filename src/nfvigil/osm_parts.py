@@ -13,12 +13,14 @@ from nfvigil.errors import FieldError, SettingsError
 from nfvigil.model.answers import Health
 from nfvigil.model.reading import Reader
 from nfvigil.model.times import SECOND
+from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.northbound.metrics import Metrics
-from nfvigil.settings import OsmSettings
+from nfvigil.settings import OsmSettings, Settings
 from nfvigil.vnf.osm.adapter import Adapter, Database, OsmStatus, Say
 from nfvigil.vnf.osm.database import OsmDatabase, places_of
 from nfvigil.vnf.osm.fleet import Fleet, Followers
 from nfvigil.vnf.osm.reader import OsmReader
+from nfvigil.vnf.osm.survey import Survey, survey
 from nfvigil.vnf.osm.worker import Worker
 
 Ask = Callable[[], Awaitable[Health]]
@@ -136,6 +138,30 @@ def open_osm(settings: OsmSettings, *, clock: Callable[[], int]) -> Osm:
     osm = Osm(settings, database=OsmDatabase.opened(url, settings.database), common_key=common_key, clock=clock)
     osm.places = places_of(url)
     return osm
+
+
+def survey_of(settings: Settings) -> Survey:
+    """What would be done by these settings. It blocks, and changes nothing; clouds that were added at run time are not
+    in it.
+    """
+    if not settings.osm.is_given:
+        raise SettingsError("the settings have no OSM: [osm] url, or NFVIGIL_OSM__URL")
+    url, common_key = secrets_of(settings.osm)
+    database = OsmDatabase.opened(url, settings.osm.database)
+    own = [
+        VimAccount(name=one.name, driver=one.driver, options=one.options, source=Source.SETTINGS)
+        for one in settings.vims
+    ]
+    try:
+        return survey(
+            database,
+            common_key=common_key,
+            plugins=settings.osm.plugin_types,
+            given=settings.osm.vims,
+            own=own,
+        )
+    finally:
+        database.close()
 
 
 def secrets_of(settings: OsmSettings) -> tuple[str, str]:

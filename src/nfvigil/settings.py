@@ -269,6 +269,7 @@ class OsmSettings(Section):
     url_file: Path | None = None
     """A file with the URL in it, instead."""
     database: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,63}$")] = "osm"
+    """Which one there."""
     common_key: SecretStr = SecretStr("")
     """What OSM's components have as ``OSMRO_DATABASE_COMMONKEY``: secrets of accounts are decrypted with it."""
     common_key_file: Path | None = None

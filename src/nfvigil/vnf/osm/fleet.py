@@ -63,7 +63,7 @@ class Followers:
         """All that there are now."""
         found = list(accounts)
         clouds = clouds_of(
-            found, given=self._given, known=_places(self._fleet.own()), interval_seconds=self._interval_seconds
+            found, given=self._given, known=places_in(self._fleet.own()), interval_seconds=self._interval_seconds
         )
         self._note_troubles(found)
         for name in self._led.keys() - {cloud.vim for cloud in clouds}:
@@ -113,7 +113,7 @@ class Followers:
         return (choice + 1) % len(cloud.choices)
 
 
-def _places(accounts: Iterable[VimAccount]) -> dict[tuple[str, str], str]:
+def places_in(accounts: Iterable[VimAccount]) -> dict[tuple[str, str], str]:
     """Where the clouds are that we have anyway, as far as their options say it."""
     found = {}
     for account in accounts:
