@@ -204,6 +204,12 @@ class Fleet:
     led: dict[str, tuple[VimAccount, str]] = field(default_factory=dict)
     bad: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
+    refreshed: list[str] = field(default_factory=list)
+
+    def refresh(self, name: str) -> None:
+        if name in self.bad:
+            raise ConflictError("it is not read")
+        self.refreshed.append(name)
 
     def own(self) -> Sequence[VimAccount]:
         return self.mine

@@ -122,6 +122,21 @@ async def test_a_cloud_that_has_not_changed_asks_nothing_of_the_database(stage: 
     assert stage.shelf.asked == []
 
 
+async def test_a_cloud_with_new_servers_is_listed_soon(stage: Stage) -> None:
+    assert stage.fleet.refreshed == [stage.cloud.vim]
+    await stage.adapter.read()
+    assert len(stage.fleet.refreshed) == 1
+
+    stage.mongo["ro_tasks"].insert_one(task("s-2", number=1))
+    stage.fleet.bad = {stage.cloud.vim}
+    await stage.adapter.read()
+    stage.fleet.bad = set()
+    stage.mongo["ro_tasks"].insert_one(task("s-3", number=2))
+    await stage.adapter.read()
+
+    assert len(stage.fleet.refreshed) == 2
+
+
 async def test_tasks_and_accounts_are_asked_for_in_three_questions(stage: Stage) -> None:
     await stage.adapter.read()
 

@@ -195,7 +195,8 @@ class Adapter:
         for skip in skipped.keys() - self._skipped.keys():
             _log.warning("tasks of OSM's are passed by", reason=skip.value, number=skipped[skip])
         self._skipped = skipped
-        self._reader.monitor(by_vim)
+        for vim in self._reader.monitor(by_vim):
+            self._followers.refresh(vim)
         places = {(vim, one.server, *one.place) for vim, targets in by_vim.items() for one in targets}
         self._skips = {place: skip for place, skip in self._skips.items() if place in places}
         left = self._told.left(places)

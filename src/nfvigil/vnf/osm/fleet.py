@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
+from nfvigil.errors import RefusedError
 from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.vnf.osm.accounts import OPENSTACK, Cloud, OsmAccount, address_of, clouds_of
 
@@ -27,6 +29,9 @@ class Fleet(Protocol):
 
     def failing(self, name: str) -> bool:
         """Whether this cloud cannot be read."""
+
+    def refresh(self, name: str) -> None:
+        """Have it listed soon. RefusedError where it is not watched."""
 
     async def lead(self, account: VimAccount, *, error: str = "") -> None:
         """Have this account, in the place of the one of its name that was led before. One that cannot be used, or comes
@@ -72,6 +77,11 @@ class Followers:
             if cloud.choices or cloud.error:
                 await self._lead(cloud)
         self.vim_of = {account: cloud.vim for cloud in clouds for account in cloud.accounts}
+
+    def refresh(self, vim: str) -> None:
+        """There is something new in it."""
+        with suppress(RefusedError):  # it will be listed when it can be
+            self._fleet.refresh(vim)
 
     def _note_troubles(self, accounts: Iterable[OsmAccount]) -> None:
         troubles = {account.name: account.error for account in accounts if account.error}

@@ -95,8 +95,9 @@ class OsmReader:
 
     # What is monitored
 
-    def monitor(self, targets: Mapping[str, Iterable[Target]]) -> None:
-        """All there is to monitor now, by VIM."""
+    def monitor(self, targets: Mapping[str, Iterable[Target]]) -> list[str]:
+        """All there is to monitor now, by VIM. Returns the VIMs that have servers which no listing has had yet."""
+        new = []
         for vim in self._clouds.keys() - targets.keys():
             del self._clouds[vim]
         for vim, mine in targets.items():
@@ -108,11 +109,14 @@ class OsmReader:
                 # Whenever OSM has written, it may have written into the record.
                 if seen.targets.get(server) != theirs and self._is_known(seen, server):
                     self._want(seen, server)
+            if by_server.keys() - seen.targets.keys():
+                new.append(vim)
             seen.targets = by_server
             seen.servers = _by_record(by_server)
             self._forget_others(seen)
         if self.pending:
             self._wake()
+        return new
 
     def _forget_others(self, seen: _Seen) -> None:
         """What was of servers that are not monitored any more."""
