@@ -215,7 +215,7 @@ class OsmReader:
                 continue
             words[key] = seen.words[key]
             for port in seen.attached.get(server, ()):
-                if f"{PORT}{port}" not in words:
+                if f"{PORT}{port}" not in words and port not in reading.ports and f"{PORT}{port}" not in reading.gone:
                     words[f"{PORT}{port}"] = seen.words[f"{PORT}{port}"]
                     attached.setdefault(server, []).append(port)
 

@@ -104,7 +104,8 @@ def _result(vdur: Vdur, work: Work) -> tuple[Result, Change | None]:
         project=work.project or project_in(vdur.info.get("vim_details")),
         host=work.host or before.host,
         text=vdu.message,
-        ports=tuple(one.port for one in vdu.interfaces),
+        # Those of a server that is gone are expected with it, should it come back.
+        ports=tuple(one.port for one in vdu.interfaces or vdu.interfaces_backup),
         was=conditions_of(before),
         conditions=change.followed.conditions,
     ), change

@@ -100,11 +100,9 @@ class Vdur:
         """Its server is gone."""
         before = self.vdu(server, vim)
         followed = gone(before, at_us=0)
-        if followed.vdu is before:
-            return Change(followed, {})
         wanted: dict[str, Any] = {
             f"{self.info_path}.vim_status": followed.vdu.status,
-            f"{self.info_path}.vim_message": DELETED_EXTERNALLY,
+            f"{self.info_path}.vim_message": followed.vdu.message,
             **{f"{self.info_path}.{name}": None for name in ("vim_id", "vim_name", "interfaces")},
             f"{self.path}.status": followed.vdu.status,
         }
