@@ -38,7 +38,8 @@ class Play:
         for vnfr in ("v-0", "v-1"):
             mine = [vdur(target.server) for target in self.targets if target.vnfr == vnfr]
             self.database["vnfrs"].insert_one(record(*mine) | {"_id": vnfr})
-        self.listed: dict[str, bool] = {}
+        self.proven: set[str] = set()
+        """Servers that did not exist when a listing was made that was believed of them."""
         self.restart()
 
     def restart(self) -> None:
@@ -94,11 +95,12 @@ class Play:
         self.reader.monitor({self.cloud.vim: self.targets})
 
     def list(self) -> None:
-        there = set(self.cloud.servers)
+        self.proven |= {
+            server
+            for server in SERVERS
+            if server not in self.cloud.servers and f"server/{server}" not in self.cloud.silent
+        }
         self.cloud.listed(self.reader)
-        for server in SERVERS:
-            if f"server/{server}" not in self.cloud.silent:
-                self.listed[server] = server in there
 
     def write(self, *, disturbed: bool = True) -> None:
         """One round of the adapter's. Somebody may be quicker, or the database be away."""
@@ -127,16 +129,7 @@ class Play:
     def no_false_deletion(self) -> None:
         for target in self.targets:
             _, _, info = self.info(target)
-            if info["vim_status"] == "DELETED":
-                assert self.seen_away(target.server), target.server
-
-    def seen_away(self, server: str) -> bool:
-        """Whether some believed listing has proven it to be gone; it may have come back since."""
-        return server in self.listed and (not self.listed[server] or server not in self.cloud.servers or self.is_due)
-
-    @property
-    def is_due(self) -> bool:
-        return self.reader.pending > 0
+            assert info["vim_status"] != "DELETED" or target.server in self.proven
 
     def as_the_cloud_is(self) -> None:
         for target in self.targets:
