@@ -237,6 +237,15 @@ def test_a_server_that_moved_has_its_interfaces_where_it_is_and_that_is_told_onc
     assert told(found) == [("host", "compute-1", "compute-2")]
 
 
+def test_an_interface_that_nobody_said_anything_new_of_moves_with_its_server() -> None:
+    down = interface("p-2", message="Interface p-2 status: DOWN")
+    record = vdu("p-1", down, message=down.message)
+
+    found = followed(record, server_words(host="compute-2"), {})
+
+    assert found.vdu.interfaces == (interface("p-1", host="compute-2"), down)
+
+
 def test_an_interface_that_was_down_while_its_server_moved_follows_when_it_is_healthy() -> None:
     moved = followed(vdu("p-1"), server_words(host="compute-2"), ports(port_words("p-1", status="DOWN"))).vdu
 
@@ -365,11 +374,14 @@ def test_an_older_backup_is_of_a_better_time_than_interfaces_with_a_message() ->
     assert gone(bad, at_us=AT_US).vdu.interfaces_backup == record.interfaces_backup
 
 
-def test_without_an_older_backup_their_last_good_words_are_kept_as_the_deletion_may_be_undone() -> None:
-    record = vdu("p-1", "p-2")
-    bad = followed(record, server_words(), ports(port_words("p-1", "10.0.0.9", status="DOWN"))).vdu
+def test_without_an_older_backup_interfaces_are_kept_whatever_is_wrong_as_the_deletion_may_be_undone() -> None:
+    bad = followed(vdu("p-1", "p-2"), server_words(), ports(port_words("p-1", "10.0.0.9", status="DOWN"))).vdu
 
-    assert gone(bad, at_us=AT_US).vdu.interfaces_backup == record.interfaces
+    lost = gone(bad, at_us=AT_US).vdu
+    back = followed(lost, server_words(), {})
+
+    assert lost.interfaces_backup == (interface("p-1", message="Interface p-1 status: DOWN"), interface("p-2"))
+    assert back.vdu == bad
 
 
 def test_a_deletion_that_was_not_true_is_undone() -> None:
@@ -392,7 +404,7 @@ def test_a_server_that_is_back_is_as_the_cloud_says_it_now() -> None:
     assert found.vdu.interfaces == (
         interface("p-1", ip_address="10.0.0.9", host="compute-2"),
         interface("p-2", message="Interface p-2 deleted externally."),
-        interface("p-3"),
+        interface("p-3", host="compute-2"),
     )
     assert (found.vdu.status, found.vdu.interfaces_backup) == ("SHUTOFF", ())
     assert told(found) == [

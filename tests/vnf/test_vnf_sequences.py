@@ -138,6 +138,8 @@ class Expected:
         for name in self.ports_of[key]:
             port = seen.get(name)
             if name in hidden:
+                if (key, name) not in self.wrong:
+                    self.good[key, name]["host"] = server["host"] or ""
                 continue
             if port is None or port.server != key:
                 self.wrong[key, name] = f"Interface {name} deleted externally."
@@ -161,9 +163,8 @@ class Expected:
         good |= {} if port.vlan is UNSET else {"vlan": port.vlan}
 
     def forget(self, key: str) -> None:
-        """The server is gone: what was wrong with its interfaces is over."""
+        """The server is gone: its interfaces are as they were."""
         self.given[key] = None
-        self.wrong = {place: message for place, message in self.wrong.items() if place[0] != key}
 
     def interfaces(self, key: str) -> tuple[Interface, ...]:
         return tuple(

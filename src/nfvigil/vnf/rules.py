@@ -39,8 +39,9 @@ class Followed(NamedTuple):
 def follow(vdu: Vdu, server: SeenServer, ports: Mapping[str, SeenPort | None], *, at_us: int, adopts: bool) -> Followed:
     """The record after a listing that has the server.
 
-    ``ports`` are by id. One of the record that is None there is gone for good; one that is missing there is as it was:
-    nobody can say. With ``adopts``, ports of the server that the record does not know become interfaces of it.
+    ``ports`` are by id. One of the record that is None there is gone for good; one that is missing there is as it was,
+    on the server's host: nobody says anything else of it. With ``adopts``, ports of the server that the record does not
+    know become interfaces of it.
     """
     if server.status == DELETED:
         return gone(vdu, at_us=at_us)
@@ -75,11 +76,8 @@ def gone(vdu: Vdu, *, at_us: int) -> Followed:
     """The record of a server that was deleted, and not by its VNF's manager. It is reported once."""
     if vdu.is_deleted:
         return Followed(vdu, conditions=conditions_of(vdu))
-    if vdu.message and vdu.interfaces_backup:
-        # That is of a better time: something is wrong with what there is now.
-        backup = vdu.interfaces_backup
-    else:
-        backup = tuple([replace(one, message="") if one.message else one for one in vdu.interfaces])
+    # An older one is of a better time, where something is wrong with what there is now.
+    backup = vdu.interfaces_backup if vdu.message and vdu.interfaces_backup else vdu.interfaces
     after = replace(
         vdu,
         status=DELETED,
@@ -125,7 +123,9 @@ def is_gone(interface: Interface) -> bool:
 def _followed(interface: Interface, server: SeenServer, ports: Mapping[str, SeenPort | None]) -> Interface:
     port = ports.get(interface.port, UNSET)
     if port is UNSET:
-        return interface
+        # Where the server is, is said all the same: Nova and Neutron may tell of a move in two listings.
+        has_moved = interface.host != server.host and not interface.message
+        return replace(interface, host=server.host) if has_moved else interface
     if port is None or port.server != server.id:
         message = gone_message(interface.port)
     elif port.status not in FINE_PORT:

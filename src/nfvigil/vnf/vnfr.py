@@ -26,7 +26,7 @@ OF_INFO = (
 OF_VDUR = ("vdu-id-ref", "name", "status", "vim-id", "ip-address")
 OF_INFO_INTERFACE = (
     *("vim_interface_id", "vim_net_id", "mac_address", "ip_address", "compute_node", "pci", "vlan", "vim_info"),
-    *("mgmt_vdu_interface", "mgmt_vnf_interface"),
+    *("mgmt_vdu_interface", "mgmt_vnf_interface", "vim_message"),
 )
 OF_VDUR_INTERFACE = ("ip-address", "mac-address", "compute_node", "pci", "vlan")
 
@@ -117,12 +117,14 @@ def _vdurs(
         vdus.setdefault(vnfc.id, Vdu(id=vnfc.id, server=vnfc.server, vdu=vnfc.vdu))
     units: Counter[str] = Counter()
     for vdur in document.get("vdur") or ():
+        key = info_key(vdur, document)
         vdu = vdus.pop(vdur_id(vdur), None)
         if vdu is not None:
             units[vdu.vdu] += 1
-            _write(vdur, vdu, details.get(vdu.id), info_key(vdur, document))
-        if vdu is not None or not vdur.get("vim-id"):  # one with a server that is not the VNF's any more is left out
-            yield vdur
+            _write(vdur, vdu, details.get(vdu.id), key)
+        elif key and vdur.get("vim-id"):
+            continue  # It was a component, and is none any more; without a server it never was one.
+        yield vdur
     for vdu in vdus.values():
         new = {"_id": vdu.id, "id": vdu.id, "count-index": units[vdu.vdu], "vdu-name": vdu.vdu}
         units[vdu.vdu] += 1
@@ -157,7 +159,10 @@ def _write_info(info: dict[str, Any], vdu: Vdu, details: VduDetails | None) -> N
     info["vim_details"] = text_of(details.server) if details and details.server else None
     info["interfaces"] = None if vdu.is_deleted and not vdu.interfaces else listed(vdu.interfaces)
     if vdu.interfaces_backup:
-        info["interfaces_backup"] = listed(vdu.interfaces_backup)
+        info["interfaces_backup"] = [
+            said | {"vim_message": one.message} if one.message else said
+            for one, said in zip(vdu.interfaces_backup, listed(vdu.interfaces_backup), strict=True)
+        ]
     if vdu.host != host_of(vdu.interfaces or vdu.interfaces_backup):
         info["compute_node"] = vdu.host or None
 

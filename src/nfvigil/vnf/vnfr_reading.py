@@ -154,6 +154,7 @@ class _Reader:
                 vlan=self._vlan(one.get("vlan"), f"{at}.vlan"),
                 manages_vdu=bool(one.get("mgmt_vdu_interface")),
                 manages_vnf=bool(one.get("mgmt_vnf_interface")),
+                message=self.text(_one_line(one.get("vim_message")), f"{at}.vim_message", MESSAGE_MAX),
             )
         return tuple(found.values())
 
@@ -246,8 +247,6 @@ def _playing_as(known: tuple[Interface, ...], interfaces: tuple[Interface, ...])
 
 def _with_messages(interfaces: tuple[Interface, ...], message: str) -> tuple[Interface, ...]:
     """Each with its part of the VDU's message."""
-    if not message:
-        return interfaces
     said = message.split(BETWEEN_MESSAGES)
     found = []
     for one in interfaces:

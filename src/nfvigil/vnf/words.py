@@ -32,7 +32,7 @@ DEPTH_MAX = 32
 """Of what is written as YAML: each level indents all that is in it."""
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_BASE: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class SeenServer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -87,12 +87,6 @@ _server = msgspec.json.Decoder(_Server)
 _port = msgspec.json.Decoder(_Port)
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _anything = msgspec.json.Decoder()
-
-
-class _FlowDumper(_BASE):  # type: ignore[misc]  # which of two it is, is known at run time only
-    def ignore_aliases(self, data: Any) -> bool:
-        """No anchors: not every reader of a record knows them."""
-        return True
 
 
 def seen_server(body: bytes) -> SeenServer:
@@ -157,7 +151,7 @@ def text_of(body: bytes) -> str:
         return kept.decode()
     if _is_deep(words):
         return kept.decode()
-    text: str = yaml.dump(words, Dumper=_FlowDumper, default_flow_style=True, width=YAML_WIDTH)
+    text: str = yaml.dump(words, Dumper=_Dumper, default_flow_style=True, width=YAML_WIDTH)
     return text
 
 
