@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from nfvigil.inspector import internal
+from nfvigil.inspector.state import HELD, State
 from nfvigil.model.event import Event, Status
 from nfvigil.model.resource import Kind, key_of
 from nfvigil.model.vnf_record import VduCondition, VduNews
@@ -57,3 +58,35 @@ class VduTeller:
         for first in range(0, len(news), AT_ONCE):
             some = news[first : first + AT_ONCE]
             await self._pipeline.keep([news_event(self._pipeline.event, one) for one in some])
+
+
+def standing_news(state: State) -> list[VduNews]:
+    """The conditions that the inspector has begun and not ended, each as its VNF's record said it: told, or held until
+    another alarm is over. Of an interface the server is not known any more.
+    """
+    found = []
+    for fault in sorted(state.faults.values(), key=lambda fault: fault.id):
+        if fault.type in _CONDITIONS:
+            found += [_standing(fault.type, fault.resource, word.monitor) for word in fault.assertions]
+    for key in sorted(state.held):
+        found += [_standing(internal.VDU_ERROR, key, who) for who in state.memory[f"{HELD}{key}"]["words"]]
+    return found
+
+
+_CONDITIONS = {kind: condition for condition, kind in _TYPES.items()}
+
+
+def _standing(kind: str, key: str, who: str) -> VduNews:
+    is_server = key.startswith("server/")
+    name = key.partition("/")[2]
+    project, vnf, vnfc = (*who.split("/", 2), "", "")[:3]
+    return VduNews(
+        condition=_CONDITIONS[kind],
+        is_on=True,
+        project=project,
+        vnf=vnf,
+        vnfc=vnfc,
+        vim="",
+        server=name if is_server else "",
+        port="" if is_server else name,
+    )

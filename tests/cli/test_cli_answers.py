@@ -325,12 +325,13 @@ def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         yield path
 
 
-COMMANDS = sorted(_commands(get_command(app)))
+ROOT_COMMAND = get_command(app)
+COMMANDS = sorted(_commands(ROOT_COMMAND))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_explains_itself_and_each_of_its_options(path: tuple[str, ...]) -> None:
-    command: Any = get_command(app)
+    command: Any = ROOT_COMMAND
     for name in path:
         command = command.commands[name]
 

@@ -7,11 +7,14 @@ command line's ``main`` and nothing else. ``SHIM`` stands in the path for ``nfvi
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
 import socket
 import sys
+import tempfile
+import threading
 from typing import Any
 
 SHIM = """\
@@ -70,10 +73,27 @@ def become(order: dict[str, Any], files: list[int]) -> int:
     return code if isinstance(code, int) else int(code is not None)
 
 
-def main(path: str) -> None:
-    import nfvigil.app
-    import nfvigil.cli.main  # noqa: F401 - so that nobody has to import it again
+async def warm_up() -> None:
+    """Put a service together once: half of a start is what libraries read and build at their first use."""
+    from nfvigil.app import open_service
+    from nfvigil.settings import load
 
+    with tempfile.TemporaryDirectory() as directory:
+        async with open_service(load(None, {"dev": True, "database_url": f"sqlite:///{directory}/warm.db"})):
+            pass
+
+
+def main(path: str) -> None:
+    import uvloop
+
+    import nfvigil.client  # noqa: F401 - so that nobody has to import it again
+    from nfvigil.cli.main import command
+
+    command()
+    uvloop.run(warm_up())
+    assert threading.active_count() == 1, f"not to be forked: {threading.enumerate()}"
+    gc.collect()
+    gc.freeze()  # a collection would copy every page of what all share
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)

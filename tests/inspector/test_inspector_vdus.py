@@ -17,6 +17,7 @@ from nfvigil.model.event import Status
 from nfvigil.model.resource import MapChange, Port, ResourceState, Server
 from nfvigil.model.severity import Severity
 from nfvigil.model.verdict import Decision, News, Reason
+from nfvigil.situation import LiveSituation
 
 SERVER = "server/s0-0"
 PORT = "port/s0-0-p"
@@ -492,3 +493,34 @@ def test_what_is_held_is_remembered_over_a_restart() -> None:
     assert f"{HELD}{SERVER}" in desk.state.memory
     desk.say("server.bad", SERVER, Status.UP)
     assert told(listing(desk) or pytest.fail("it is looked at"), News.RAISED) == {SERVER}
+
+
+def test_a_server_that_is_well_by_the_time_it_is_looked_at_is_not_told() -> None:
+    desk = Desk(ruled(INSTANCE))
+    desk.say("server.bad", SERVER)
+    in_error(desk)
+    desk.say("server.bad", SERVER, Status.UP)
+    put(desk, status="ACTIVE")
+
+    assert desk.tell(internal.VDU_STILL, keys=[SERVER]).verdict.is_empty
+
+
+def test_what_a_new_owners_vnf_says_takes_the_place_of_what_was_held_for_the_old_one() -> None:
+    desk = Desk(ruled(INSTANCE))
+    desk.say("server.bad", SERVER)
+    in_error(desk)
+    desk.say("server.bad", SERVER, Status.UP)
+    put(desk, project="other")
+
+    assert told(say(desk, internal.VDU_ERROR, project="other"), News.RAISED) == {SERVER}
+    assert (desk.alarm("nfvigil.vdu.error", SERVER).project, desk.state.held) == ("other", set())
+
+
+def test_the_record_is_no_witness_beside_the_cloud_whose_word_it_is() -> None:
+    desk = Desk()
+    in_error(desk)
+    situation = LiveSituation(state=desk.state, resource_map=desk.map, clock=lambda: 0, unconfirmed_hold=lambda _: "")
+
+    witnesses = situation.witnesses(SERVER)
+
+    assert (witnesses.words, witnesses.vim_agrees) == (frozenset(), True)

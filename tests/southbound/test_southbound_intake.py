@@ -218,6 +218,7 @@ WRONG: list[tuple[RawEvent, str, str]] = [
     (down(details={}), "details.hostname", "missing"),
     (down(details={"hostname": None}), "details.hostname", "missing"),
     *[(down(type=bad), "type", "dotted word") for bad in ("", " ", "a b", "ü", "a\n", ".a", "a" * 256, "a\0", "a/b")],
+    (down(type="nfvigil.vdu.deleted"), "type", "NFVigil says itself"),
     *[(down(type=bad), "type", "must be text") for bad in (1, 1.5, True, [], {}, ["a"])],
     *[(down(details={"hostname": bad}), "details.hostname", "must be text") for bad in (1, 1.5, True, [], {}, ["a"])],
     *[

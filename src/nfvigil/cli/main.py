@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from nfvigil.cli import (
     actions,
@@ -170,12 +173,18 @@ app.add_typer(verify.app, name="verify", epilog=EPILOG)
 app.command("trap-handler", epilog=EPILOG)(traps.trap_handler)
 
 
+@cache
+def command() -> Callable[..., object]:
+    """What reads the command line: made when it is needed, for it takes a while."""
+    return get_command(app)
+
+
 def main() -> None:
     """The console script."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal that knows no UTF-8 shows a question mark rather than a traceback.
         getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
-    app(prog_name="nfvigil")
+    command()(prog_name="nfvigil")
 
 
 if __name__ == "__main__":
