@@ -13,8 +13,8 @@ from nfvigil.controller.vim import Detailing, Vim, listed
 from nfvigil.controller.vims.dry_run import DryRunVim
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.controller.vims.suffixed import SuffixedVim
-from nfvigil.errors import NotFoundError
-from nfvigil.model.reading import ChangedDetails
+from nfvigil.errors import NotFoundError, RefusedError
+from nfvigil.model.reading import ChangedDetails, kept
 from nfvigil.model.resource import Port, Server
 
 pytestmark = pytest.mark.anyio
@@ -176,3 +176,59 @@ def test_of_a_list_that_was_begun_anew_the_last_words_count() -> None:
     second.put("server/a", memoryview(b"1"))
 
     assert second.changed == {}
+
+
+def test_of_a_page_only_what_is_shown_is_kept() -> None:
+    page, whole = b'[{"a":1},{"b":2}]', b"whole"
+
+    assert kept(memoryview(page)[1:8]) == b'{"a":1}'
+    assert kept(memoryview(whole)) is whole
+    assert kept(memoryview(bytearray(b"mine"))) == b"mine"
+
+
+async def test_who_knows_only_what_is_to_be_otherwise_says_that() -> None:
+    vim = new_vim(ports_per_server=2)
+    before = await vim.snapshot()
+    server, other = before.servers[0], before.servers[1]
+
+    vim.edit(
+        fields={f"server/{server.id}": {"status": "ERROR"}, "server/new": {"host": "compute-1", "volumes": ["v"]}},
+        gone=[f"server/{other.id}"],
+        details={"server/new": {"description": "mine"}},
+    )
+
+    after = {one.id: one for one in (await vim.snapshot()).servers}
+    assert after[server.id] == msgspec.structs.replace(server, status="ERROR")
+    assert after["new"] == Server(id="new", vim="sim", host="compute-1", volumes=("v",))
+    assert other.id not in after
+    assert not [port for port in (await vim.snapshot()).ports if port.server == other.id]
+    assert (await words_of(vim, "new"))["server/new"]["description"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "named"),
+    [
+        ("rack/r", {}, "set.rack/r"),
+        ("server/", {}, "set.server/"),
+        (
+            "server/new",
+            {"colour": "red", "id": "x", "vim": "y"},
+            "set.server/new.colour set.server/new.id set.server/new.vim",
+        ),
+        ("server/new", {"status": 7}, "set.server/new"),
+        ("host/new", {"service_up": "yes"}, "set.host/new"),
+    ],
+)
+async def test_what_cannot_be_is_refused_by_its_name_and_nothing_is_changed(
+    key: str, fields: dict[str, Any], named: str
+) -> None:
+    vim = new_vim()
+    before = await vim.snapshot()
+
+    with pytest.raises(RefusedError) as refusal:
+        vim.edit(fields={"server/other": {}, key: fields})
+    with pytest.raises(NotFoundError):
+        vim.edit(fields={}, gone=["server/nowhere"])
+
+    assert [error.field for error in refusal.value.errors] == named.split()
+    assert await vim.snapshot() == before

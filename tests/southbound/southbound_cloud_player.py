@@ -13,9 +13,9 @@ from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.model.condition import Condition
 from nfvigil.model.reading import Reader
 from nfvigil.model.resource import CloudRecord, Host, MapChange, Port, Server, Snapshot, Volume, key_of_record
+from nfvigil.model.vim_status import VimStatus
 from nfvigil.southbound.inventory import Inventory
 from nfvigil.southbound.timing import Timing
-from nfvigil.southbound.vim_status import VimStatus
 from virtual_time import now_us, run_virtually
 
 INTERVAL_SECONDS = 60.0

@@ -11,8 +11,8 @@ from southbound_cloud_player import INTERVAL_SECONDS, Cloud, Watched, servers, v
 from nfvigil.errors import ConflictError, NotFoundError, StoreUnavailableError, VimUnavailableError
 from nfvigil.model.condition import Condition
 from nfvigil.model.resource import Host, MapChange, Port, Server, Volume
+from nfvigil.model.vim_status import Differences
 from nfvigil.southbound.timing import Timing
-from nfvigil.southbound.vim_status import Differences
 from virtual_time import run_virtually
 
 # Snapshots and changes

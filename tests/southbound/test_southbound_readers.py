@@ -14,8 +14,8 @@ from nfvigil.errors import VimUnavailableError
 from nfvigil.model.condition import Condition
 from nfvigil.model.reading import Details, Reading, kept
 from nfvigil.model.resource import CloudRecord, Port, Server, Snapshot
+from nfvigil.model.vim_status import ReaderStatus
 from nfvigil.southbound.timing import Timing
-from nfvigil.southbound.vim_status import ReaderStatus
 from virtual_time import now_us
 
 CLIFF = Timing(cliff_least=2, second_look_seconds=5.0)
@@ -224,6 +224,21 @@ async def test_what_changes_while_it_is_listed_is_not_told_to_be_gone() -> None:
 
 
 @virtually
+async def test_what_changes_while_it_is_asked_for_is_not_told_to_be_gone() -> None:
+    cloud, reader = Cloud(servers([1])), Reader()
+
+    async with watched(cloud, readers=[reader]) as one:
+        reader.expected = {"server/s-2", "server/s-3"}
+        cloud.read_seconds = 5.0
+        one.inventory.refresh("a")
+        await asyncio.sleep(2)
+        cloud.tell(put=servers([2]))
+        await asyncio.sleep(10)
+
+        assert reader.taken[-1].gone == {"server/s-3"}
+
+
+@virtually
 async def test_what_another_cloud_has_by_that_key_stays_in_the_map_when_it_is_gone_here() -> None:
     mine, other = Cloud(name="a"), Cloud(servers([1], "b"), name="b")
     reader = Reader()
@@ -234,6 +249,19 @@ async def test_what_another_cloud_has_by_that_key_stays_in_the_map_when_it_is_go
 
         assert [reading.gone for reading in reader.taken if reading.vim == "a"][-1] == {"server/s-1"}
         assert one.map.records["server/s-1"].vim == "b"
+        assert one.status("a").differences_total.gone == 0
+
+
+def test_a_reading_tells_which_ports_a_server_has_in_their_order() -> None:
+    free = Port(id="free", vim="a")
+    ports = (*(Port(id=f"p-{number}", vim="a", server=f"s-{number % 2}") for number in range(4)), free)
+    reading = Reading(Snapshot(vim="a", taken_us=7, ports=ports))
+
+    assert {server: [port.id for port in some] for server, some in reading.ports_of.items()} == {
+        "s-0": ["p-0", "p-2"],
+        "s-1": ["p-1", "p-3"],
+    }
+    assert (reading.vim, reading.taken_us, reading.gone) == ("a", 7, frozenset())
 
 
 # Cliffs
@@ -277,6 +305,19 @@ async def test_some_that_went_while_we_were_away_are_no_cliff_beside_many_that_s
         assert one.said_of(Condition.CLIFF) == [False]
 
 
+@virtually
+async def test_what_map_and_readers_know_counts_once() -> None:
+    cloud, reader = Cloud(servers(range(10))), Reader()
+
+    async with watched(cloud, readers=[reader], timing=CLIFF) as one:
+        reader.expected = set(cloud.things)
+        cloud.lose([f"server/s-{number}" for number in range(6)])
+        await one.again()
+
+        assert one.said_of(Condition.CLIFF) == [False, True, False]
+        assert len(reader.taken[-1].gone) == 6
+
+
 # One's trouble is one's own
 
 
@@ -309,7 +350,7 @@ def test_a_reader_that_raises_harms_neither_the_map_nor_another_and_hears_of_the
     with capture_logs() as logs:
         run()
     failures = [log for log in logs if log["event"] == "a reader of listings failed"]
-    assert failures
+    assert len(failures) == (1 if where == "forget" else 2)
     assert all(log["log_level"] == "error" and log["vim"] == "a" for log in failures)
 
 
@@ -386,6 +427,40 @@ async def test_where_polling_is_off_a_listing_that_is_asked_for_is_read_by_all()
 
         assert len(reader.taken) == 2
         assert one.status().period_seconds is None
+
+
+@virtually
+async def test_a_cloud_that_is_asked_for_is_listed_at_once_even_while_it_waits_to_be_tried_again() -> None:
+    cloud = Cloud(servers([1]))
+
+    async with watched(cloud) as one:
+        cloud.errors = [VimUnavailableError("503")] * 1000
+        await one.again(seconds=300)
+        assert one.status().failures > 5
+        cloud.errors.clear()
+        cloud.told.put_nowait(None)  # that something was missed is no reason to hurry
+        before = cloud.snapshots
+        await asyncio.sleep(1.1)
+        assert (cloud.snapshots, one.status().error) == (before, "503")
+        await one.again(seconds=1.1)
+
+        assert (cloud.snapshots, one.status().error) == (before + 1, "")
+
+
+@virtually
+async def test_whether_a_listing_is_under_way_is_shown() -> None:
+    cloud = Cloud(servers([1]))
+    cloud.listing_seconds = 5.0
+
+    async with watched(cloud) as one:
+        assert one.status().is_listing
+        await asyncio.sleep(5)
+        assert not one.status().is_listing
+        cloud.errors = [VimUnavailableError("503")]
+        await one.again(seconds=2)
+        assert one.status().is_listing
+        await asyncio.sleep(3.1)
+        assert (one.status().is_listing, one.status().failures) == (False, 1)
 
 
 @virtually

@@ -9,7 +9,7 @@ import structlog
 
 from nfvigil.model.reading import Details, Reader, Reading, kept
 from nfvigil.model.resource import Kind, split_key
-from nfvigil.southbound.vim_status import ReaderStatus
+from nfvigil.model.vim_status import ReaderStatus
 
 _log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from nfvigil.controller.vims.openstack.transport import Answer
 from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.errors import RefusedError
 from nfvigil.inspector.resource_map import ResourceMap
-from nfvigil.model.reading import Details, Reading
+from nfvigil.model.reading import ChangedDetails, Details, Reading
 from nfvigil.model.resource import MapChange
 from nfvigil.southbound.inventory import Inventory
 from virtual_time import now_us, run_virtually
@@ -116,6 +116,24 @@ def test_what_is_wanted_is_handed_over_as_it_came_whatever_the_pages(page_size: 
                 cloud._shown(cloud.servers[name]) if kind == "server" else cloud._seen(cloud.ports[name])
             )
         assert snapshot == await vim.snapshot()
+
+    run_virtually(run())
+
+
+def test_of_words_that_are_as_last_time_only_a_digest_is_kept() -> None:
+    async def run() -> None:
+        cloud = CloudPlayer(servers=3)
+        vim, _ = counted(cloud, page_size=2)
+        first = ChangedDetails(wants=bool, known={})
+        await vim.detailed_snapshot(first)
+        cloud.ports["p-s2"]["status"] = "DOWN"
+
+        second = ChangedDetails(wants=bool, known=first.digests)
+        await vim.detailed_snapshot(second)
+
+        assert len(first.changed) == len(first.digests) == 6
+        assert list(second.changed) == ["port/p-s2"]
+        assert msgspec.json.decode(second.changed["port/p-s2"])["status"] == "DOWN"
 
     run_virtually(run())
 

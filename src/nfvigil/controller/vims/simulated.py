@@ -13,13 +13,14 @@ import msgspec
 
 from nfvigil.controller.feed import Feed, Reader
 from nfvigil.controller.vims.cloud import Cloud, Delta, key
+from nfvigil.controller.vims.edits import edited
 from nfvigil.controller.vims.failure import HEALTHY, Failure
 from nfvigil.controller.vims.journal import LINES_MAX, Journal
 from nfvigil.controller.vims.layout import SimulatedOptions, Thing, everything, project_ids
 from nfvigil.errors import FieldError, NotFoundError, RefusedError, VimUnavailableError
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.reading import Details
-from nfvigil.model.resource import CloudRecord, Snapshot
+from nfvigil.model.resource import CloudRecord, Snapshot, split_key
 
 _to_json = msgspec.json.Encoder()
 
@@ -127,11 +128,7 @@ class SimulatedVim:
         self.failure = HEALTHY
 
     def has_host(self, host: str) -> bool:
-        try:
-            self._cloud.host(host)
-        except NotFoundError:
-            return False
-        return True
+        return self._found(f"host/{host}") is not None
 
     def is_powered(self, host: str) -> bool:
         """Whether it is a host here that is switched on."""
@@ -160,6 +157,29 @@ class SimulatedVim:
             self._cloud.find(resource)
         told = {resource: dict(fields) for resource, fields in details.items()}
         self._enact(Delta(put=put, gone=tuple(gone), details=told))
+
+    def edit(
+        self,
+        *,
+        fields: Mapping[str, Mapping[str, Any]],
+        gone: Iterable[str] = (),
+        details: Mapping[str, Mapping[str, Any]] = NOTHING_ELSE,
+    ) -> None:
+        """The same for who knows only what is to be otherwise: fields by key. A server's ports go with it."""
+        gone = tuple(gone)
+        for resource in gone:
+            self._cloud.find(resource)
+        put = [
+            edited(resource, wanted, before=self._found(resource), vim=self.name) for resource, wanted in fields.items()
+        ]
+        ports = (f"port/{port}" for resource in gone for port in self._cloud.words_of_ports(split_key(resource)[1]))
+        self.change(put=put, gone=dict.fromkeys((*gone, *ports)), details=details)
+
+    def _found(self, resource: str) -> Thing | None:
+        try:
+            return self._cloud.find(resource)
+        except NotFoundError:
+            return None
 
     async def _call(self, call: str) -> None:
         """What every call goes through on its way: the waiting, and the failures without effect."""
