@@ -77,7 +77,7 @@ from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
 from nfvigil.vdu_news import VduTeller
 from nfvigil.vnf.registry import Registry
-from nfvigil.vnf_parts import both, put_vnfs_together
+from nfvigil.vnf_parts import both, keep_records, put_vnfs_together, show_records
 
 _log = structlog.get_logger("nfvigil")
 
@@ -145,9 +145,18 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             observe=metrics.stage,
         )
         alarming = put_alarming_together(settings, pipeline, store, tellers, clock=clock)
+        keeper = await keep_records(
+            store,
+            pipeline,
+            registry,
+            inventory=lambda: inventory,
+            open_vims=lambda: accounts.open_vims(),
+            clock=clock,
+        )
         vnfs = put_vnfs_together(
             settings,
             registry=registry,
+            keeper=keeper,
             pipeline=pipeline,
             store=store,
             matcher=tellers.matcher,
@@ -170,7 +179,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
-            readers=osm.readers,
+            readers=[keeper, *osm.readers],
         )
         audit_notes = AuditNotes(add=store.add_audit, clock=clock)
         access = await stack.enter_async_context(
@@ -214,6 +223,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_capacity(metrics, desk)
         show_depths(metrics, pipeline, tellers.dispatcher, controller)
         show_vims(metrics, inventory)
+        show_records(metrics, keeper)
         show_event_alarms(metrics, alarming)
         osm.show(metrics)
         monitoring = put_monitoring_together(
@@ -264,7 +274,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             audit_notes=audit_notes,
             app=app,
             undecided=left.undecided,
-            beside={**monitoring.beside, **osm.beside, "lost news": vnfs.losses.run},
+            beside={**monitoring.beside, **osm.beside, "lost news": vnfs.losses.run, "vnf records": keeper.run},
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedErro
 from nfvigil.inspector.resource_map import AnyRecord
 from nfvigil.model.resource import Kind, MapChange, Server, key_of
 from nfvigil.model.vnf import Vnf, Vnfc, VnfSource
+from nfvigil.model.vnf_record import VnfRecord
 from nfvigil.vnf.registry import Registry, vnfc_of
 
 VNFS_MAX = 10_000
@@ -23,9 +25,28 @@ VNFCS_MAX = 1_000
 class Shelf(Protocol):
     """What it needs of the store."""
 
-    async def add_vnf(self, vnf: Vnf) -> None: ...
-    async def change_vnf(self, vnf: Vnf, *, was_us: int) -> None: ...
+    async def add_vnf(self, vnf: Vnf, record: VnfRecord | None = None) -> None: ...
+    async def change_vnf(self, vnf: Vnf, *, was_us: int, record: VnfRecord | None = None) -> None: ...
     async def remove_vnf(self, project: str, vnf_id: str) -> None: ...
+
+
+class Records(Protocol):
+    """What it needs of who keeps records in line with the clouds. Each counts when its block is over."""
+
+    def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AbstractAsyncContextManager[VnfRecord | None]:
+        """The record of a VNF that is told of, to be written down with it; ``given``: what a document says of it."""
+
+    def removing(self, project: str, vnf_id: str) -> AbstractAsyncContextManager[None]: ...
+
+
+class NoRecords:
+    @asynccontextmanager
+    async def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AsyncIterator[VnfRecord | None]:
+        yield None
+
+    @asynccontextmanager
+    async def removing(self, project: str, vnf_id: str) -> AsyncIterator[None]:
+        yield
 
 
 class Servers(Protocol):
@@ -48,7 +69,9 @@ class VnfDesk:
         servers: Servers,
         take_map: Callable[[MapChange], Awaitable[None]],
         clock: Callable[[], int],
+        records: Records | None = None,
     ) -> None:
+        self._records = records or NoRecords()
         self._registry = registry
         self._shelf = shelf
         self._servers = servers
@@ -112,8 +135,7 @@ class VnfDesk:
         """Forget what we were told of it. Alarms that stand keep its name until they are cleared."""
         async with self._changing:
             self._told(project, vnf_id)
-            await self._shelf.remove_vnf(project, vnf_id)
-            await self._look_again(self._registry.remove(project, vnf_id))
+            await self._forget(project, vnf_id)
 
     async def add_server(self, project: str, vnf_id: str, server: str, *, source: VnfSource, by: str) -> None:
         """A manager says that a server is a part of its VNF; the server may be so new that no cloud has told of it."""
@@ -139,8 +161,7 @@ class VnfDesk:
                 changed_us = max(self._clock(), known.changed_us + 1)
                 await self._keep(replace(known, vnfcs=left, changed_us=changed_us), known)
             else:
-                await self._shelf.remove_vnf(project, vnf_id)
-                await self._look_again(self._registry.remove(project, vnf_id))
+                await self._forget(project, vnf_id)
 
     def _told(self, project: str, vnf_id: str) -> Vnf:
         known = self._registry.get(project, vnf_id)
@@ -175,13 +196,19 @@ class VnfDesk:
             return f"is a part of the VNF {server.vnf} by its metadata"
         return ""
 
-    async def _keep(self, vnf: Vnf, known: Vnf | None) -> Vnf:
-        if known is None:
-            await self._shelf.add_vnf(vnf)
-        else:
-            await self._shelf.change_vnf(vnf, was_us=known.changed_us)
+    async def _keep(self, vnf: Vnf, known: Vnf | None, given: VnfRecord | None = None) -> Vnf:
+        async with self._records.putting(vnf, given) as record:
+            if known is None:
+                await self._shelf.add_vnf(vnf, record)
+            else:
+                await self._shelf.change_vnf(vnf, was_us=known.changed_us, record=record)
         await self._look_again(self._registry.put(vnf))
         return vnf
+
+    async def _forget(self, project: str, vnf_id: str) -> None:
+        async with self._records.removing(project, vnf_id):
+            await self._shelf.remove_vnf(project, vnf_id)
+        await self._look_again(self._registry.remove(project, vnf_id))
 
     async def _look_again(self, servers: Iterable[str]) -> None:
         by_vim: dict[str, list[Server]] = {}

@@ -1,14 +1,20 @@
-"""The wiring of what VNFs and their managers need: the registry, ETSI SOL's callbacks, Tacker's table."""
+"""The wiring of what VNFs and their managers need: the registry, records, ETSI SOL's callbacks, Tacker's table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
+from nfvigil.controller.vim import Vim
+from nfvigil.controller.vims.suffixed import SuffixedVim
+from nfvigil.errors import NotFoundError
+from nfvigil.model.action import ActionKind
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
-from nfvigil.model.resource import Kind, Server, key_of
+from nfvigil.model.resource import Kind, Server, key_of, split_key
 from nfvigil.model.tacker import FaultRow
 from nfvigil.model.verdict import News
+from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.vnf_desk import VnfParts
 from nfvigil.notifier.callback_test import CallbackTest
 from nfvigil.notifier.logins import Logins
@@ -17,7 +23,10 @@ from nfvigil.notifier.matcher import Matcher
 from nfvigil.notifier.poster import HttpPoster
 from nfvigil.pipeline import Pipeline
 from nfvigil.settings import Settings
+from nfvigil.southbound.inventory import Inventory
 from nfvigil.store import Store
+from nfvigil.vdu_news import VduTeller, standing_news
+from nfvigil.vnf.keeper import Keeper
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_desk import VnfDesk
 
@@ -27,10 +36,81 @@ class Vnfs(NamedTuple):
     losses: Losses
 
 
+class KnownClouds:
+    """What the keeper of VNF records may ask of the clouds: the map, the inspector's state, the inventory."""
+
+    def __init__(
+        self, *, pipeline: Pipeline, inventory: Callable[[], Inventory], open_vims: Callable[[], Iterable[Vim]]
+    ) -> None:
+        self._map = pipeline.map
+        self._state = pipeline.state
+        self._inventory = inventory
+        self._open_vims = open_vims
+
+    def is_watched(self, vim: str) -> bool:
+        return self._inventory().is_watched(vim)
+
+    def vim_of(self, project: str, server: str) -> str:
+        record = self._map.get(key_of(Kind.SERVER, server))
+        return record.vim if isinstance(record, Server) and record.project == project else ""
+
+    def ports_of(self, server: str) -> Iterable[str]:
+        return [split_key(key)[1] for key in self._map.related(key_of(Kind.SERVER, server), "ports")]
+
+    def called(self, vim: str, host: str) -> str:
+        suffixes = (one.suffix for one in self._open_vims() if isinstance(one, SuffixedVim) and one.name == vim)
+        return host + next(suffixes, "") if host else ""
+
+    def is_ours(self, server: str) -> bool:
+        return self._state.before(f"{ActionKind.SERVER_ERROR} {key_of(Kind.SERVER, server)}") is not None
+
+    def refresh(self, vim: str) -> None:
+        with suppress(NotFoundError):
+            self._inventory().refresh(vim)
+
+
+async def keep_records(
+    store: Store,
+    pipeline: Pipeline,
+    registry: Registry,
+    *,
+    inventory: Callable[[], Inventory],
+    open_vims: Callable[[], Iterable[Vim]],
+    clock: Callable[[], int],
+) -> Keeper:
+    """Before the clouds are listed. It has to run beside, and to read what the inventory does."""
+    clouds = KnownClouds(pipeline=pipeline, inventory=inventory, open_vims=open_vims)
+    keeper = Keeper(shelf=store, say=VduTeller(pipeline).say, clouds=clouds, clock=clock)
+    await keeper.start(registry.each(None), standing_news(pipeline.state))
+    return keeper
+
+
+def show_records(metrics: Metrics, keeper: Keeper) -> None:
+    for name, (text, value) in {
+        "vnf_records": ("VNFs of which a record is kept", lambda: len(keeper.records)),
+        "vnf_record_vdus": ("components in them", lambda: sum(len(one.vdus) for one in keeper.records)),
+        "vnf_record_vdus_deleted": (
+            "components that were deleted externally",
+            lambda: sum(vdu.is_deleted for one in keeper.records for vdu in one.vdus),
+        ),
+        "vnf_record_rounds": ("listings that records were brought in line with", lambda: keeper.rounds),
+        "vnf_record_writes": ("records written because a cloud said something else", lambda: keeper.writes),
+        "vnf_record_conflicts": ("records that somebody else had changed", lambda: keeper.conflicts),
+        "vnf_record_unreadable": ("the cloud's words that could not be read", lambda: keeper.unreadable),
+    }.items():
+        metrics.gauge(name, value, text)
+    metrics.gauges(
+        {"vnf_record_age_seconds": "since the listing that the records of this VIM's servers are in line with"},
+        ("vim",),
+        lambda: (((vim,), {"vnf_record_age_seconds": age}) for vim, age in keeper.ages_seconds().items()),
+    )
+
+
 def put_vnfs_together(
     settings: Settings,
     *,
     registry: Registry,
+    keeper: Keeper,
     pipeline: Pipeline,
     store: Store,
     matcher: Matcher,
@@ -51,7 +131,14 @@ def put_vnfs_together(
         wanting = [one.id for one in await store.subscriptions() if News.REBUILT in one.filter.news]
         return [one for one in wanting if await store.deliveries(one, state=DeliveryState.DEAD, limit=1)]
 
-    desk = VnfDesk(registry=registry, shelf=store, servers=pipeline.map, take_map=pipeline.take_map, clock=clock)
+    desk = VnfDesk(
+        registry=registry,
+        shelf=store,
+        servers=pipeline.map,
+        take_map=pipeline.take_map,
+        clock=clock,
+        records=keeper,
+    )
     parts = VnfParts(
         desk=desk,
         try_callback=CallbackTest(fetcher=poster, logins=logins, agent=agent),

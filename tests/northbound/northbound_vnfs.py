@@ -11,6 +11,7 @@ from nfvigil.model.resource import MapChange, Record, Server
 from nfvigil.model.subscription import Endpoint
 from nfvigil.model.tacker import TABLE
 from nfvigil.model.vnf import Vnf, Vnfc
+from nfvigil.model.vnf_record import VnfRecord
 from nfvigil.northbound.vnf_desk import VnfParts
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_desk import VnfDesk
@@ -25,10 +26,10 @@ class Shelf:
 
     kept: dict[tuple[str, str], Vnf] = field(default_factory=dict)
 
-    async def add_vnf(self, vnf: Vnf) -> None:
+    async def add_vnf(self, vnf: Vnf, record: VnfRecord | None = None) -> None:
         self.kept[vnf.key] = vnf
 
-    async def change_vnf(self, vnf: Vnf, *, was_us: int) -> None:
+    async def change_vnf(self, vnf: Vnf, *, was_us: int, record: VnfRecord | None = None) -> None:
         assert self.kept[vnf.key].changed_us == was_us
         self.kept[vnf.key] = vnf
 

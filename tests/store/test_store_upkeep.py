@@ -156,6 +156,7 @@ async def test_purge_removes_what_is_over_and_old(store):
         "events": 1,
         "event_alarm_changes": 0,
         "fired_events": 0,
+        "vdu_changes": 0,
     }
     assert await store.alarms(AlarmQuery(project=None)) == []
     assert await store.history("a") == []

@@ -24,6 +24,7 @@ from nfvigil.model.ids import EventIds
 from nfvigil.model.resource import Host, MapChange, Port, Server, Snapshot, Volume
 from nfvigil.model.verdict import News
 from nfvigil.model.vnf import Vnf, Vnfc, VnfSource
+from nfvigil.model.vnf_record import VnfRecord
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.pipeline import Pipeline
@@ -76,10 +77,10 @@ class Store:
 
     async def save_actions(self, actions: Sequence[Action]) -> None: ...
 
-    async def add_vnf(self, vnf: Vnf) -> None:
+    async def add_vnf(self, vnf: Vnf, record: VnfRecord | None = None) -> None:
         self.kept[vnf.key] = vnf
 
-    async def change_vnf(self, vnf: Vnf, *, was_us: int) -> None:
+    async def change_vnf(self, vnf: Vnf, *, was_us: int, record: VnfRecord | None = None) -> None:
         assert self.kept[vnf.key].changed_us == was_us
         self.kept[vnf.key] = vnf
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from nfvigil.accounts.detail import Seen, detail_of
+from nfvigil.accounts.detail import detail_of
 from nfvigil.accounts.held import Held, Opener
 from nfvigil.accounts.vault import Vault, account_of
 from nfvigil.controller.plugins import Drivers
@@ -405,31 +405,6 @@ class Accounts:
             self._checks -= 1
 
 
-<<<<<<< HEAD
-=======
-def _detail(held: Held, seen: VimStatus | None) -> VimDetail:
-    if held.vim is None or seen is None:
-        return VimDetail(account=held.shown, state=held.state, error=held.error)
-    state = VimState.UNREAD if seen.taken_us is None else VimState.WATCHED
-    error = held.safe(seen.error)
-    return VimDetail(
-        account=held.shown,
-        state=VimState.FAILING if seen.error else state,
-        error=error,
-        status=replace(seen, error=error),
-        taken_us=seen.taken_us,
-        age_seconds=seen.age_seconds,
-        counts=_counts(seen) if seen.taken_us is not None else {},
-    )
-
-
-def _counts(seen: VimStatus) -> dict[str, int]:
-    """What two VIMs have by one name is counted where there is any."""
-    clashes = {"left_out": seen.left_out, "mistakable": seen.mistakable}
-    return {"hosts": seen.hosts, "servers": seen.servers} | {name: count for name, count in clashes.items() if count}
-
-
->>>>>>> feed
 def _content(account: VimAccount) -> tuple[object, ...]:
     return account.driver, account.options, account.interval_seconds, account.enabled, account.host_suffix
 

@@ -111,6 +111,9 @@ class Inventory:
         """Take a snapshot at once: somebody has reason to doubt what we know. NotFoundError if it is not watched."""
         self._watch(vim).ask()
 
+    def is_watched(self, vim: str) -> bool:
+        return vim in self._watches
+
     def status(self) -> dict[str, VimStatus]:
         now_us = self._clock()
         return {name: watch.status(now_us) for name, watch in self._watches.items()}

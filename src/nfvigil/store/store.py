@@ -3,8 +3,8 @@
 hot_path        events, changes, results: through the group-commit writer, durable when they return
 start_up        what a process reads when it starts, and claims
 alarm_records, event_records, delivery_records, subscription_records, event_alarm_records, admin_records, vim_records,
-vnf_records, monitor_keys, sealed_records, configuration_records, follow_records, requests, audit_records
-                questions (over connections of their own) and the writes of the doors
+vnf_records, vnf_record_records, monitor_keys, sealed_records, configuration_records, follow_records, requests,
+audit_records   questions (over connections of their own) and the writes of the doors
 upkeep          purge, check, backup
 """
 

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Table, and_, delete, func, literal_column, or_, select, text, tuple_
 
 from nfvigil.model.ids import event_id_at
+from nfvigil.model.vnf import Vnf
 from nfvigil.store import backup, rows
 from nfvigil.store.delivery_records import DeliveryRecords
 from nfvigil.store.event_alarm_records import to_event_alarm
@@ -35,8 +36,11 @@ from nfvigil.store.schema import (
     notifications,
     subscriptions,
     vims,
+    vnfs,
 )
 from nfvigil.store.vim_records import to_body
+from nfvigil.store.vnf_record_records import VnfRecordRecords, line_number, to_record
+from nfvigil.store.vnf_record_schema import vdu_history, vnf_records
 
 BATCH = 500
 """Keys a step: the writer is held for a few milliseconds, and events come in between."""
@@ -54,9 +58,10 @@ class Purged(msgspec.Struct, kw_only=True):
     events: int = 0
     event_alarm_changes: int = 0
     fired_events: int = 0
+    vdu_changes: int = 0
 
 
-class Upkeep(DeliveryRecords, FollowRecords):
+class Upkeep(DeliveryRecords, FollowRecords, VnfRecordRecords):
     async def purge(self, before_us: int, alarms_before_us: int | None = None) -> Purged:
         """Remove what is over and older than ``before_us``; cleared alarms by a time of their own, if there is one.
 
@@ -69,6 +74,7 @@ class Upkeep(DeliveryRecords, FollowRecords):
         purged.faults = await self._remove(faults, (faults.c.raised_us, faults.c.id), faults.c.cleared_us < before_us)
         await self._purge_sent(before_us, purged)
         await self._purge_event_alarms(before_us, purged)
+        await self._purge_vdu_history(before_us, purged)
         before_id = event_id_at(before_us)
         is_needed = or_(
             actions.c.alarm_id.in_(select(alarms.c.id).where(IS_OPEN)),
@@ -109,6 +115,13 @@ class Upkeep(DeliveryRecords, FollowRecords):
         key = (changes.alarm_id, changes.at_us, changes.id)
         purged.event_alarm_changes = await self._remove(event_alarm_history, key, changes.at_us < before_us)
         purged.fired_events = await self._remove(fired_events, (fired.id,), fired.at_us < before_us)
+
+    async def _purge_vdu_history(self, before_us: int, purged: Purged) -> None:
+        """By time, and of a VDU that changes all the while by number."""
+        table = vdu_history.c
+        key = (table.project, table.vnf, table.number)
+        purged.vdu_changes = await self._remove(vdu_history, key, table.number < line_number(before_us))
+        purged.vdu_changes += await self.trim_vdu_history()
 
     async def _purge_alarms(self, before_us: int) -> int:
         """Cleared alarms, each with its history in the same step."""
@@ -243,6 +256,8 @@ _READ_AT_START: tuple[tuple[str, Any, Callable[[bytes], Any]], ...] = (
     ("subscription", select(subscriptions.c.id, subscriptions.c.body), rows.to_subscription),
     ("event alarm", select(event_alarms.c.id, event_alarms.c.body), to_event_alarm),
     ("VIM account", select(vims.c.name, vims.c.body), to_body),
+    ("VNF", select(vnfs.c.id, vnfs.c.body), msgspec.json.Decoder(Vnf).decode),
+    ("VNF record", select(vnf_records.c.id, vnf_records.c.body), to_record),
     ("memory", select(memory.c.key, memory.c.body), rows.to_anything),
 )
 

@@ -378,7 +378,10 @@ class Cloud:
                 if thing.group:
                     self._in_group.setdefault(thing.group, set()).add(thing.id)
             case Port():
-                if thing.id not in self._ports:
+                known = self._ports.get(thing.id)
+                if known is not None and known.server != thing.server:
+                    self._detach(known)
+                if known is None or known.server != thing.server:
                     self._ports_of[thing.server] = (*self._ports_of.get(thing.server, ()), thing.id)
                 self._ports[thing.id] = thing
             case Host():
@@ -397,14 +400,17 @@ class Cloud:
             case Server():
                 self._leave(thing)
             case Port():
-                rest = tuple(port for port in self._ports_of.get(thing.server, ()) if port != thing.id)
-                if rest:
-                    self._ports_of[thing.server] = rest
-                else:
-                    self._ports_of.pop(thing.server, None)
+                self._detach(thing)
             case Host():
                 for name in (*thing.aliases, thing.id):
                     self._host_names.pop(name, None)
+
+    def _detach(self, port: Port) -> None:
+        rest = tuple(other for other in self._ports_of.get(port.server, ()) if other != port.id)
+        if rest:
+            self._ports_of[port.server] = rest
+        else:
+            self._ports_of.pop(port.server, None)
 
     def _leave(self, server: Server | None) -> None:
         if server is not None:
