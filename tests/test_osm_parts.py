@@ -15,6 +15,7 @@ import pytest
 from nfvigil.app import open_service
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.errors import SettingsError, UnavailableError
+from nfvigil.inspector.state import State
 from nfvigil.model.answers import Health
 from nfvigil.model.resource import Port, Server
 from nfvigil.northbound.metrics import Metrics
@@ -22,6 +23,7 @@ from nfvigil.osm_parts import open_osm, survey_of
 from nfvigil.running import Service
 from nfvigil.settings import OsmSettings, Settings, load
 from nfvigil.vnf.osm.database import OsmDatabase
+from nfvigil.vnf.registry import Registry
 
 pytestmark = pytest.mark.anyio
 ACCOUNT = "f239ed93-756b-408e-89f8-fcbf47a9d8f7"
@@ -138,6 +140,35 @@ async def test_a_record_of_osms_follows_the_cloud_and_its_owner_hears_of_it(tmp_
             assert info()["vim_message"] == "Deleted externally"
 
 
+async def test_what_stands_of_osms_records_outlives_a_restart(tmp_path: Path, mongo: Any) -> None:
+    """Neither does the keeper of our own records end it, nor is it told again."""
+    mongo["vim_accounts"].insert_one(account())
+    with_osm = settings(tmp_path, vims={"edge": "lab"})
+    async with open_service(with_osm) as service:
+        vim = service.controller._vims["lab"]
+        assert isinstance(vim, SimulatedVim)
+        server = (await vim.snapshot()).servers[0]
+        documents(mongo, server, [])
+        vim.change(put=[msgspec.structs.replace(server, status="ERROR")])
+        async with running(service):
+            await until(lambda: service.pipeline.state.alarms, "its owner has an alarm")
+        first = {one.id: one.raised_us for one in service.pipeline.state.alarms.values()}
+
+    async with open_service(with_osm) as service:
+        vim = service.controller._vims["lab"]
+        assert isinstance(vim, SimulatedVim)
+        vim.change(put=[msgspec.structs.replace(server, status="ERROR")])
+        adapter = service.beside["osm"].__self__  # type: ignore[attr-defined]
+        async with running(service):
+            await until(lambda: adapter.status().servers and adapter.status().pending == 0, "OSM is read")
+            await until(lambda: service.pipeline.waiting == 0, "all is decided")
+            assert {one.id: one.raised_us for one in service.pipeline.state.alarms.values()} == first
+
+            vim.change(put=[server])
+            service.inventory.refresh("lab")
+            await until(lambda: not service.pipeline.state.alarms, "it is well again")
+
+
 async def test_accounts_come_and_go_without_a_restart_and_one_that_is_broken_is_shown(
     tmp_path: Path, mongo: Any
 ) -> None:
@@ -171,7 +202,7 @@ async def test_without_an_installation_there_is_nothing(given: OsmSettings) -> N
     async def health() -> Health:
         return before
 
-    osm.join(None, None)  # type: ignore[arg-type]  # nobody is asked anything
+    osm.join(None, None, None)  # type: ignore[arg-type]  # nobody is asked anything
     osm.show(metrics)
     osm._wake()
     osm.close()
@@ -203,14 +234,14 @@ def test_health_and_metrics_say_how_it_stands(mongo: Any) -> None:
         async def lead(self, account: Any, *, error: str = "") -> None:
             """Shown with its error."""
 
-    async def say(news: Any) -> None:
-        """Nobody hears."""
+    class Pipeline:
+        state = State()
 
     async def health() -> Health:
         return Health(ready=True, details={"alarms_open": 0})
 
     async def all_of_it() -> tuple[bytes, Health, bytes]:
-        osm.join(Fleet(), say)  # type: ignore[arg-type]  # no more of it is asked for
+        osm.join(Fleet(), Pipeline(), Registry())  # type: ignore[arg-type]  # no more of it is asked for
         osm.show(metrics)
         before = metrics.exposition()
         adapter: Any = osm.beside["osm"].__self__  # type: ignore[attr-defined]

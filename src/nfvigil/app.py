@@ -75,7 +75,6 @@ from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
-from nfvigil.vdu_news import VduTeller
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_parts import both, keep_records, put_vnfs_together, show_records
 
@@ -152,6 +151,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             inventory=lambda: inventory,
             open_vims=lambda: accounts.open_vims(),
             clock=clock,
+            is_theirs=osm.is_theirs,
         )
         vnfs = put_vnfs_together(
             settings,
@@ -197,7 +197,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline)
         stack.push_async_callback(accounts.close)
         await accounts.start()
-        osm.join(accounts, VduTeller(pipeline).say)
+        osm.join(accounts, pipeline, registry)
         await control.refresh()
         pipeline.map.names.begin(left.state.mistakable)
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))

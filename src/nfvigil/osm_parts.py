@@ -10,18 +10,23 @@ import msgspec
 from pydantic import SecretStr
 
 from nfvigil.errors import FieldError, SettingsError
+from nfvigil.model.action import ActionKind
 from nfvigil.model.answers import Health
 from nfvigil.model.reading import Reader
 from nfvigil.model.times import SECOND
 from nfvigil.model.vim_account import Source, VimAccount
+from nfvigil.model.vnf_record import VduNews
 from nfvigil.northbound.metrics import Metrics
+from nfvigil.pipeline import Pipeline
 from nfvigil.settings import OsmSettings, Settings
-from nfvigil.vnf.osm.adapter import Adapter, Database, OsmStatus, Say
+from nfvigil.vdu_news import VduTeller, standing_news
+from nfvigil.vnf.osm.adapter import Adapter, Database, OsmStatus
 from nfvigil.vnf.osm.database import OsmDatabase, places_of
 from nfvigil.vnf.osm.fleet import Fleet, Followers
 from nfvigil.vnf.osm.reader import OsmReader
 from nfvigil.vnf.osm.survey import Survey, survey
 from nfvigil.vnf.osm.worker import Worker
+from nfvigil.vnf.registry import Registry
 
 Ask = Callable[[], Awaitable[Health]]
 
@@ -62,8 +67,12 @@ class Osm:
         """What runs while we serve."""
         return {} if self._adapter is None else {"osm": self._adapter.run}
 
-    def join(self, fleet: Fleet, say: Say) -> None:
-        """Before it is run. ``say`` makes news of VDUs durable."""
+    def is_theirs(self, news: VduNews, registry: Registry) -> bool:
+        """Whether a condition that stands as a fault is of OSM's: of a VNF that nobody told us of."""
+        return self._database is not None and registry.get(news.project, news.vnf) is None
+
+    def join(self, fleet: Fleet, pipeline: Pipeline, registry: Registry) -> None:
+        """Before it is run, and before anything is decided."""
         if self._database is None:
             return
         self._adapter = Adapter(
@@ -73,7 +82,9 @@ class Osm:
             followers=Followers(
                 fleet=fleet, given=self._settings.vims, interval_seconds=self._settings.refresh_seconds
             ),
-            say=say,
+            say=VduTeller(pipeline).say,
+            is_ours=lambda server: pipeline.state.before(f"{ActionKind.SERVER_ERROR} server/{server}") is not None,
+            standing=[one for one in standing_news(pipeline.state) if self.is_theirs(one, registry)],
             clock=self._clock,
             common_key=self._common_key,
             plugins=self._settings.plugin_types,

@@ -14,6 +14,7 @@ from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.resource import Kind, Server, key_of, split_key
 from nfvigil.model.tacker import FaultRow
 from nfvigil.model.verdict import News
+from nfvigil.model.vnf_record import VduNews
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.vnf_desk import VnfParts
 from nfvigil.notifier.callback_test import CallbackTest
@@ -77,11 +78,15 @@ async def keep_records(
     inventory: Callable[[], Inventory],
     open_vims: Callable[[], Iterable[Vim]],
     clock: Callable[[], int],
+    is_theirs: Callable[[VduNews, Registry], bool],
 ) -> Keeper:
-    """Before the clouds are listed. It has to run beside, and to read what the inventory does."""
+    """Before the clouds are listed. It has to run beside, and to read what the inventory does. ``is_theirs``: what
+    stands as a fault and is of records that somebody else keeps.
+    """
     clouds = KnownClouds(pipeline=pipeline, inventory=inventory, open_vims=open_vims)
     keeper = Keeper(shelf=store, say=VduTeller(pipeline).say, clouds=clouds, clock=clock)
-    await keeper.start(registry.each(None), standing_news(pipeline.state))
+    standing = [one for one in standing_news(pipeline.state) if not is_theirs(one, registry)]
+    await keeper.start(registry.each(None), standing)
     return keeper
 
 

@@ -230,14 +230,16 @@ class Fleet:
 
 @dataclass
 class Teller:
-    """Keeps the news; ``fails`` so many times first."""
+    """Keeps the news; ``fails`` so many times first, when it has kept them already if it ``keeps``."""
 
     news: list[VduNews] = field(default_factory=list)
     fails: int = 0
+    keeps: bool = False
 
     async def say(self, news: Sequence[VduNews]) -> None:
         if self.fails:
             self.fails -= 1
+            self.news += news if self.keeps else []
             raise UnavailableError("the log is away")
         self.news += news
 

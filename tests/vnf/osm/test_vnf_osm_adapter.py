@@ -49,14 +49,16 @@ class Stage:
         self.shelf = Shelf(OsmDatabase(mongo))
         self.teller = Teller()
         self.fleet = Fleet()
+        self.ours: set[str] = set()
+        """Servers that we set to ERROR."""
         mongo["admin"].insert_one({"_id": "version", "serial": SERIAL, "version": "1.2"})
         mongo["vim_accounts"].insert_one(account())
         mongo["ro_tasks"].insert_one(task())
         mongo["vnfrs"].insert_one(record())
         self.start()
 
-    def start(self) -> None:
-        """As after a restart: nothing is remembered."""
+    def start(self, *standing: VduNews) -> None:
+        """As after a restart: nothing is remembered but what stands as a fault."""
         self.reader = OsmReader(interval_seconds=30, wake=lambda: self.adapter.wake())
         self.adapter = Adapter(
             database=self.shelf,
@@ -68,6 +70,8 @@ class Stage:
             common_key=COMMON_KEY,
             plugins=(),
             refresh_seconds=0.01,
+            is_ours=lambda server: server in self.ours,
+            standing=standing,
             pause_seconds=(0.01, 0.02),
         )
 
@@ -219,6 +223,33 @@ async def test_it_is_told_before_it_is_written(stage: Stage) -> None:
     assert stage.info()["vim_status"] == "ERROR"
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_what_may_have_been_told_is_taken_back_when_it_is_over(stage: Stage, keeps: bool) -> None:
+    stage.teller.fails, stage.teller.keeps = 1, keeps
+    stage.cloud.put(status="ERROR")
+    with pytest.raises(UnavailableError):
+        await stage.round()
+    stage.cloud.put()
+    await stage.round()
+
+    assert stage.teller.told()[-1] == ("error", False, "")
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_what_may_have_been_taken_back_is_told_again_when_it_is_so_again(stage: Stage, keeps: bool) -> None:
+    stage.cloud.put(status="ERROR")
+    await stage.round()
+    stage.teller.fails, stage.teller.keeps = 1, keeps
+    stage.cloud.put()
+    with pytest.raises(UnavailableError):
+        await stage.round()
+    stage.cloud.put(status="ERROR")
+    await stage.round()
+
+    assert stage.teller.told()[-1] == ("error", True, "")
+    assert stage.adapter.status().pending == 0
+
+
 async def test_killed_between_news_and_record_it_is_told_again_and_then_written(stage: Stage) -> None:
     stage.cloud.put(status="ERROR")
     stage.shelf.fails = {"change"}
@@ -234,17 +265,94 @@ async def test_killed_between_news_and_record_it_is_told_again_and_then_written(
     assert stage.info()["vim_status"] == "ERROR"
 
 
-async def test_what_ended_while_nobody_looked_is_taken_back_by_what_the_record_says(stage: Stage) -> None:
+def stood(condition: VduCondition, **more: Any) -> VduNews:
+    """A condition as the inspector knows it after a start."""
+    fields = {"project": PROJECT, "vnf": VNFR, "vnfc": "vdur-s-1", "vim": "", "server": "s-1"}
+    return VduNews(condition=condition, is_on=True, **{**fields, **more})
+
+
+async def test_what_ended_while_we_were_down_is_taken_back_and_what_still_is_so_is_not_told_again(
+    stage: Stage,
+) -> None:
     stage.cloud.put(status="ERROR")
     await stage.round()
     stage.teller.news.clear()
 
-    stage.start()
+    gone = stood(VduCondition.INTERFACE_GONE, server="", port="p-s-1")
+    stage.start(stood(VduCondition.ERROR), gone)
+    await stage.read()
+    assert stage.teller.news == [], "nobody has looked yet"
+    await stage.round()
+
+    assert stage.teller.told() == [("interface-gone", False, "p-s-1")]
+    await stage.round()
     stage.cloud.put()
+    await stage.round()
+    assert stage.teller.told()[1:] == [("error", False, "")]
+
+
+async def test_what_stood_in_another_projects_name_is_told_anew(stage: Stage) -> None:
+    stage.cloud.put(status="ERROR")
+    await stage.round()
+    stage.teller.news.clear()
+
+    stage.start(stood(VduCondition.ERROR, project=""))
     await stage.read()
     await stage.round()
 
-    assert stage.teller.told() == [("error", False, "")]
+    assert [(one.is_on, one.project) for one in stage.teller.news] == [(False, ""), (True, PROJECT)]
+
+
+async def test_what_stood_and_is_of_no_record_any_more_ends(stage: Stage) -> None:
+    strange, of_a_gone_record = stood(VduCondition.DELETED, vnf="removed"), stood(VduCondition.ERROR)
+    stage.start(strange, of_a_gone_record)
+    stage.mongo["vnfrs"].delete_many({})
+
+    await stage.read()
+    assert [(one.vnf, one.is_on) for one in stage.teller.news] == [("removed", False)]
+    await stage.round()
+    await stage.read()
+
+    assert [(one.vnf, one.is_on) for one in stage.teller.news] == [("removed", False), (VNFR, False)]
+
+
+async def test_an_error_that_we_set_ourselves_is_no_news_until_it_is_not_ours_any_more(stage: Stage) -> None:
+    stage.ours = {"s-1"}
+    stage.cloud.put(status="ERROR")
+    await stage.round()
+    await stage.read()
+    await stage.adapter.write()
+    assert stage.info()["vim_status"] == "ERROR"
+    assert stage.teller.news == []
+
+    stage.ours = set()
+    await stage.read()
+    await stage.adapter.write()
+
+    assert stage.teller.told() == [("error", True, "")]
+
+
+async def test_an_error_that_was_there_before_we_set_it_stays_told(stage: Stage) -> None:
+    stage.cloud.put(status="ERROR")
+    await stage.round()
+    stage.ours = {"s-1"}
+    stage.cloud.put(status="ERROR", name="another")
+
+    await stage.round()
+
+    assert stage.teller.told() == [("error", True, "")]
+
+
+async def test_what_we_set_is_forgotten_with_its_server(stage: Stage) -> None:
+    stage.ours = {"s-1"}
+    stage.cloud.put(status="ERROR")
+    await stage.round()
+    stage.ours = set()
+    stage.mongo["ro_tasks"].delete_many({})
+
+    await stage.adapter.read()
+
+    assert stage.adapter.status().pending == 0
 
 
 async def test_what_osm_does_not_know_any_more_has_nothing_wrong_with_it(stage: Stage) -> None:

@@ -15,7 +15,7 @@ from nfvigil.vnf.osm.reader import OsmReader
 from nfvigil.vnf.osm.records import Work, planned
 from nfvigil.vnf.osm.tasks import Target
 
-SEQUENCES = int(os.environ.get("NFVIGIL_TEST_OSM_SEQUENCES", "60"))
+SEQUENCES = int(os.environ.get("NFVIGIL_TEST_OSM_SEQUENCES", "40"))
 STEPS = 25
 SERVERS = [f"s-{number}" for number in range(4)]
 STATUSES = ("ACTIVE", "SHUTOFF", "ERROR", "PAUSED", "BUILD", "RESIZE")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -15,7 +15,7 @@ from nfvigil.model.vnf_record import VduNews
 from nfvigil.vnf.osm.accounts import OPENSTACK, OsmAccount, read_account
 from nfvigil.vnf.osm.ciphers import installation_key
 from nfvigil.vnf.osm.fleet import Followers
-from nfvigil.vnf.osm.news import Place, Told, place_of
+from nfvigil.vnf.osm.news import IN_ERROR, Place, Told, place_of
 from nfvigil.vnf.osm.reader import OsmReader
 from nfvigil.vnf.osm.records import Plan, Result, Work, planned
 from nfvigil.vnf.osm.tasks import Skip, Target, read_tasks
@@ -84,7 +84,10 @@ def read_installation(database: Database, *, common_key: str, plugins: Sequence[
 
 
 class Adapter:
-    """``reader`` hears the listings, ``followers`` have the clouds watched, ``say`` tells what went wrong and right."""
+    """``reader`` hears the listings, ``followers`` have the clouds watched, ``say`` tells what went wrong and right.
+
+    ``is_ours`` says whether we set a server to ERROR; ``standing`` are conditions of OSM's VDUs that stand as faults.
+    """
 
     def __init__(
         self,
@@ -98,6 +101,8 @@ class Adapter:
         common_key: str,
         plugins: Sequence[str],
         refresh_seconds: float,
+        is_ours: Callable[[str], bool] = lambda _: False,
+        standing: Iterable[VduNews] = (),
         pause_seconds: tuple[float, float] = PAUSE_SECONDS,
     ) -> None:
         self._database = database
@@ -110,7 +115,10 @@ class Adapter:
         self._plugins = plugins
         self._refresh_seconds = refresh_seconds
         self._pause_seconds = pause_seconds
-        self._told = Told()
+        self._told = Told(standing)
+        self._is_ours = is_ours
+        self._held: set[tuple[str, str]] = set()
+        """Servers in ERROR by our own doing, by VIM: not told of while that is so."""
         self._wake = asyncio.Event()
         self._errors = {"read": "", "written": ""}
         self._read_us: int | None = None
@@ -199,10 +207,27 @@ class Adapter:
             self._followers.refresh(vim)
         places = {(vim, one.server, *one.place) for vim, targets in by_vim.items() for one in targets}
         self._skips = {place: skip for place, skip in self._skips.items() if place in places}
-        left = self._told.left(places)
-        if left:
-            await self._say(self._told.news(left))
+        await self._end_what_left(places)
+        for vim, server in [one for one in self._held if not self._is_ours(one[1])]:
+            self._held.discard((vim, server))
+            self._reader.look_again(vim, server)
+
+    async def _end_what_left(self, places: set[Place]) -> None:
+        left, vnfrs = self._told.left(places), {place[2] for place in places}
+        if news := [*self._told.news(left), *self._told.strange(vnfrs)]:
+            self._told.doubt(left)
+            await self._say(news)
             self._told.remember(left)
+            self._told.forget_strange(vnfrs)
+
+    def _to_tell(self, result: Result) -> Result:
+        """Without an ERROR that we set, unless it was there before."""
+        if IN_ERROR not in result.conditions or IN_ERROR in self._told.of(result):
+            return result
+        if not self._is_ours(result.work.target.server):
+            return result
+        self._held.add((result.work.vim, result.work.target.server))
+        return result._replace(conditions=result.conditions - {IN_ERROR})
 
     # Writing
 
@@ -232,10 +257,11 @@ class Adapter:
         done: list[Result] = []
         for _ in range(TRIES):
             plans = await self._worker.do(self._plan, left)
-            results = [result for plan in plans for result in plan.results]
+            results = [self._to_tell(result) for plan in plans for result in plan.results]
             news = self._told.news(results)
             if news:
                 # First told, then written: killed in between, it is told again, and is known already.
+                self._told.doubt(results)
                 await self._say(news)
             self._told.remember(results)
             missed = await self._worker.do(self._change, plans)

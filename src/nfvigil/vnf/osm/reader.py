@@ -129,6 +129,13 @@ class OsmReader:
         known = {f"{SERVER}{server}" for server in servers} | {f"{PORT}{port}" for port in ports}
         seen.gone &= known
 
+    def look_again(self, vim: str, server: str) -> None:
+        """At its record, although nobody has said anything new."""
+        seen = self._clouds.get(vim)
+        if seen is not None and server in seen.targets and self._is_known(seen, server):
+            self._want(seen, server)
+            self._wake()
+
     def monitored(self) -> dict[str, int]:
         return {vim: len(seen.targets) for vim, seen in self._clouds.items()}
 

@@ -10,7 +10,6 @@ from nfvigil.errors import RefusedError
 from nfvigil.model.vnf_record import VduCondition
 from nfvigil.vnf.osm.tasks import Skip, Target
 from nfvigil.vnf.osm.vdur import MISSING, Change, Vdur, Words
-from nfvigil.vnf.rules import conditions_of
 
 Conditions = frozenset[tuple[VduCondition, str]]
 MANAGEMENT = "ip-address"
@@ -42,7 +41,6 @@ class Result(NamedTuple):
     text: str = ""
     """What is wrong, for people."""
     ports: tuple[str, ...] = ()
-    was: Conditions = frozenset()
     conditions: Conditions = frozenset()
 
 
@@ -106,7 +104,6 @@ def _result(vdur: Vdur, work: Work) -> tuple[Result, Change | None]:
         text=vdu.message,
         # Those of a server that is gone are expected with it, should it come back.
         ports=tuple(one.port for one in vdu.interfaces or vdu.interfaces_backup),
-        was=conditions_of(before),
         conditions=change.followed.conditions,
     ), change
 
