@@ -147,6 +147,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             registry,
             inventory=lambda: inventory,
             open_vims=lambda: accounts.open_vims(),
+            undecided=left.undecided,
             clock=clock,
         )
         vnfs = put_vnfs_together(

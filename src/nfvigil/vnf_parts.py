@@ -10,6 +10,7 @@ from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.suffixed import SuffixedVim
 from nfvigil.errors import NotFoundError
 from nfvigil.model.action import ActionKind
+from nfvigil.model.event import Event
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.resource import Kind, Server, key_of, split_key
 from nfvigil.model.tacker import FaultRow
@@ -25,7 +26,7 @@ from nfvigil.pipeline import Pipeline
 from nfvigil.settings import Settings
 from nfvigil.southbound.inventory import Inventory
 from nfvigil.store import Store
-from nfvigil.vdu_news import VduTeller, standing_news
+from nfvigil.vdu_news import VduTeller, standing_news, undecided_news
 from nfvigil.vnf.keeper import Keeper
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_desk import VnfDesk
@@ -76,12 +77,13 @@ async def keep_records(
     *,
     inventory: Callable[[], Inventory],
     open_vims: Callable[[], Iterable[Vim]],
+    undecided: Iterable[Event],
     clock: Callable[[], int],
 ) -> Keeper:
     """Before the clouds are listed. It has to run beside, and to read what the inventory does."""
     clouds = KnownClouds(pipeline=pipeline, inventory=inventory, open_vims=open_vims)
     keeper = Keeper(shelf=store, say=VduTeller(pipeline).say, clouds=clouds, clock=clock)
-    await keeper.start(registry.each(None), standing_news(pipeline.state))
+    await keeper.start(registry.each(None), standing_news(pipeline.state), undecided_news(undecided))
     return keeper
 
 
