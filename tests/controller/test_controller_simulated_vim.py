@@ -15,7 +15,7 @@ from controller_players import new_action, new_vim
 from nfvigil.controller.feed import Feed
 from nfvigil.controller.plugins import action_plugins, open_vim
 from nfvigil.controller.vim import Vim
-from nfvigil.controller.vims.cloud import Delta
+from nfvigil.controller.vims.delta import Delta
 from nfvigil.controller.vims.dry_run import DryRunVim
 from nfvigil.controller.vims.failure import Failure
 from nfvigil.controller.vims.journal import LINES_MAX, Journal

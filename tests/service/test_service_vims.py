@@ -71,6 +71,38 @@ def test_a_change_is_in_effect_at_once_and_a_removal_takes_all_of_it_out(service
     assert "Traceback" not in service.tail(1000)
 
 
+def test_that_a_cloud_is_away_and_how_old_is_what_is_known_of_it_is_to_be_seen_until_it_is_back(
+    service: Service,
+) -> None:
+    def known() -> dict[str, Any]:
+        found: dict[str, Any] = service.api.get("/v1/vims/cloud")
+        return found
+
+    def listed() -> None:
+        began = known()["attempted_time"]
+        service.api.send("POST", "/v1/vims/cloud/refresh", expect=202)
+        wait_until(lambda: known()["attempted_time"] > began and not known()["listing"], "an answer")
+
+    service.api.send("PUT", "/v1/simulation", {"failure": {"kind": "dead", "timeout_seconds": 0.01}})
+    for _ in range(3):
+        listed()
+    away = wait_until(lambda: (one := known())["conditions"] == ["unreachable"] and one, "it is away")
+    metrics = service.api.ask("GET", "/metrics").body.decode()
+    service.api.send("PUT", "/v1/simulation", {"failure": {"kind": "none"}})
+    server = service.api.all("/v1/resources?kind=server")[0]["key"]
+    changes = {"set": {server: {"status": "SHUTOFF"}}, "details": {server: {"description": "stopped by hand"}}}
+    service.api.send("POST", "/v1/simulation/changes", changes)
+    listed()
+    back = known()
+
+    assert (away["state"], away["failures"] >= 3, away["snapshot_age_seconds"] > 0) == ("failing", True, True)
+    assert 'nfvigil_vim_unreachable{vim="cloud"} 1.0' in metrics
+    assert (back["state"], back["failures"], back["conditions"], back["error"]) == ("watched", 0, [], "")
+    assert back["snapshot_time"] > away["snapshot_time"]
+    assert back["period_seconds"] == back["interval_seconds"]
+    assert service.api.get(f"/v1/resources/{server}")["record"]["status"] == "SHUTOFF"
+
+
 def test_killed_while_accounts_are_added_each_is_there_whole_or_not_at_all(make_service: MakeService) -> None:
     service = make_service(cloud={"hosts": 1, "servers_per_host": 1}).start()
     chance = random.Random(7)

@@ -58,8 +58,8 @@ class Reading:
     """A listing that was believed.
 
     ``gone`` has the keys of what was expected, is not in it, and does not exist any more, by the cloud's own answer
-    when it was asked for that thing alone. What is neither in the snapshot nor in ``gone`` is as it was known: nobody
-    can say.
+    when it was asked for that thing alone; of a port that no reader expected, its server's end is enough. What is
+    neither in the snapshot nor in ``gone`` is as it was known: nobody can say.
     """
 
     def __init__(self, snapshot: Snapshot, gone: frozenset[str] = frozenset()) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from nfvigil.controller.vims.delta import NOTHING, Delta
 from nfvigil.controller.vims.layout import Thing
 from nfvigil.controller.vims.words import port_words, server_words
 from nfvigil.errors import ConflictError, NotFoundError, NotYetError, RefusedError
@@ -30,27 +31,6 @@ _KINDS: dict[type[Record], Kind] = {
     Network: Kind.NETWORK,
 }
 
-
-class Delta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What becomes different, as one step."""
-
-    put: tuple[Thing, ...] = ()
-    gone: tuple[str, ...] = ()
-    off: tuple[str, ...] = ()
-    """Hosts that lose their power."""
-    on: tuple[str, ...] = ()
-    """Hosts that get it back."""
-    deeds: dict[str, str] = {}
-    """Deeds that are done once, by the id of their action: asked for again, they are known."""
-    details: dict[str, dict[str, Any]] = {}
-    """What Nova or Neutron say otherwise of servers and ports than follows from their records: fields by key."""
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.put or self.gone or self.off or self.on or self.deeds or self.details)
-
-
-NOTHING = Delta()
 
 ALLOWED: dict[str, frozenset[str]] = {
     ActionKind.EVACUATE: frozenset({"ACTIVE", "SHUTOFF", "ERROR"}),

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from nfvigil.controller.vims.cloud import Delta
+from nfvigil.controller.vims.delta import Delta
 from nfvigil.errors import FieldError, RefusedError, VimUnavailableError
 
 VERSION = 1

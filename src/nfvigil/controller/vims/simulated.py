@@ -12,7 +12,8 @@ from typing import Any, Self
 import msgspec
 
 from nfvigil.controller.feed import Feed, Reader
-from nfvigil.controller.vims.cloud import Cloud, Delta, key
+from nfvigil.controller.vims.cloud import Cloud, key
+from nfvigil.controller.vims.delta import Delta
 from nfvigil.controller.vims.edits import edited
 from nfvigil.controller.vims.failure import HEALTHY, Failure
 from nfvigil.controller.vims.journal import LINES_MAX, Journal
