@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "entry_points"),
     ("model", "yaml_nodes", "sealing"),
     ("client", "inspector", "controller", "brakes", "notifier", "store", "maintenance", "ves", "vnf", "cluster"),
     ("pipeline", "southbound", "northbound"),

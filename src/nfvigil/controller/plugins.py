@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from nfvigil.controller.vim import ActionPlugin, Tap, Tappable, Vim
 from nfvigil.controller.vims.suffixed import SuffixedVim
+from nfvigil.entry_points import entry_points
 from nfvigil.errors import FieldError, RefusedError
 
 VIMS = "nfvigil.vims"

@@ -7,11 +7,11 @@ It turns one notification into the bytes of one message. Sending, retrying and c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from nfvigil.entry_points import entry_points
 from nfvigil.errors import SettingsError
 from nfvigil.model.notification import Notification
 from nfvigil.model.subscription import Endpoint, Subscription

@@ -21,12 +21,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib.metadata import entry_points
 from typing import Any
 
 import yaml
 
 from nfvigil.controller.fencing.fence import FENCES, Fence, FenceDriver
+from nfvigil.entry_points import entry_points
 from nfvigil.errors import FieldError, NotFoundError, RefusedError
 from nfvigil.model.secret import Secret
 from nfvigil.yaml_nodes import NodeReader, compose, is_a, line_of

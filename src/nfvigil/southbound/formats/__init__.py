@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
+from nfvigil.entry_points import entry_points
 from nfvigil.errors import FieldError, SettingsError
 from nfvigil.model.raw import Item
 
