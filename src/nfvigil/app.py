@@ -150,6 +150,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             registry,
             inventory=lambda: inventory,
             open_vims=lambda: accounts.open_vims(),
+            undecided=left.undecided,
             clock=clock,
             is_theirs=osm.is_theirs,
         )
@@ -197,7 +198,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline)
         stack.push_async_callback(accounts.close)
         await accounts.start()
-        osm.join(accounts, pipeline, registry)
+        osm.join(accounts, pipeline, registry, undecided=left.undecided)
         await control.refresh()
         pipeline.map.names.begin(left.state.mistakable)
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))

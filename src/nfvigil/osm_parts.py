@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from nfvigil.errors import FieldError, SettingsError
 from nfvigil.model.action import ActionKind
 from nfvigil.model.answers import Health
+from nfvigil.model.event import Event
 from nfvigil.model.reading import Reader
 from nfvigil.model.times import SECOND
 from nfvigil.model.vim_account import Source, VimAccount
@@ -19,7 +20,7 @@ from nfvigil.model.vnf_record import VduNews
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.pipeline import Pipeline
 from nfvigil.settings import OsmSettings, Settings
-from nfvigil.vdu_news import VduTeller, standing_news
+from nfvigil.vdu_news import VduTeller, standing_news, undecided_news
 from nfvigil.vnf.osm.adapter import Adapter, Database, OsmStatus
 from nfvigil.vnf.osm.database import OsmDatabase, places_of
 from nfvigil.vnf.osm.fleet import Fleet, Followers
@@ -71,8 +72,8 @@ class Osm:
         """Whether a condition that stands as a fault is of OSM's: of a VNF that nobody told us of."""
         return self._database is not None and registry.get(news.project, news.vnf) is None
 
-    def join(self, fleet: Fleet, pipeline: Pipeline, registry: Registry) -> None:
-        """Before it is run, and before anything is decided."""
+    def join(self, fleet: Fleet, pipeline: Pipeline, registry: Registry, *, undecided: Iterable[Event] = ()) -> None:
+        """Before it is run, and before anything is decided. ``undecided`` are events of an earlier process."""
         if self._database is None:
             return
         self._adapter = Adapter(
@@ -85,6 +86,7 @@ class Osm:
             say=VduTeller(pipeline).say,
             is_ours=lambda server: pipeline.state.before(f"{ActionKind.SERVER_ERROR} server/{server}") is not None,
             standing=[one for one in standing_news(pipeline.state) if self.is_theirs(one, registry)],
+            undecided=[one for one in undecided_news(undecided) if self.is_theirs(one, registry)],
             clock=self._clock,
             common_key=self._common_key,
             plugins=self._settings.plugin_types,

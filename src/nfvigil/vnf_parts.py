@@ -10,6 +10,7 @@ from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.suffixed import SuffixedVim
 from nfvigil.errors import NotFoundError
 from nfvigil.model.action import ActionKind
+from nfvigil.model.event import Event
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.resource import Kind, Server, key_of, split_key
 from nfvigil.model.tacker import FaultRow
@@ -26,7 +27,7 @@ from nfvigil.pipeline import Pipeline
 from nfvigil.settings import Settings
 from nfvigil.southbound.inventory import Inventory
 from nfvigil.store import Store
-from nfvigil.vdu_news import VduTeller, standing_news
+from nfvigil.vdu_news import VduTeller, standing_news, undecided_news
 from nfvigil.vnf.keeper import Keeper
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_desk import VnfDesk
@@ -77,6 +78,7 @@ async def keep_records(
     *,
     inventory: Callable[[], Inventory],
     open_vims: Callable[[], Iterable[Vim]],
+    undecided: Iterable[Event],
     clock: Callable[[], int],
     is_theirs: Callable[[VduNews, Registry], bool],
 ) -> Keeper:
@@ -85,8 +87,11 @@ async def keep_records(
     """
     clouds = KnownClouds(pipeline=pipeline, inventory=inventory, open_vims=open_vims)
     keeper = Keeper(shelf=store, say=VduTeller(pipeline).say, clouds=clouds, clock=clock)
-    standing = [one for one in standing_news(pipeline.state) if not is_theirs(one, registry)]
-    await keeper.start(registry.each(None), standing)
+    standing, said = (
+        [one for one in found if not is_theirs(one, registry)]
+        for found in (standing_news(pipeline.state), undecided_news(undecided))
+    )
+    await keeper.start(registry.each(None), standing, said)
     return keeper
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 from osm_players import (
     ACCOUNT,
@@ -57,7 +58,7 @@ class Stage:
         mongo["vnfrs"].insert_one(record())
         self.start()
 
-    def start(self, *standing: VduNews) -> None:
+    def start(self, *standing: VduNews, undecided: tuple[VduNews, ...] = ()) -> None:
         """As after a restart: nothing is remembered but what stands as a fault."""
         self.reader = OsmReader(interval_seconds=30, wake=lambda: self.adapter.wake())
         self.adapter = Adapter(
@@ -72,6 +73,7 @@ class Stage:
             refresh_seconds=0.01,
             is_ours=lambda server: server in self.ours,
             standing=standing,
+            undecided=undecided,
             pause_seconds=(0.01, 0.02),
         )
 
@@ -289,6 +291,23 @@ async def test_what_ended_while_we_were_down_is_taken_back_and_what_still_is_so_
     stage.cloud.put()
     await stage.round()
     assert stage.teller.told()[1:] == [("error", False, "")]
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+@pytest.mark.parametrize("stands", [True, False])
+async def test_what_was_said_and_not_decided_is_said_as_it_is_when_we_are_back(
+    stage: Stage, is_on: bool, stands: bool
+) -> None:
+    said = msgspec.structs.replace(stood(VduCondition.ERROR), is_on=is_on)
+    standing = [stood(VduCondition.ERROR)] if stands else []
+    for status in ("ERROR", "ACTIVE"):
+        stage.teller.news.clear()
+        stage.start(*standing, undecided=(said,))
+        stage.cloud.put(status=status)
+        await stage.read()
+        await stage.round()
+
+        assert {one.is_on for one in stage.teller.news} == {status == "ERROR"}
 
 
 async def test_what_stood_in_another_projects_name_is_told_anew(stage: Stage) -> None:

@@ -86,7 +86,8 @@ def read_installation(database: Database, *, common_key: str, plugins: Sequence[
 class Adapter:
     """``reader`` hears the listings, ``followers`` have the clouds watched, ``say`` tells what went wrong and right.
 
-    ``is_ours`` says whether we set a server to ERROR; ``standing`` are conditions of OSM's VDUs that stand as faults.
+    ``is_ours`` says whether we set a server to ERROR; ``standing`` are conditions of OSM's VDUs that stand as faults,
+    ``undecided`` what was said of them and has not come to anything yet.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Adapter:
         refresh_seconds: float,
         is_ours: Callable[[str], bool] = lambda _: False,
         standing: Iterable[VduNews] = (),
+        undecided: Iterable[VduNews] = (),
         pause_seconds: tuple[float, float] = PAUSE_SECONDS,
     ) -> None:
         self._database = database
@@ -115,7 +117,7 @@ class Adapter:
         self._plugins = plugins
         self._refresh_seconds = refresh_seconds
         self._pause_seconds = pause_seconds
-        self._told = Told(standing)
+        self._told = Told(standing, undecided)
         self._is_ours = is_ours
         self._held: set[tuple[str, str]] = set()
         """Servers in ERROR by our own doing, by VIM: not told of while that is so."""

@@ -28,15 +28,20 @@ class _Told(NamedTuple):
 
 
 class Told:
-    """What was told of and has not ended. ``standing`` are the conditions that stand as faults after a start."""
+    """What was told of and has not ended. After a start: ``standing`` are the conditions that stand as faults,
+    ``undecided`` is what was said and has not come to anything yet.
+    """
 
-    def __init__(self, standing: Iterable[VduNews] = ()) -> None:
+    def __init__(self, standing: Iterable[VduNews] = (), undecided: Iterable[VduNews] = ()) -> None:
         self._told: dict[Place, _Told] = {}
         self._stood: dict[str, dict[str, list[VduNews]]] = {}
         """By record and VDU: of those nothing was seen yet."""
         self._unsure: dict[Place, Conditions] = {}
         """What may have been told or taken back: it was being said when the log went away."""
-        for one in standing:
+        said = list(undecided)
+        self._doubted = {(one.vnf, one.vnfc, one.condition, one.port) for one in said}
+        """Whichever way it was said: it is said anew when it is looked at."""
+        for one in [*standing, *said]:
             self._stood.setdefault(one.vnf, {}).setdefault(one.vnfc, []).append(one)
 
     def of(self, result: Result) -> Conditions:
@@ -98,11 +103,11 @@ class Told:
             return ended + (_ends(told.result, told.conditions | unsure) if told is not None else [])
         # What stood is ended in the words that it was told in: they are its name in the log.
         stood = by_vdu.get(result.vnfc, ()) if told is None else ()
-        kept = frozenset((one.condition, one.port) for one in stood if one.project == result.project)
-        ended = [
-            replace(one, is_on=False) for one in stood if (one.condition, one.port) not in kept & result.conditions
-        ]
-        before = kept if told is None else told.conditions
+        mine = [one for one in stood if one.project == result.project]
+        on = {(one.condition, one.port) for one in mine} & result.conditions
+        ended = [replace(one, is_on=False) for one in stood if one not in mine or (one.condition, one.port) not in on]
+        sure = (one for one in mine if (one.vnf, one.vnfc, one.condition, one.port) not in self._doubted)
+        before = frozenset((one.condition, one.port) for one in sure) if told is None else told.conditions
         begun = [_one(result, *one, is_on=True) for one in sorted(result.conditions - (before - unsure))]
         ends = unsure | (NONE if told is None else told.conditions)
         return ended + _ends(result, ends - result.conditions) + begun
