@@ -61,6 +61,7 @@ from nfvigil.notifier.resolver import Resolver
 from nfvigil.notifier.retry import Retry
 from nfvigil.notifier.safety import Safety
 from nfvigil.o2ims_desk import O2ims
+from nfvigil.osm_parts import open_osm
 from nfvigil.pipeline import Pipeline
 from nfvigil.policy_start import policy_in_force
 from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
@@ -111,7 +112,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         policy = await policy_in_force(store, settings)
         left = await _what_was_left(store, settings)
         _check_suffixes(settings, left.state)
-        of_buses = bus_places(settings.buses)
+        osm = open_osm(settings.osm, clock=clock)
+        stack.callback(osm.close)
+        of_buses = [*bus_places(settings.buses), *osm.places]
         control = ControlPlane(
             places=lambda: [*control_places(settings, accounts.open_vims(), fences), *of_buses, *access.places()]
         )
@@ -148,8 +151,10 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             registry,
             inventory=lambda: inventory,
             open_vims=lambda: accounts.open_vims(),
+            undecided=left.undecided,
             clock=clock,
             feed=vnf_feed,
+            is_theirs=osm.is_theirs,
         )
         vnfs = put_vnfs_together(
             settings,
@@ -179,7 +184,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
-            readers=[keeper],
+            readers=[keeper, *osm.readers],
         )
         audit_notes = AuditNotes(add=store.add_audit, clock=clock)
         access = await stack.enter_async_context(
@@ -197,6 +202,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline)
         stack.push_async_callback(accounts.close)
         await accounts.start()
+        osm.join(accounts, pipeline, registry, undecided=left.undecided)
         await control.refresh()
         pipeline.map.names.begin(left.state.mistakable)
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
@@ -212,7 +218,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             channels=tellers.channels,
             composer=tellers.composer,
             health=access.in_health(
-                health_report(store, inventory, pipeline, tellers.dispatcher, controller, accounts)
+                osm.in_health(health_report(store, inventory, pipeline, tellers.dispatcher, controller, accounts))
             ),
             simulation=next((vim for vim in map(inmost, vims.values()) if isinstance(vim, SimulatedVim)), None),
             clock=clock,
@@ -224,6 +230,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_vims(metrics, inventory)
         show_records(metrics, keeper)
         show_event_alarms(metrics, alarming)
+        osm.show(metrics)
         monitoring = put_monitoring_together(
             settings.formats,
             intake=intake,
@@ -272,7 +279,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             audit_notes=audit_notes,
             app=app,
             undecided=left.undecided,
-            beside={**monitoring.beside, "lost news": vnfs.losses.run, "vnf records": keeper.run},
+            beside={**monitoring.beside, **osm.beside, "lost news": vnfs.losses.run, "vnf records": keeper.run},
         )
 
 

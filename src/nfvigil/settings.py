@@ -261,6 +261,51 @@ class BusSettings(Section):
         return self
 
 
+class OsmSettings(Section):
+    """An OSM installation whose clouds are watched and whose VNF records are kept in line: see the how-to on OSM."""
+
+    url: SecretStr = SecretStr("")
+    """Its MongoDB: ``mongodb://user:password@host:27017/?replicaSet=rs0``. Left out, there is no OSM."""
+    url_file: Path | None = None
+    """A file with the URL in it, instead."""
+    database: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,63}$")] = "osm"
+    """Which one there."""
+    common_key: SecretStr = SecretStr("")
+    """What OSM's components have as ``OSMRO_DATABASE_COMMONKEY``: secrets of accounts are decrypted with it."""
+    common_key_file: Path | None = None
+    """A file with the key in it, instead."""
+    refresh_seconds: Annotated[float, Field(ge=-1, le=366 * 86400)] = 60
+    """How often accounts, tasks and the clouds are read; OSM's ``refresh_active``. -1: OSM is not read at all."""
+    vims: dict[str, Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]] = {}
+    """OSM's accounts, by id or name, that are clouds of ours anyway: ``"edge-tenant-a" = "edge"``."""
+    plugin_types: tuple[Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")], ...] = ()
+    """Types of accounts that OSM's own connectors read (entry points ``rovim_<type>``), installed beside us. Without
+    ``openstack`` among them, our driver reads those."""
+
+    @field_validator("refresh_seconds")
+    @classmethod
+    def _is_a_time_or_never(cls, seconds: float) -> float:
+        if seconds != -1 and seconds < 1:
+            raise ValueError("is 1 or more, or -1 for never")
+        return seconds
+
+    @model_validator(mode="after")
+    def _has_one_of_each(self) -> Self:
+        if self.url.get_secret_value().strip() and self.url_file is not None:
+            raise ValueError("give url or url_file, not both")
+        if self.common_key.get_secret_value().strip() and self.common_key_file is not None:
+            raise ValueError("give common_key or common_key_file, not both")
+        return self
+
+    @property
+    def is_used(self) -> bool:
+        return self.refresh_seconds >= 0 and self.is_given
+
+    @property
+    def is_given(self) -> bool:
+        return self.url_file is not None or bool(self.url.get_secret_value().strip())
+
+
 class O2imsSettings(Section):
     """How we are an O-Cloud to an SMO (O-RAN O2 IMS)."""
 
@@ -294,6 +339,7 @@ class Settings(Section):
     vims: tuple[VimSettings, ...] = ()
     buses: tuple[BusSettings, ...] = ()
     o2ims: O2imsSettings = O2imsSettings()
+    osm: OsmSettings = OsmSettings()
     inventory: InventorySettings = InventorySettings()
     intake: IntakeSettings = IntakeSettings()
     notifier: NotifierSettings = NotifierSettings()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from nfvigil.inspector import internal
 from nfvigil.inspector.state import HELD, State
 from nfvigil.model.event import Event, Status
-from nfvigil.model.resource import Kind, key_of
+from nfvigil.model.resource import Kind, key_of, split_key
 from nfvigil.model.vnf_record import VduCondition, VduNews
 from nfvigil.pipeline import Pipeline
 
@@ -90,3 +90,21 @@ def _standing(kind: str, key: str, who: str) -> VduNews:
         server=name if is_server else "",
         port="" if is_server else name,
     )
+
+
+def undecided_news(events: Iterable[Event]) -> list[VduNews]:
+    """What was said and is durable, and that nothing has come of yet."""
+    return [
+        VduNews(
+            condition=_CONDITIONS[event.type],
+            is_on=not event.is_clear,
+            project=str(event.details["project"]),
+            vnf=str(event.details["vnf"]),
+            vnfc=str(event.details["vnfc"]),
+            vim=str(event.details["vim"]),
+            server=split_key(event.resource)[1],
+            port=str(event.details["port"]),
+        )
+        for event in events
+        if event.type in _CONDITIONS and event.door == internal.DOOR
+    ]

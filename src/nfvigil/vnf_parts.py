@@ -11,12 +11,14 @@ from nfvigil.controller.vims.suffixed import SuffixedVim
 from nfvigil.errors import NotFoundError
 from nfvigil.model.action import ActionKind
 from nfvigil.model.condition import Condition
+from nfvigil.model.event import Event
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.resource import Kind, Server, key_of, split_key
 from nfvigil.model.tacker import FaultRow
 from nfvigil.model.verdict import News
 from nfvigil.model.vim_status import VimStatus
 from nfvigil.model.vnf_answers import Freshness
+from nfvigil.model.vnf_record import VduNews
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.vnf_desk import VnfParts
 from nfvigil.northbound.vnf_feed import VnfFeed
@@ -29,7 +31,7 @@ from nfvigil.pipeline import Pipeline
 from nfvigil.settings import Settings
 from nfvigil.southbound.inventory import Inventory
 from nfvigil.store import Store
-from nfvigil.vdu_news import VduTeller, standing_news
+from nfvigil.vdu_news import VduTeller, standing_news, undecided_news
 from nfvigil.vnf.keeper import Keeper
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_desk import VnfDesk
@@ -81,13 +83,21 @@ async def keep_records(
     *,
     inventory: Callable[[], Inventory],
     open_vims: Callable[[], Iterable[Vim]],
+    undecided: Iterable[Event],
     clock: Callable[[], int],
     feed: VnfFeed,
+    is_theirs: Callable[[VduNews, Registry], bool],
 ) -> Keeper:
-    """Before the clouds are listed. It has to run beside, and to read what the inventory does."""
+    """Before the clouds are listed. It has to run beside, and to read what the inventory does. ``is_theirs``: what
+    stands as a fault and is of records that somebody else keeps.
+    """
     clouds = KnownClouds(pipeline=pipeline, inventory=inventory, open_vims=open_vims)
     keeper = Keeper(shelf=store, say=VduTeller(pipeline).say, clouds=clouds, clock=clock, feed=feed)
-    await keeper.start(registry.each(None), standing_news(pipeline.state))
+    standing, said = (
+        [one for one in found if not is_theirs(one, registry)]
+        for found in (standing_news(pipeline.state), undecided_news(undecided))
+    )
+    await keeper.start(registry.each(None), standing, said)
     return keeper
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -567,16 +567,27 @@ class Client:
 
 
 def described(app: Any) -> dict[str, Any]:
-    if not hasattr(app.state, "described"):
-        app.state.described = describe(app, event_paths())
-    return app.state.described
+    """Made once for apps of the same routes: it takes longer than a whole test."""
+    routes = tuple((id(getattr(route, "original_router", None)), getattr(route, "path", "")) for route in app.routes)
+    if routes not in _DESCRIBED:
+        _DESCRIBED[routes] = (app, describe(app, event_paths()))
+    return _DESCRIBED[routes][1]
+
+
+_DESCRIBED: dict[tuple[Any, ...], tuple[Any, dict[str, Any]]] = {}
+"""By what they are made of, each with an app that keeps that alive."""
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{\w+\}", "[^/]+", template))
 
 
 def _operation(document: Mapping[str, Any], method: str, path: str) -> Any:
     fits = [
         template
         for template in document["paths"]
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and method in document["paths"][template]
+        if _pattern(template).fullmatch(path) and method in document["paths"][template]
     ]
     assert fits, f"{method} {path} is not described"
     return document["paths"][min(fits, key=lambda template: template.count("{"))][method]

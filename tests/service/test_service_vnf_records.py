@@ -101,7 +101,7 @@ def test_nothing_is_lost_and_nothing_told_twice_when_it_is_killed(
     service.start()
     wait_until(lambda: [one for one in alarms(service) if one[2]] == expected, "what stands is told", 30)
     assert alarms(service) == expected, "one alarm each, whenever it died"
-    assert_as_the_cloud(service)
+    wait_until_as_the_cloud(service)
     service.kill()
 
     kill_meanwhile(service, ends, kills, chance)
@@ -109,7 +109,7 @@ def test_nothing_is_lost_and_nothing_told_twice_when_it_is_killed(
     service.start()
     wait_until(lambda: not any(is_open for _, _, is_open in alarms(service)), "what is over is told", 30)
     assert alarms(service) == [(kind, resource, False) for kind, resource, _ in expected]
-    assert_as_the_cloud(service)
+    wait_until_as_the_cloud(service)
     assert all(not vdu.message for vdu in vdus(service).values())
 
 
@@ -150,11 +150,19 @@ def kill_meanwhile(service: Service, changes: Iterable[Change], kills: int, chan
         service.kill()
 
 
-def assert_as_the_cloud(service: Service) -> None:
-    found = vdus(service)
+def wait_until_as_the_cloud(service: Service) -> None:
+    """The news comes before the record: so an alarm may be there a moment earlier."""
+    wait_until(lambda: not differences(service), f"records are as the cloud: {differences(service)}", 10)
+
+
+def differences(service: Service) -> list[str]:
     there = {item["record"]["id"]: item["record"] for item in service.api.all("/v1/resources?kind=server")}
     listed = {item["record"]["id"]: item["record"] for item in service.api.all("/v1/resources?kind=port")}
-    for server, vdu in found.items():
-        assert vdu.status == (there[server]["status"] if server in there else "DELETED")
+    found = []
+    for server, vdu in vdus(service).items():
+        if vdu.status != (there[server]["status"] if server in there else "DELETED"):
+            found.append(f"{server} is {vdu.status}")
         gone = {one.port for one in vdu.interfaces if "deleted externally" in one.message}
-        assert gone == {one.port for one in vdu.interfaces} - listed.keys()
+        if gone != {one.port for one in vdu.interfaces} - listed.keys():
+            found.append(f"of {server} are gone {gone}")
+    return found

@@ -255,6 +255,26 @@ async def test_after_a_start_what_stands_is_not_told_again_and_what_is_over_is_e
         assert world.news() == [(VduCondition.ERROR, True, "s1")], "nothing says that it was told"
 
 
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_what_was_said_and_not_decided_when_we_died_is_said_as_it_is_now(is_on: bool) -> None:
+    world = World(EPC)
+    world.has("s1", "s2")
+    async with world:
+        await world.listed()
+        said = VduNews(
+            condition=VduCondition.ERROR, is_on=is_on, project="blue", vnf="epc", vnfc="mme", vim="sim", server="s1"
+        )
+
+        await world.again(undecided=[said])
+        await world.listed()
+        assert world.news() == [(VduCondition.ERROR, False, "s1")]
+
+        world.has("s1", status="ERROR")
+        await world.again(standing=[replace(said, is_on=True)], undecided=[replace(said, is_on=is_on)])
+        await world.listed()
+        assert world.news() == [(VduCondition.ERROR, True, "s1")], "or an end that waits would have the last word"
+
+
 async def test_what_stands_of_a_vnf_that_went_before_we_died_is_ended_at_the_start() -> None:
     world = World(EPC)
     async with world:

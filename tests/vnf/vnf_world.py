@@ -50,11 +50,11 @@ class World:
         self._task.cancel()
         await asyncio.wait([self._task])
 
-    async def again(self, standing: Sequence[VduNews] = ()) -> None:
+    async def again(self, standing: Sequence[VduNews] = (), undecided: Sequence[VduNews] = ()) -> None:
         """The service is started anew."""
         await self.__aexit__()
         self.keeper = Keeper(shelf=self.shelf, say=self.say, clouds=self, clock=lambda: self.now_us, feed=self)
-        await self.keeper.start(self.shelf.vnfs.values(), standing)
+        await self.keeper.start(self.shelf.vnfs.values(), standing, undecided)
         self._task = asyncio.create_task(self.keeper.run())
 
     async def say(self, news: Sequence[VduNews]) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from nfvigil.accounts.detail import detail_of
 from nfvigil.accounts.held import Held, Opener
 from nfvigil.accounts.vault import Vault, account_of
 from nfvigil.controller.plugins import Drivers
@@ -124,7 +125,7 @@ class Accounts:
     async def close(self) -> None:
         """Let go of what was opened here; those of the settings are closed by whoever opened them."""
         for held in self._held.values():
-            if held.account.source is Source.API:
+            if held.account.source is not Source.SETTINGS:
                 await held.close()
 
     # Looking
@@ -132,11 +133,11 @@ class Accounts:
     def details(self) -> list[VimDetail]:
         """All, by name, without what their drivers tell."""
         seen = self._inventory.status()
-        return [_detail(self._held[name], seen.get(name)) for name in sorted(self._held)]
+        return [detail_of(self._held[name], seen.get(name)) for name in sorted(self._held)]
 
     def detail(self, name: str) -> VimDetail:
         held = self._known(name)
-        return replace(_detail(held, self._inventory.status().get(name)), told=held.told())
+        return replace(detail_of(held, self._inventory.status().get(name)), told=held.told())
 
     def troubles(self) -> dict[str, str]:
         """Why an account is not watched although it should be, by its name."""
@@ -147,7 +148,7 @@ class Accounts:
 
     def was_added(self, name: str) -> bool:
         """At run time, as against those that the settings have."""
-        return name in self._held and self._held[name].account.source is Source.API
+        return name in self._held and self._held[name].account.source is not Source.SETTINGS
 
     def _known(self, name: str) -> Held:
         found = self._held.get(name)
@@ -159,6 +160,8 @@ class Accounts:
         found = self._known(name)
         if found.account.source is Source.SETTINGS:
             raise ConflictError(f"the VIM {name} is in the settings: change it there, and start the service again")
+        if found.account.source is Source.OSM:
+            raise ConflictError(f"the VIM {name} comes from OSM: change its account there")
         return found
 
     # Changing
@@ -272,14 +275,59 @@ class Accounts:
             account = self._vault.opened(record)
         except LockedError as error:
             return Held(account=account_of(record, {}), state=VimState.LOCKED, error=error.message)
-        if not account.enabled:
-            return self._opener.held(account)
+        return self._ready(account, "") if account.enabled else self._opener.held(account)
+
+    # Led from outside: nothing of these is kept
+
+    def own(self) -> list[VimAccount]:
+        """All others, with their secrets."""
+        return [held.account for held in self._held.values() if held.account.source is not Source.OSM]
+
+    def failing(self, name: str) -> bool:
+        """Whether it is used, and cannot be read."""
+        held, seen = self._held.get(name), self._inventory.status().get(name)
+        return held is not None and (held.vim is None or (seen is not None and bool(seen.error)))
+
+    async def lead(self, account: VimAccount, *, error: str = "") -> None:
+        """Have it as it is now where it is looked after. One that cannot be used, or comes with an ``error``, is shown
+        as such. ConflictError where the name is one of the others'.
+        """
+        async with self._changing:
+            old = self._held.get(account.name)
+            if old is not None and old.account.source is not Source.OSM:
+                raise ConflictError(f"there is a VIM {account.name} already", [FieldError("name", "is taken")])
+            now_us = self._clock()
+            created_us = old.account.created_us if old is not None else now_us
+            new = self._ready(replace(account, created_us=created_us, changed_us=now_us), error)
+            self._held[account.name] = new
+            if new.error:
+                _log.error("a VIM cannot be used", vim=account.name, reason=new.error)
+            if old is None:
+                if new.vim is not None:
+                    self._use(new)
+            elif new.vim is None:
+                # What is known of it stays: a wrong password is no reason to think that it is empty.
+                await self._take_out(old, forget=False)
+            else:
+                await self._exchange(old, new)
+
+    def _ready(self, account: VimAccount, error: str) -> Held:
         try:
-            return self._opener.opened(account)
-        except NfvigilError as error:
-            held = self._opener.held(account)
-            held.state, held.error = VimState.UNUSABLE, held.safe(str(error))
-            return held
+            if not error:
+                return self._opener.opened(account)
+        except NfvigilError as refused:
+            error = str(refused)
+        held = self._opener.held(account)
+        held.state, held.error = VimState.UNUSABLE, held.safe(error)
+        return held
+
+    async def release(self, name: str) -> None:
+        """As ``remove``, for one that is led."""
+        async with self._changing:
+            held = self._held.get(name)
+            if held is not None and held.account.source is Source.OSM:
+                del self._held[name]
+                await self._take_out(held, forget=True)
 
     # Putting to use
 
@@ -355,28 +403,6 @@ class Accounts:
             return await held.check(self._check_seconds)
         finally:
             self._checks -= 1
-
-
-def _detail(held: Held, seen: VimStatus | None) -> VimDetail:
-    if held.vim is None or seen is None:
-        return VimDetail(account=held.shown, state=held.state, error=held.error)
-    state = VimState.UNREAD if seen.taken_us is None else VimState.WATCHED
-    error = held.safe(seen.error)
-    return VimDetail(
-        account=held.shown,
-        state=VimState.FAILING if seen.error else state,
-        error=error,
-        status=replace(seen, error=error),
-        taken_us=seen.taken_us,
-        age_seconds=seen.age_seconds,
-        counts=_counts(seen) if seen.taken_us is not None else {},
-    )
-
-
-def _counts(seen: VimStatus) -> dict[str, int]:
-    """What two VIMs have by one name is counted where there is any."""
-    clashes = {"left_out": seen.left_out, "mistakable": seen.mistakable}
-    return {"hosts": seen.hosts, "servers": seen.servers} | {name: count for name, count in clashes.items() if count}
 
 
 def _content(account: VimAccount) -> tuple[object, ...]:

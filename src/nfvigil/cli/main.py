@@ -27,6 +27,7 @@ from nfvigil.cli import (
     hosts,
     instructions,
     monitor_keys,
+    osm,
     permissions,
     policies,
     profiles,
@@ -167,6 +168,7 @@ app.command("policy-sample")(permissions.policy_sample)
 app.add_typer(audit.app, name="audit")
 app.add_typer(database.app, name="db")
 app.add_typer(tokens.app, name="token")
+app.add_typer(osm.app, name="osm")
 app.add_typer(monitor_keys.app, name="monitor-key")
 app.add_typer(break_glass.app, name="break-glass")
 app.add_typer(verify.app, name="verify", epilog=EPILOG)

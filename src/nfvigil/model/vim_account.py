@@ -16,6 +16,8 @@ class Source(StrEnum):
 
     SETTINGS = "settings"
     API = "api"
+    OSM = "osm"
+    """An OSM installation: it is changed there, and nothing of it is kept here."""
 
 
 class VimAccount(msgspec.Struct, frozen=True, kw_only=True):

@@ -119,7 +119,7 @@ class VimHead(Shape):
     name: str
     driver: str
     source: Source
-    """`settings`: it can be changed there only."""
+    """`settings` or `osm`: it can be changed there only."""
     options: dict[str, Any]
     interval_seconds: float
     enabled: bool

@@ -28,6 +28,7 @@ _PORTS = {
     "amqps": 5671,
     "postgresql": 5432,
     "ipmi": 623,
+    "mongodb": 27017,
 }
 
 

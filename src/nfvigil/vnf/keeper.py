@@ -190,9 +190,11 @@ class Keeper:
 
     # Told of VNFs
 
-    async def start(self, vnfs: Iterable[Vnf], standing: Iterable[VduNews] = ()) -> None:
-        """Read what is kept, and bring it in line with the VNFs that there are. ``standing``: what stands as a fault.
-        Before anything else.
+    async def start(
+        self, vnfs: Iterable[Vnf], standing: Iterable[VduNews] = (), undecided: Iterable[VduNews] = ()
+    ) -> None:
+        """Before anything else: read what is kept, and bring it in line with the VNFs that there are. ``standing``:
+        what stands as a fault; ``undecided``: what was said, and nothing has come of it yet.
         """
         known = {record.key: record for record in await self._shelf.vnf_records()}
         changed = []
@@ -205,7 +207,7 @@ class Keeper:
         for some in _batches(changed, SERVERS_MAX):
             await self._shelf.put_vnf_records(some)
         await self._shelf.drop_vnf_records(list(known))
-        self._unsaid += self._told.begin(self.records, standing)
+        self._unsaid += self._told.begin(self.records, standing, undecided)
         self._held = {
             vdu.server
             for record in self.records

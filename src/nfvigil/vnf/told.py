@@ -58,9 +58,12 @@ class Told:
         found = [news_of(record, vdu, one, is_on=False, host=host) for one in sorted(ends)]
         return found + [news_of(record, vdu, one, is_on=True, host=host) for one in sorted(now - told)]
 
-    def begin(self, records: Iterable[VnfRecord], standing: Iterable[VduNews]) -> list[VduNews]:
-        """After a start. ``standing`` are the conditions that stand as faults; returns the ends of those that are of
-        no VNF any more: their VNF went, and we did before we said so.
+    def begin(
+        self, records: Iterable[VnfRecord], standing: Iterable[VduNews], undecided: Iterable[VduNews] = ()
+    ) -> list[VduNews]:
+        """After a start. ``standing`` are the conditions that stand as faults, ``undecided`` is what was said and has
+        not come to anything yet. Returns the ends of those that are of no VNF any more: their VNF went, and we did
+        before we said so.
         """
         known: dict[str, tuple[Key, Vdu]] = {}
         for record in records:
@@ -68,14 +71,19 @@ class Told:
                 known[f"{record.project}/{record.id}/{vdu.id}"] = (record.key, vdu)
                 self.put(record.key, vdu.id, conditions_of(vdu) - {IN_ERROR})
         ends = []
-        for news in standing:
+        for news, is_decided in [*((one, True) for one in standing), *((one, False) for one in undecided)]:
             # Joined, as it stands in the fault: what of it is the project is not to be seen there.
             found = known.get(f"{news.project}/{news.vnf}/{news.vnfc}")
-            if found is not None and news.server in ("", found[1].server):
-                key, vdu = found
-                self.put(key, vdu.id, self.of(key, vdu.id) | {(news.condition, news.port)})
-            else:
+            if found is None or news.server not in ("", found[1].server):
                 ends.append(replace(news, is_on=False, text="it is of no VNF that we know"))
+                continue
+            key, vdu = found
+            told = self.of(key, vdu.id)
+            condition = frozenset({(news.condition, news.port)})
+            if is_decided:
+                self.put(key, vdu.id, told | condition)
+            else:  # whichever way it was said: it is said anew when the server is looked at
+                self.doubt(key, vdu.id, told - condition if condition <= told else told | condition)
         return ends
 
     def ends(self, record: VnfRecord, vdus: Iterable[Vdu]) -> list[VduNews]:
