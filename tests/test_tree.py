@@ -22,6 +22,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "event_alarm_desk",
         "recovery_desk",
         "vnf_desk",
+        "vnf_record_desk",
         "ves_desk",
         "o2ims_desk",
         "situation",

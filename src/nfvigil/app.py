@@ -46,6 +46,7 @@ from nfvigil.northbound.feed import AlarmFeed
 from nfvigil.northbound.guarded import may_send
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.rules.file import PolicyFile
+from nfvigil.northbound.vnf_feed import VnfFeed
 from nfvigil.notifier.channel import Channel, load_channels
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.control_plane import ControlPlane
@@ -117,7 +118,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         resource_map = ResourceMap(topology)
         tellers = await _tellers(store, settings, metrics, left.state, resource_map, control)
         stack.push_async_callback(tellers.poster.close)
-        feed = AlarmFeed()
+        feed, vnf_feed = AlarmFeed(), VnfFeed()
 
         def decided(decisions: Sequence[Decision]) -> None:
             recovery.look_out(decisions)
@@ -149,6 +150,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             open_vims=lambda: accounts.open_vims(),
             undecided=left.undecided,
             clock=clock,
+            feed=vnf_feed,
         )
         vnfs = put_vnfs_together(
             settings,
@@ -161,6 +163,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             logins=tellers.logins,
             agent=AGENT,
             clock=clock,
+            status=lambda vim: inventory.status_of(vim),
+            feed=vnf_feed,
         )
         tellers.dispatcher.observe = both(observe_delivery(metrics), vnfs.losses.observe)
         fences = fences_of(settings, vims, clock)

@@ -112,14 +112,22 @@ class VnfDesk:
 
     # Changing
 
-    async def create(self, vnf: Vnf) -> Vnf:
-        """ConflictError where the project has one of this id, RefusedError where a server is not the project's."""
+    def check(self, vnf: Vnf, *, may_name_unknown: bool = False) -> None:
+        """Whether it could be made: ConflictError where the project has one of this id, RefusedError where a server is
+        not the project's. With ``may_name_unknown`` one that no cloud has told of is as good.
+        """
+        if self._registry.get(vnf.project, vnf.id) is not None:
+            raise ConflictError(f"there is a VNF {vnf.id} already", [FieldError("id", "is taken")])
+        if sum(1 for _ in self._registry.each(vnf.project)) >= VNFS_MAX:
+            raise ConflictError(f"the project has {VNFS_MAX} VNFs already")
+        self._check(vnf, known=frozenset(), may_name_unknown=may_name_unknown)
+
+    async def create(self, vnf: Vnf, record: VnfRecord | None = None, *, may_name_unknown: bool = False) -> Vnf:
+        """As ``check`` says. ``record``: what its servers were when they were last seen, where somebody knows."""
         async with self._changing:
-            if sum(1 for _ in self._registry.each(vnf.project)) >= VNFS_MAX:
-                raise ConflictError(f"the project has {VNFS_MAX} VNFs already")
-            self._check(vnf, known=frozenset())
+            self.check(vnf, may_name_unknown=may_name_unknown)
             now_us = self._clock()
-            return await self._keep(replace(vnf, created_us=now_us, changed_us=now_us), None)
+            return await self._keep(replace(vnf, created_us=now_us, changed_us=now_us), None, record)
 
     async def replace(self, vnf: Vnf, *, was_us: int) -> Vnf:
         """Name and components anew. NotFoundError where nobody told us of it, or only its servers' metadata do."""
@@ -169,7 +177,7 @@ class VnfDesk:
             raise NotFoundError("there is no VNF of this id that we were told of")
         return known
 
-    def _check(self, vnf: Vnf, *, known: frozenset[str]) -> None:
+    def _check(self, vnf: Vnf, *, known: frozenset[str], may_name_unknown: bool = False) -> None:
         errors: list[FieldError] = []
         if len(vnf.vnfcs) > VNFCS_MAX:
             errors.append(FieldError("vnfcs", f"more than {VNFCS_MAX}"))
@@ -180,19 +188,21 @@ class VnfDesk:
                 errors.append(FieldError(f"vnfcs[{number}].id", "is another component's too"))
             if vnfc.server in servers[:number]:
                 errors.append(FieldError(f"vnfcs[{number}].server", "is another component's too"))
-            elif vnfc.server not in known and (reason := self._refusal(vnf, vnfc.server)):
+            elif vnfc.server not in known and (reason := self._refusal(vnf, vnfc.server, may_name_unknown)):
                 errors.append(FieldError(f"vnfcs[{number}].server", reason))
         if errors:
             raise RefusedError("the VNF is wrong", errors)
 
-    def _refusal(self, vnf: Vnf, server_id: str) -> str:
+    def _refusal(self, vnf: Vnf, server_id: str, may_name_unknown: bool) -> str:
         server = self._servers.get(key_of(Kind.SERVER, server_id))
-        if not isinstance(server, Server) or server.project != vnf.project:
+        if not (server is None and may_name_unknown) and (
+            not isinstance(server, Server) or server.project != vnf.project
+        ):
             return "is no server of the project"
         place = self._registry.place(vnf.project, server_id)
         if place is not None and place.vnf != vnf.id:
             return f"is a part of the VNF {place.vnf}"
-        if server.vnf and server.vnf != vnf.id:
+        if isinstance(server, Server) and server.vnf and server.vnf != vnf.id:
             return f"is a part of the VNF {server.vnf} by its metadata"
         return ""
 

@@ -10,13 +10,17 @@ from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.suffixed import SuffixedVim
 from nfvigil.errors import NotFoundError
 from nfvigil.model.action import ActionKind
+from nfvigil.model.condition import Condition
 from nfvigil.model.event import Event
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.resource import Kind, Server, key_of, split_key
 from nfvigil.model.tacker import FaultRow
 from nfvigil.model.verdict import News
+from nfvigil.model.vim_status import VimStatus
+from nfvigil.model.vnf_answers import Freshness
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.vnf_desk import VnfParts
+from nfvigil.northbound.vnf_feed import VnfFeed
 from nfvigil.notifier.callback_test import CallbackTest
 from nfvigil.notifier.logins import Logins
 from nfvigil.notifier.losses import Losses
@@ -30,6 +34,7 @@ from nfvigil.vdu_news import VduTeller, standing_news, undecided_news
 from nfvigil.vnf.keeper import Keeper
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_desk import VnfDesk
+from nfvigil.vnf_record_desk import VnfRecordDesk
 
 
 class Vnfs(NamedTuple):
@@ -79,10 +84,11 @@ async def keep_records(
     open_vims: Callable[[], Iterable[Vim]],
     undecided: Iterable[Event],
     clock: Callable[[], int],
+    feed: VnfFeed,
 ) -> Keeper:
     """Before the clouds are listed. It has to run beside, and to read what the inventory does."""
     clouds = KnownClouds(pipeline=pipeline, inventory=inventory, open_vims=open_vims)
-    keeper = Keeper(shelf=store, say=VduTeller(pipeline).say, clouds=clouds, clock=clock)
+    keeper = Keeper(shelf=store, say=VduTeller(pipeline).say, clouds=clouds, clock=clock, feed=feed)
     await keeper.start(registry.each(None), standing_news(pipeline.state), undecided_news(undecided))
     return keeper
 
@@ -120,6 +126,8 @@ def put_vnfs_together(
     logins: Logins,
     agent: str,
     clock: Callable[[], int],
+    status: Callable[[str], VimStatus],
+    feed: VnfFeed,
 ) -> Vnfs:
     """Before the clouds are listed: servers enter the map with their VNFs."""
     pipeline.map.annotated = registry.annotated
@@ -143,6 +151,14 @@ def put_vnfs_together(
     )
     parts = VnfParts(
         desk=desk,
+        records=VnfRecordDesk(
+            told=desk,
+            records=keeper,
+            shelf=store,
+            servers=pipeline.map,
+            freshness=lambda vim: freshness_of(status(vim), keeper.read_us(vim)),
+        ),
+        feed=feed,
         try_callback=CallbackTest(fetcher=poster, logins=logins, agent=agent),
         sol_root=settings.sol.api_root,
         tries_callbacks=settings.sol.test_callbacks,
@@ -153,6 +169,21 @@ def put_vnfs_together(
         server_project=server_project,
     )
     return Vnfs(parts, Losses(known=matcher, lost=with_losses, notify=pipeline.notify))
+
+
+IN_DOUBT = (Condition.UNREACHABLE, Condition.CLIFF)
+"""What is wrong with our view of a cloud where it may not be as it was last read."""
+PERIODS = 3.0
+"""Without a listing, after which what is known is stale."""
+
+
+def freshness_of(status: VimStatus, recorded_us: int | None) -> Freshness:
+    """``recorded_us``: of the listing that is in the records; without one, what is shown is from the map."""
+    is_late = status.period_seconds is not None and (status.age_seconds or 0.0) > PERIODS * status.period_seconds
+    return Freshness(
+        read_us=status.taken_us if recorded_us is None else recorded_us,
+        is_stale=status.taken_us is None or is_late or any(one in status.conditions for one in IN_DOUBT),
+    )
 
 
 Observe = Callable[[Notification, Delivery], None]

@@ -55,7 +55,7 @@ def test_vnfs_are_listed_shown_and_forgotten(service: FakeService) -> None:
     shown = run(service, "vnf", "show", "v/1", "--project", "p1")
     gone = [run(service, "vnf", "delete", "v/1"), run(service, "vnf", "delete", "v/1", "--project", "p 1")]
 
-    assert listed.stdout.splitlines()[1].split() == ["v/1", "epc", "p1", "2", "metadata"]
+    assert listed.stdout.splitlines()[1].split() == ["v/1", "epc", "p1", "2", "-", "-", "-", "metadata"]
     assert "component s2     server s2" in shown.stdout
     assert {one.stdout for one in gone} == {"the VNF v/1 is forgotten\n"}
     assert [path for _, path, _ in service.asked][1:] == [

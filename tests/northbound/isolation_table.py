@@ -135,9 +135,24 @@ TACKER: dict[str, Entry] = {
     "DELETE /server_notifier/v2/{tenant}/servers/{server_id}/alarms/{alarm_id}": own(f"{TACKER_DOOR}/{{tacker}}"),
 }
 
+VNFR = {
+    "_id": "kanari-imported", "id": "kanari-imported", "vnfd-ref": "vnfd", "nsr-id-ref": "ns",
+    "vdur": [
+        {
+            "_id": "vdur-1", "id": "vdur-1", "vdu-id-ref": "mme", "count-index": 0, "vim-id": "{server}",
+            "interfaces": [],
+            "vim_info": {"vim:osm-1": {"vim_id": "{server}", "vim_status": "ACTIVE", "interfaces": []}},
+        }
+    ],
+}  # fmt: skip
 VNFS: dict[str, Entry] = {
     "GET /v1/vnfs": entry("/v1/vnfs"),
     "POST /v1/vnfs": entry("/v1/vnfs", {"name": "another"}),
+    "GET /v1/vnfs/changes": entry("/v1/vnfs/changes?wait=0"),
+    "POST /v1/vnfs/import": entry("/v1/vnfs/import?dry_run=true", {"vnfr": {"id": "of-no-server", "vdur": []}}),
+    "GET /v1/vnfs/{vnf_id}/history": own("/v1/vnfs/{vnf}/history"),
+    "GET /v1/vnfs/{vnf_id}/details": own("/v1/vnfs/{vnf}/details"),
+    "GET /v1/vnfs/{vnf_id}/vnfr": own("/v1/vnfs/{vnf}/vnfr"),
     "GET /v1/vnfs/{vnf_id}": own("/v1/vnfs/{vnf}"),
     "PUT /v1/vnfs/{vnf_id}": own("/v1/vnfs/{vnf}", {"name": "renamed"}),
     "DELETE /v1/vnfs/{vnf_id}": own("/v1/vnfs/{vnf}"),
@@ -279,6 +294,13 @@ PROBES: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/v1/vnfs/{vnf}?project={project}", None),
     ("GET", "/v1/vnfs?marker={project}/{vnf}", None),
     ("POST", "/v1/vnfs", {"vnfcs": [{"server": "{server}"}]}),
+    ("GET", "/v1/vnfs?name={vnf_name}", None),
+    ("GET", "/v1/vnfs?status=ACTIVE&marker={project}/{vnf}", None),
+    ("GET", "/v1/vnfs/{vnf}/history?project={project}", None),
+    ("GET", "/v1/vnfs/{vnf}/details?project={project}&format=yaml", None),
+    ("GET", "/v1/vnfs/{vnf}/vnfr?project={project}", None),
+    ("POST", "/v1/vnfs/import?dry_run=true", {"project": "{project}", "vnfr": VNFR}),
+    ("POST", "/v1/vnfs/import?dry_run=true", {"vnfr": VNFR}),
     ("GET", "/v2/alarms?marker={event_alarm}", None),
     ("GET", "/v2/alarms?q.field=alarm_id&q.value={event_alarm}", None),
     ("GET", "/v2/alarms?q.field=project_id&q.value={project}", None),

@@ -259,7 +259,14 @@ async def _own_in_others_words(world: World, name: str, url: str) -> None:
         "description": f"kanari-description-{name}", "alarm_actions": [aodh], "ok_actions": [aodh],
     }  # fmt: skip
     event_alarm = await _post(world, member, "/v2/alarms", wanted)
-    vnf = await _post(world, member, "/v1/vnfs", {"id": f"kanari-vnf-{name}", "name": f"kanari-vnf-name-{name}"})
+    record = world.service.pipeline.map.get(f"server/{server}")
+    assert isinstance(record, Server)
+    told_vnf = {"id": record.vnf, "name": f"kanari-vnf-name-{name}", "vnfcs": [{"server": server}]}
+    vnf = await _post(world, member, "/v1/vnfs", told_vnf)
+    path = f"/v1/vnfs/{vnf['id']}/history"
+    async with asyncio.timeout(20):  # Until its record has been read, and so has where it is.
+        while not (await world.ask(member, "GET", path)).json["items"]:  # noqa: ASYNC110 - it has no event of its own
+            await asyncio.sleep(0.02)
     told = await _post(world, member, "/vnffm/v1/subscriptions", {"callbackUri": sol})
     door = f"/server_notifier/v2/kanari-tenant-{name}/servers/{server}/alarms"
     registered = await _post(world, member, door, {"fault_action": tacker})

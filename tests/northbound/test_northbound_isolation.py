@@ -40,6 +40,8 @@ def filled(pattern: Any, owned: Owned) -> Any:
     """An address or a body with an owner's words in it."""
     if isinstance(pattern, dict):
         return {name: filled(value, owned) for name, value in pattern.items()}
+    if isinstance(pattern, list):
+        return [filled(one, owned) for one in pattern]
     if not isinstance(pattern, str):
         return pattern
     words = {**owned.words, "project": owned.project}

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from vnf_world import EPC, IMS, World
 
-from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VduCondition, VnfRecord
+from nfvigil.model.vnf import Vnfc, VnfcInterface
+from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VduCondition
 
 pytestmark = pytest.mark.anyio
 
@@ -230,16 +231,16 @@ async def test_a_server_that_was_never_seen_is_not_said_to_be_gone() -> None:
 
 async def test_the_vnfs_management_address_is_that_of_its_interface() -> None:
     world = World()
-    management = Interface(port="p1", manages_vdu=True, manages_vnf=True)
-    given = VnfRecord(project="blue", id="epc", vdus=(Vdu(id="x", server="s1", vim="sim", interfaces=(management,)),))
+    management = VnfcInterface(port="p1", manages_vdu=True, manages_vnf=True)
+    vnf = replace(EPC, vnfcs=(Vnfc(id="mme", server="s1", interfaces=(management,)),))
     world.has("s1")
     world.has_port("p1", "s1", address="192.0.2.7")
     async with world:
-        async with world.keeper.putting(EPC, given) as record:
-            await world.shelf.add_vnf(EPC, record)
+        async with world.keeper.putting(vnf) as record:
+            await world.shelf.add_vnf(vnf, record)
 
         await world.listed()
 
-        assert world.shelf.records[EPC.key].ip_address == "192.0.2.7"
+        assert world.shelf.records[EPC.key].ip_address == world.vdu("mme").ip_address == "192.0.2.7"
         line = next(one for one in world.shelf.history[EPC.key] if one.field == "vnf_ip_address")
         assert (line.kind, line.before, line.after) == (ChangeKind.ADDRESS, "", "192.0.2.7")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +10,7 @@ import typer
 
 from nfvigil.cli.connection import connect, full_id, place, short
 from nfvigil.cli.explanation import SHOWN_MAX, draw_explanation, resource_of
+from nfvigil.cli.lasting import ForOption, lasting
 from nfvigil.cli.moments import age, local
 from nfvigil.cli.options import FormOption, LimitOption, SinceOption, UntilOption
 from nfvigil.cli.output import Form, as_csv, emit
@@ -245,9 +243,7 @@ def follow(
     project: Annotated[
         str | None, typer.Option("--project", metavar="PROJECT", help="Of this project; for administrators.")
     ] = None,
-    lasting: Annotated[
-        float | None, typer.Option("--for", min=0, metavar="SECONDS", help="Then end; never if left out.")
-    ] = None,
+    seconds: ForOption = None,
     form: FormOption = Form.TABLE,
 ) -> None:
     """What happens to alarms, the moment it does, until Ctrl-C. A broken connection is taken up where it broke off.
@@ -265,7 +261,7 @@ def follow(
         "resource_id": resource,
         "project": project,
     }
-    with connect(context) as client, _lasting(lasting):
+    with connect(context) as client, lasting(seconds):
         is_first = True
         chosen = {name: value for name, value in filters.items() if value}
         for event in client.alarms.stream(last_event_id=after or "", **chosen):
@@ -274,31 +270,6 @@ def follow(
             elif isinstance(event.data, dict) and "alarm" in event.data:
                 _draw_change(event.data["alarm"], form, is_first, event.kind)
                 is_first = False
-
-
-class _Over(Exception):
-    """The time is up."""
-
-
-@contextmanager
-def _lasting(seconds: float | None) -> Iterator[None]:
-    """End what is inside after so long, also while it waits."""
-
-    def end(*_: object) -> None:
-        raise _Over
-
-    if seconds is None:
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds))
-    try:
-        yield
-    except _Over:
-        pass  # The time that was asked for: its end is no failure.
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _draw_change(alarm: dict[str, Any], form: Form, is_first: bool, news: str = "") -> None:

@@ -19,6 +19,7 @@ from nfvigil.client.retrying import Retries
 from nfvigil.client.shapes import Health
 from nfvigil.client.subscriptions import Subscriptions
 from nfvigil.client.vims import Vims
+from nfvigil.client.vnfs import Vnfs
 from nfvigil.errors import FieldError, RefusedError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Client:
         self.brakes = BrakesPart(self._http)
         self.capacity = CapacityPart(self._http)
         self.vims = Vims(self._http)
+        self.vnfs = Vnfs(self._http)
         self.instructions = Instructions(self._http)
         self.actions = Actions(self._http)
         self.recovery = RecoveryPart(self._http)

@@ -18,6 +18,15 @@ class VnfSource(StrEnum):
     """Tacker registered its servers for fault notification."""
 
 
+class VnfcInterface(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What its user says of one of a component's interfaces: what it is called, and whose management address it has."""
+
+    port: str
+    name: str = ""
+    manages_vdu: bool = False
+    manages_vnf: bool = False
+
+
 class Vnfc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One component: a server, by the name that the VNF manager has for it."""
 
@@ -25,6 +34,8 @@ class Vnfc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     server: str
     vdu: str = ""
     """The unit of the descriptor that it was made from."""
+    interfaces: tuple[VnfcInterface, ...] = ()
+    """Those that its user named; what others it has, the cloud says."""
 
 
 class Vnf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

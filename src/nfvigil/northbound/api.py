@@ -38,6 +38,9 @@ from nfvigil.northbound import (
     subscription_changes,
     subscriptions,
     tokens,
+    vnf_changes,
+    vnf_documents,
+    vnf_records,
     vnfs,
 )
 from nfvigil.northbound import (
@@ -107,6 +110,10 @@ ROUTERS = (
     aodh_beside.public,
     aodh_beside.read,
     event_alarms.write,
+    vnf_changes.read,
+    vnf_documents.read,
+    vnf_documents.write,
+    vnf_records.read,
     vnfs.read,
     vnfs.write,
     sol_versions.read,
@@ -189,7 +196,12 @@ def create_api(
         feed=feed,
         vnf=vnf,
     )
-    app.state.end = feed.close
+
+    def end() -> None:
+        feed.close()
+        vnf.feed.close()
+
+    app.state.end = end
     app.add_middleware(Front)
     app.add_middleware(WithoutIdentityHeaders)
     app.state.permissions = permissions or default_permissions(extra_routes)

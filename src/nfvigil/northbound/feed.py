@@ -1,4 +1,4 @@
-"""Wakes those who follow alarms. It says "look now" and nothing else: what there is, each reads from the store.
+"""Wakes those who follow alarms, or VNFs. It says "look now" and nothing else: what there is, each reads by itself.
 
 So a reader that is slow has no queue that could overflow, one that missed a word looks again a little later, and a
 burst of changes costs one look.
@@ -54,7 +54,10 @@ class Reader:
 class AlarmFeed:
     """All who follow."""
 
-    def __init__(self, *, readers_max: int = READERS_MAX, per_caller_max: int = PER_CALLER_MAX) -> None:
+    def __init__(
+        self, *, readers_max: int = READERS_MAX, per_caller_max: int = PER_CALLER_MAX, what: str = "the alarms"
+    ) -> None:
+        self._what = what
         self._readers_max = readers_max
         self._per_caller_max = per_caller_max
         self._readers: set[Reader] = set()
@@ -70,9 +73,9 @@ class AlarmFeed:
         if self.is_closed:
             raise OverloadedError("the service is ending", 5.0)
         if len(self._readers) >= self._readers_max:
-            raise OverloadedError(f"{len(self._readers)} follow the alarms already", 10.0)
+            raise OverloadedError(f"{len(self._readers)} follow {self._what} already", 10.0)
         if self._callers[caller] >= self._per_caller_max:
-            raise OverloadedError(f"you follow the alarms {self._per_caller_max} times already", 10.0)
+            raise OverloadedError(f"you follow {self._what} {self._per_caller_max} times already", 10.0)
         reader = Reader(self, caller, scope)
         self._readers.add(reader)
         self._callers[caller] += 1

@@ -20,6 +20,7 @@ from nfvigil.northbound.fields import Body, Number, Shape, Switch, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
 from nfvigil.northbound.paging import Listing, Page, page
 from nfvigil.northbound.parts import Have, note
+from nfvigil.northbound.plain_json import plain_json
 from nfvigil.northbound.shapes import Time
 from nfvigil.northbound.tagged import CREATED, ETAG
 
@@ -30,37 +31,13 @@ NAME = r"^[a-z0-9][a-z0-9-]{0,31}$"
 INTERVAL_MAX_SECONDS = 366 * 86400
 DEPTH_MAX = 8
 ENTRIES_MAX = 1000
-INTEGER_MAX = (1 << 63) - 1
 
 VimName = Annotated[Text, Path(description="The name of the VIM.")]
 
 
-def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    """Only what can be kept and read back as it was."""
-    left = [ENTRIES_MAX]
-
-    def look(value: object, depth: int) -> None:
-        left[0] -= 1
-        if depth > DEPTH_MAX or left[0] < 0:
-            raise ValueError(f"must have at most {DEPTH_MAX} levels and {ENTRIES_MAX} entries")
-        if isinstance(value, Mapping):
-            for name, one in value.items():
-                look(name, depth)
-                look(one, depth + 1)
-        elif isinstance(value, list):
-            for one in value:
-                look(one, depth + 1)
-        elif isinstance(value, str):
-            if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-                raise ValueError("must hold no NUL and no half of a character")
-        elif isinstance(value, int | float) and not abs(value) <= INTEGER_MAX:  # so written, it also finds NaN
-            raise ValueError("must hold no number that JSON readers take for another")
-
-    look(options, 0)
-    return options
-
-
-Options = Annotated[dict[str, Any], AfterValidator(_plain), Field(max_length=100)]
+Options = Annotated[
+    dict[str, Any], AfterValidator(plain_json(depth=DEPTH_MAX, entries=ENTRIES_MAX)), Field(max_length=100)
+]
 
 
 def _a_time_or_never(seconds: float) -> float:

@@ -10,6 +10,8 @@ from typing import Protocol
 from nfvigil.model.subscription import Endpoint
 from nfvigil.model.tacker import FaultRow
 from nfvigil.model.vnf import Vnf, VnfSource
+from nfvigil.northbound.vnf_feed import VnfFeed
+from nfvigil.northbound.vnf_record_desk import VnfRecordDesk
 
 
 class VnfDesk(Protocol):
@@ -35,6 +37,9 @@ class VnfParts:
     """What the APIs of VNFs and of their managers work with."""
 
     desk: VnfDesk
+    records: VnfRecordDesk
+    feed: VnfFeed
+    """Who changes a VNF, or its record, says so here."""
     try_callback: Callable[[Endpoint], Awaitable[None]]
     """Raises RefusedError where a consumer does not answer as one."""
     sol_root: str

@@ -118,6 +118,11 @@ class Inventory:
         now_us = self._clock()
         return {name: watch.status(now_us) for name, watch in self._watches.items()}
 
+    def status_of(self, vim: str) -> VimStatus:
+        """Of one that is not watched nothing is known."""
+        watch = self._watches.get(vim)
+        return VimStatus() if watch is None else watch.status(self._clock())
+
     async def _take(self, change: MapChange) -> None:
         """One VIM's change may free a name for another's, or be the end of its being told apart."""
         await self._apply(change)

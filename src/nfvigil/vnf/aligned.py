@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from nfvigil.model.vnf import Vnf, Vnfc
 from nfvigil.model.vnf_record import Vdu, VnfRecord
+from nfvigil.vnf.named import named
 from nfvigil.vnf.rules import is_gone
 
 VimOf = Callable[[str, str], str]
@@ -35,12 +36,11 @@ def _by_server(record: VnfRecord | None) -> dict[str, Vdu]:
 
 
 def _vdu(project: str, vnfc: Vnfc, known: Vdu | None, vim_of: VimOf) -> Vdu:
-    if known is None:
-        return Vdu(id=vnfc.id, server=vnfc.server, vdu=vnfc.vdu, vim=vim_of(project, vnfc.server))
+    known = known or Vdu(id=vnfc.id, server=vnfc.server)
     vim = known.vim or vim_of(project, vnfc.server)
-    if (known.id, known.vdu, known.vim) == (vnfc.id, vnfc.vdu, vim):
-        return known
-    return replace(known, id=vnfc.id, vdu=vnfc.vdu, vim=vim)
+    if (known.id, known.vdu, known.vim) != (vnfc.id, vnfc.vdu, vim):
+        known = replace(known, id=vnfc.id, vdu=vnfc.vdu, vim=vim)
+    return named(known, vnfc.interfaces)
 
 
 def _unproven(vdu: Vdu) -> Vdu:
