@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from vnf_world import EPC, IMS, World
 
 from nfvigil.model.vnf import Vnfc, VnfcInterface
