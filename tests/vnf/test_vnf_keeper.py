@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from vnf_world import EPC, IMS, World
 
-from nfvigil.model.vnf import VnfcInterface
+from nfvigil.model.vnf import Vnfc, VnfcInterface
 from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VduCondition
 
 pytestmark = pytest.mark.anyio
@@ -233,8 +233,7 @@ async def test_a_server_that_was_never_seen_is_not_said_to_be_gone() -> None:
 async def test_the_vnfs_management_address_is_that_of_its_interface() -> None:
     world = World()
     management = VnfcInterface(port="p1", manages_vdu=True, manages_vnf=True)
-    first, *others = EPC.vnfcs
-    vnf = replace(EPC, vnfcs=(replace(first, interfaces=(management,)), *others))
+    vnf = replace(EPC, vnfcs=(Vnfc(id="mme", server="s1", interfaces=(management,)),))
     world.has("s1")
     world.has_port("p1", "s1", address="192.0.2.7")
     async with world:
@@ -243,6 +242,6 @@ async def test_the_vnfs_management_address_is_that_of_its_interface() -> None:
 
         await world.listed()
 
-        assert world.shelf.records[EPC.key].ip_address == "192.0.2.7"
+        assert world.shelf.records[EPC.key].ip_address == world.vdu("mme").ip_address == "192.0.2.7"
         line = next(one for one in world.shelf.history[EPC.key] if one.field == "vnf_ip_address")
         assert (line.kind, line.before, line.after) == (ChangeKind.ADDRESS, "", "192.0.2.7")

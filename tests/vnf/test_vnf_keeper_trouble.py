@@ -251,6 +251,19 @@ async def test_others_have_their_turns_while_many_records_are_worked_off(is_plai
         assert len(world.news()) == 500
 
 
+async def test_a_port_that_is_listed_before_its_server_is_there_when_the_server_is() -> None:
+    world = World(EPC)
+    world.has_port("p1", "s1")
+    async with world:
+        await world.listed()
+        assert world.vdu("mme").interfaces == ()
+
+        world.has("s1")
+        await world.listed()
+
+        assert [one.port for one in world.vdu("mme").interfaces] == ["p1"]
+
+
 async def test_words_on_a_port_that_is_not_in_the_listing_itself_say_nothing() -> None:
     world = World(EPC)
     world.has("s1")
