@@ -21,9 +21,9 @@ demo: ## run the whole service on a simulated cloud and show what it does
 	@$(BIN)/nfvigil demo $(DEMO)
 
 test: ## run all tests, with coverage of lines and branches (TESTS=tests/store runs a part)
-	$(say) "test: making .venv ready, then running the tests on two cores with coverage"
+	$(say) "test: making .venv ready, then running the tests, three at a time, with coverage"
 	@tools/bootstrap
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-branch --cov-report=term $(TESTS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-branch --cov-report=term $(TESTS)
 
 test-openstack: ## run tests/openstack against a real OpenStack on loopback, which ends with them (Debian 12)
 	$(say) "test-openstack: making .venv ready, then starting OpenStack on loopback and running its tests"

@@ -17,7 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     to be seen in the examples.
     """
     for item in items:
-        if is_hypothesis_test(getattr(item, "obj", None)):
+        case = getattr(item, "cls", None)
+        if is_hypothesis_test(getattr(item, "obj", None)) or hasattr(case, "settings"):
             item.add_marker("no_cover")
 
 

@@ -58,6 +58,7 @@ async def test_the_same_options_give_the_same_cloud() -> None:
     assert (await new_vim(seed=1).snapshot()).servers[0].id != (await new_vim(seed=2).snapshot()).servers[0].id
 
 
+@pytest.mark.no_cover  # it is about time
 async def test_a_thousand_hosts_with_a_hundred_servers_are_there_within_seconds() -> None:
     begun = process_time()
     vim = new_vim(hosts=1000, servers_per_host=100, ports_per_server=2, volumes_per_server=0)

@@ -257,6 +257,7 @@ def test_windows_are_bounded_in_number_too(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(desk.state.windows) <= 10
 
 
+@pytest.mark.no_cover  # the same a thousand times
 def test_one_fault_keeps_a_bounded_number_of_words() -> None:
     desk = Desk(there=small_cloud(1, 1))
 
