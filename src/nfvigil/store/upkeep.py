@@ -36,6 +36,8 @@ from nfvigil.store.schema import (
     subscriptions,
     vims,
 )
+from nfvigil.store.ves_records import to_record, to_state
+from nfvigil.store.ves_schema import ves_configs, ves_states
 from nfvigil.store.vim_records import to_body
 
 BATCH = 500
@@ -243,6 +245,8 @@ _READ_AT_START: tuple[tuple[str, Any, Callable[[bytes], Any]], ...] = (
     ("subscription", select(subscriptions.c.id, subscriptions.c.body), rows.to_subscription),
     ("event alarm", select(event_alarms.c.id, event_alarms.c.body), to_event_alarm),
     ("VIM account", select(vims.c.name, vims.c.body), to_body),
+    ("VES configuration", select(ves_configs.c.vim, ves_configs.c.body), to_record),
+    ("VES state", select(ves_states.c.source, ves_states.c.body), to_state),
     ("memory", select(memory.c.key, memory.c.body), rows.to_anything),
 )
 
