@@ -128,7 +128,13 @@ def places_of(vim: Vim) -> Sequence[str]:
     return vim.places() if isinstance(vim, Reaching) else ()
 
 
-async def listed(vim: Vim, details: Details | None) -> Snapshot:
+class Listable(Protocol):
+    """As much of a driver as a listing needs."""
+
+    async def snapshot(self) -> Snapshot: ...
+
+
+async def listed(vim: Listable, details: Details | None) -> Snapshot:
     """One listing. Of a driver that knows no details, there are none."""
     if details is not None and isinstance(vim, Detailing):
         return await vim.detailed_snapshot(details)

@@ -16,7 +16,7 @@ class Details(Protocol):
     """
 
     def wants(self, server_id: str) -> bool:
-        """Whether this server's words, and those of its ports, are wanted."""
+        """Whether this server's words, and those of its ports, are wanted. It is asked right before each ``put``."""
 
     def put(self, key: str, body: memoryview) -> None:
         """``key`` is ``server/<id>`` or ``port/<id>``, ``body`` the resource as JSON in the words of Nova's
@@ -43,6 +43,8 @@ class ChangedDetails:
         self.digests[key] = digest
         if self._known.get(key) != digest:
             self.changed[key] = bytes(body)
+        else:
+            self.changed.pop(key, None)  # a list that was begun anew: what it said first does not count
 
 
 class Reading:
@@ -85,13 +87,21 @@ class Reading:
 
 
 class Reader(Protocol):
-    """Who hears of every listing of every cloud that is believed. No method waits: all are called in the loop."""
+    """Who hears of every listing of every cloud that is believed. No method waits: all are called in the loop.
+
+    One that raises is logged, and hears no more of that listing; the next one it hears of again. Its name is what its
+    attribute ``name`` says, or else its class.
+    """
 
     def interval_seconds(self, vim: str) -> float | None:
-        """How often it needs a listing of this cloud; None where the cloud's own period will do."""
+        """How often it needs a listing of this cloud; None where the cloud's own period will do. It is asked after
+        each listing: whoever needs the next one sooner than that asks for it.
+        """
 
     def begin(self, vim: str) -> Details | None:
-        """A listing begins: who takes the details of it, or None where none are wanted."""
+        """A listing begins: who takes the details of it, or None where none are wanted. Of a listing that fails, or is
+        not believed, nothing more is heard; the next one is begun anew.
+        """
 
     def missing(self, reading: Reading) -> list[str]:
         """Keys (``server/<id>``, ``port/<id>``) that it expected in this listing and that are not in it: each is asked

@@ -1,27 +1,32 @@
 """Keeps the resource map up to date: a snapshot of each VIM now and then, and what changes in between.
 
 Each VIM is watched by itself, so that one which is slow, dead or wrong touches no other. VIMs come and go at run time.
+One listing is for all who want to read it: the map, and the readers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from nfvigil.errors import ConflictError, NotFoundError
+from nfvigil.model.reading import Reader
 from nfvigil.model.resource import MapChange, Snapshot, key_of_record
 from nfvigil.southbound.conditions import Say, say_nothing
+from nfvigil.southbound.readers import Readers
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.vim_status import VimStatus
-from nfvigil.southbound.watch import Apply, Known, Vim, Watch
+from nfvigil.southbound.watch import Watch
+from nfvigil.southbound.watched import Apply, Known, Vim
 
 INTERVAL_SECONDS = 60.0
 
 
 class Inventory:
     """``ready`` is set while every VIM has been read at least once. ``intervals`` are the times between snapshots by
-    VIM; below 0 there are none but the first, and those that something asks for.
+    VIM; below 0 there are none but the first, and those that something asks for. Each of ``readers`` hears of every
+    snapshot after the map, and may need them more often.
     """
 
     def __init__(
@@ -35,6 +40,7 @@ class Inventory:
         say: Say = say_nothing,
         timing: Timing | None = None,
         chance: random.Random | None = None,
+        readers: Sequence[Reader] = (),
     ) -> None:
         self.ready = asyncio.Event()
         self._known = known
@@ -43,6 +49,7 @@ class Inventory:
         self._say = say
         self._timing = timing or Timing()
         self._chance = chance or random.Random()  # noqa: S311  # no secret depends on it
+        self._readers = Readers(readers)
         self._group: asyncio.TaskGroup | None = None
         self._watches: dict[str, Watch] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -75,6 +82,7 @@ class Inventory:
             chance=self._chance,
             say=self._say,
             on_read=self._note,
+            readers=self._readers,
         )
         self.ready.clear()
         if self._group is not None:

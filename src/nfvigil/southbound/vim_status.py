@@ -18,6 +18,16 @@ class Differences(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class ReaderStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One who reads the listings of a VIM beside the map."""
+
+    name: str
+    interval_seconds: float | None = None
+    """How often it needs one; None where the VIM's own period will do."""
+    error: str = ""
+    """Which error it raised over the last listing that was believed; "" where it did not."""
+
+
 class VimStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How well we know one VIM."""
 
@@ -26,8 +36,17 @@ class VimStatus(msgspec.Struct, frozen=True, kw_only=True):
     age_seconds: float | None = None
     snapshot_seconds: float | None = None
     """How long the VIM took to list everything."""
+    period_seconds: float | None = None
+    """The time between two snapshots: the VIM's own, or a reader's that needs them more often. None where there are
+    only those that are asked for."""
+    attempted_us: int | None = None
+    """When the last snapshot was begun, whatever became of it."""
+    failures: int = 0
+    """Snapshots that could not be had or believed, in a row."""
     error: str = ""
     """Why the last attempt failed; "" where it did not."""
+    readers: tuple[ReaderStatus, ...] = ()
+    """Who reads its snapshots beside the map."""
     servers: int = 0
     hosts: int = 0
     differences: Differences = Differences()
