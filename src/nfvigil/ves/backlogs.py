@@ -1,4 +1,4 @@
-"""From what was asked for to what is looked at: a backlog for each entry that can be served, a reason for the others."""
+"""From what was asked for to what is looked at: a backlog for what can be served, a reason for each other."""
 
 from __future__ import annotations
 

@@ -75,14 +75,14 @@ class _Fields:
                 self.wrong(str(name)[:NAME_MAX], f"there is no such field: there are {', '.join(known)}")
         return self
 
-    def take(self, name: str, kind: type, *, needed: bool = False) -> Any:
+    def take(self, name: str, kind: type | tuple[type, ...], *, needed: bool = False) -> Any:
         """None where it is missing, null or of another kind."""
         value = self._value.get(name)
         if value is None:
             if needed:
                 self.wrong(name, "is missing")
             return None
-        if isinstance(value, kind) and not (kind is not bool and isinstance(value, bool)):
+        if isinstance(value, kind) and not (kind is _NUMBER and isinstance(value, bool)):
             return value
         self.wrong(name, f"must be {_KINDS[kind]}")
         return None
@@ -102,7 +102,7 @@ class _Fields:
         return ""
 
     def interval(self, name: str, *, may_be_zero: bool = False) -> float | None:
-        value: float | None = self.take(name, _Number)
+        value: float | None = self.take(name, _NUMBER)
         if value is None or (may_be_zero and value == 0):
             return value
         if not INTERVAL_MIN <= value <= INTERVAL_MAX:  # NaN is not between them either
@@ -111,16 +111,8 @@ class _Fields:
         return float(value)
 
 
-class _NumberKind(type):
-    def __instancecheck__(cls, value: object) -> bool:
-        return isinstance(value, int | float)
-
-
-class _Number(metaclass=_NumberKind):
-    """What JSON calls a number."""
-
-
-_KINDS: Mapping[type, str] = {dict: "an object", list: "a list", str: "a text", _Number: "a number"}
+_NUMBER = (int, float)
+_KINDS: Mapping[type | tuple[type, ...], str] = {dict: "an object", list: "a list", str: "a text", _NUMBER: "a number"}
 
 
 def _subscription(value: object, errors: list[FieldError]) -> VesSubscription:

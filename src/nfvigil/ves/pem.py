@@ -17,16 +17,14 @@ def credential_errors(subscription: VesSubscription) -> Iterator[tuple[str, str]
 
     if not subscription.endpoint.startswith("https://"):
         yield "endpoint", "must be https:// where certificates are used"
-    public = None
-    for name in ("ca", "client_cert"):
+    for name in ("ca", "client_cert"):  # in this order: ``public`` is the client's then
         text = getattr(subscription, name)
         if text:
             try:
-                certificates = x509.load_pem_x509_certificates(text.encode())
-            except ValueError:
+                public = x509.load_pem_x509_certificates(text.encode())[0].public_key()
+            except (ValueError, UnsupportedAlgorithm):
+                public = None
                 yield name, "must be certificates in PEM"
-            else:
-                public = certificates[0].public_key() if name == "client_cert" else None
     if bool(subscription.client_cert) != bool(subscription.client_key):
         missing, there = ("client_key", "client_cert") if subscription.client_cert else ("client_cert", "client_key")
         yield missing, f"is missing, and there is a {there}"
