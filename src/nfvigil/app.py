@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
@@ -74,6 +74,7 @@ from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
+from nfvigil.ves_parts import chosen, put_ves_together, show_ves
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_parts import both, put_vnfs_together
 
@@ -152,7 +153,17 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             agent=AGENT,
             clock=clock,
         )
-        tellers.dispatcher.observe = both(observe_delivery(metrics), vnfs.losses.observe)
+        ves = put_ves_together(
+            settings,
+            pipeline,
+            store,
+            tellers,
+            inventory=lambda: inventory,
+            accounts=lambda: accounts,
+            agent=AGENT,
+            clock=clock,
+        )
+        tellers.dispatcher.observe = both(observe_delivery(metrics), both(vnfs.losses.observe, ves.book.observe))
         fences = fences_of(settings, vims, clock)
         stack.push_async_callback(fences.close)
         recovery = put_recovery_together(settings, pipeline, store, fences, controller=lambda: controller, clock=clock)
@@ -166,6 +177,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
+            readers=[ves.agent],
         )
         audit_notes = AuditNotes(add=store.add_audit, clock=clock)
         access = await stack.enter_async_context(
@@ -180,9 +192,10 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
                 stranger=audit_notes.stranger,
             )
         )
-        accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline)
+        accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline, ves.desk.forget)
         stack.push_async_callback(accounts.close)
         await accounts.start()
+        await ves.start(accounts)
         await control.refresh()
         pipeline.map.names.begin(left.state.mistakable)
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
@@ -195,7 +208,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             dispatcher=tellers.dispatcher,
             heartbeats=heartbeats,
             safety=tellers.safety,
-            channels=tellers.channels,
+            channels=chosen(tellers.channels),
             composer=tellers.composer,
             health=access.in_health(
                 health_report(store, inventory, pipeline, tellers.dispatcher, controller, accounts)
@@ -209,6 +222,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_depths(metrics, pipeline, tellers.dispatcher, controller)
         show_vims(metrics, inventory)
         show_event_alarms(metrics, alarming)
+        show_ves(metrics, ves.book, clock)
         monitoring = put_monitoring_together(
             settings.formats,
             intake=intake,
@@ -238,6 +252,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             permissions=permissions,
             audit_notes=audit_notes,
             alarming=alarming,
+            ves=ves.desk,
             feed=feed,
         )
         yield Service(
@@ -257,7 +272,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             audit_notes=audit_notes,
             app=app,
             undecided=left.undecided,
-            beside={**monitoring.beside, "lost news": vnfs.losses.run},
+            beside={**monitoring.beside, "lost news": vnfs.losses.run, "VES": ves.agent.run},
         )
 
 
@@ -404,6 +419,7 @@ def _accounts(
     controller: Controller,
     inventory: Inventory,
     pipeline: Pipeline,
+    removed: Callable[[str], Awaitable[None]],
 ) -> Accounts:
     if warning := keys.warning():
         _log.warning(warning)
@@ -428,6 +444,7 @@ def _accounts(
         take_map=pipeline.take_map,
         hosts=HostsOfVims(state=pipeline.state, resource_map=pipeline.map),
         clock=clock,
+        removed=removed,
     )
 
 
