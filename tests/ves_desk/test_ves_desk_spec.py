@@ -25,7 +25,8 @@ from ves_desk_players import (
 )
 
 from nfvigil.errors import ConflictError, NotFoundError, RefusedError, UnavailableError
-from nfvigil.model.resource import Server
+from nfvigil.model.reading import Reading
+from nfvigil.model.resource import Server, Snapshot
 from nfvigil.notifier.memory import MemoryPoster
 from nfvigil.notifier.poster import Answer
 from nfvigil.notifier.safety import Safety
@@ -165,10 +166,7 @@ async def test_while_the_store_is_away_what_was_found_waits_and_what_comes_then_
     assert [told(one)[1] for one in world.sent] == ["CRITICAL", "NORMAL"]
 
 
-def _reading(world: World, *servers: Server, gone: set[str] | None = None):
-    from nfvigil.model.reading import Reading
-    from nfvigil.model.resource import Snapshot
-
+def _reading(world: World, *servers: Server, gone: set[str] | None = None) -> Reading:
     world.us += 10 * SECOND
     return Reading(Snapshot(vim=VIM, taken_us=world.us, servers=servers), frozenset(gone or ()))
 
@@ -298,7 +296,9 @@ async def test_the_cloud_is_listed_as_often_as_the_most_hurried_backlog_needs_it
     world = World()
     world.know(MME)
     async with world.running():
-        await world.desk.put(VIM, document(ALL_OF_EPC, HOSTS | {"poll_interval": 4}, BEAT | {"poll_interval": 1}), by="me")
+        await world.desk.put(
+            VIM, document(ALL_OF_EPC, HOSTS | {"poll_interval": 4}, BEAT | {"poll_interval": 1}), by="me"
+        )
         interval = world.agent.interval_seconds(VIM)
         await world.desk.put(VIM, document(BEAT), by="me")
 
@@ -347,8 +347,8 @@ async def test_the_password_is_sent_and_never_shown_and_stays_where_it_is_not_gi
         kept = await world.desk.put(VIM, document(ALL_OF_EPC, collector=login | {"password": "***"}), by="me")
         await world.read(replace(MME, status="ERROR"))
         await world.delivered(1)
+        moved = login | {"password": "***", "endpoint": "http://192.0.2.8/eventListener/v7"}
         with pytest.raises(RefusedError, match="another address"):
-            moved = login | {"password": "***", "endpoint": "http://192.0.2.8/eventListener/v7"}
             await world.desk.put(VIM, document(ALL_OF_EPC, collector=moved), by="me")
 
     assert isinstance(world.poster, MemoryPoster)
@@ -363,9 +363,7 @@ async def test_stars_stand_for_nothing_where_there_is_nothing() -> None:
     world.know(MME)
     async with world.running():
         with pytest.raises(RefusedError, match="not kept"):
-            await world.desk.put(
-                VIM, document(ALL_OF_EPC, collector={"username": "agent", "password": "***"}), by="me"
-            )
+            await world.desk.put(VIM, document(ALL_OF_EPC, collector={"username": "agent", "password": "***"}), by="me")
 
 
 async def test_a_configuration_that_somebody_else_has_changed_meanwhile_is_not_written_over() -> None:
@@ -438,7 +436,9 @@ async def test_what_a_start_finds_of_a_vim_that_is_there_no_more_is_removed() ->
     assert shelf.records == {}
 
 
-async def test_the_settings_configuration_is_put_in_force_with_the_first_listing_that_anything_can_be_built_from() -> None:
+async def test_the_settings_configuration_is_put_in_force_with_the_first_listing_that_anything_can_be_built_from() -> (
+    None
+):
     stored = document({"domain": "fault", "type": "vm", "source": "mme"})
     world = World(stored={VIM: stored}, wanted={VIM: read_config(VIM, stored, by="settings")})
     async with world.running():

@@ -523,7 +523,9 @@ class Dispatcher:
         """Plan the next try, or give the message up. Says whether the lane may go on at once."""
         now_us = self._clock()
         lane.tries += 1
-        refused = was_refused or is_refusal(tried.status)
+        # A login that is not believed says nothing about the message: it is set right, and the message still counts.
+        is_login = tried.status == _NOT_BELIEVED and lane.endpoint.auth is not None
+        refused = was_refused or (is_refusal(tried.status) and not is_login)
         lane.refusals += refused
         lane.stats.failed += 1
         lane.stats.last_status = tried.status
