@@ -45,5 +45,6 @@ def _events(notification: Notification, subscription: Subscription, source: str)
         sequence=notification.seq,
         start_us=notification.created_us,
         last_us=notification.created_us,
+        fields={"heartbeatInterval": max(1, round(subscription.heartbeat_seconds))},  # the schemas ask for one
     )
     return (sign,)
