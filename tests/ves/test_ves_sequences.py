@@ -125,7 +125,7 @@ def play(watcher: Agent, events: list[Event], record_of: dict[str, dict[str, Ser
     assert collector.alarms() == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(events=EVENTS, rule=st.sampled_from(RULES))
 def test_a_collector_sees_what_servers_are_whatever_happens(events: list[Event], rule: str | tuple[str, ...]) -> None:
     watcher = agent({"domain": "fault", "type": "vm"}, faults=rule)
@@ -133,7 +133,7 @@ def test_a_collector_sees_what_servers_are_whatever_happens(events: list[Event],
     play(watcher, events, {name: {status: server(name, status) for status in STATUSES} for name in NAMES}, "server")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events=EVENTS)
 def test_a_collector_sees_what_hosts_are_whatever_happens(events: list[Event]) -> None:
     watcher = agent({"domain": "fault", "type": "host"})

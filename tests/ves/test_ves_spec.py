@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import NAMESPACE_URL, uuid3
 
 import pytest
+from msgspec.structs import replace
 from ves_players import (
     EPC,
     IMS,
@@ -24,9 +25,12 @@ from ves_players import (
 )
 
 from nfvigil.errors import RefusedError
+from nfvigil.model.resource import Server
 from nfvigil.model.ves_bodies import VesVersion, event_of
 from nfvigil.ves.backlogs import reads_listing
+from nfvigil.ves.clockwork import next_us
 from nfvigil.ves.config import backlog_document, config_document, read_config
+from nfvigil.ves.faults import Faults
 from nfvigil.ves.machine import beat
 
 ALL = {"domain": "fault", "type": "vm", "tenant": "epc"}
@@ -683,3 +687,41 @@ def test_a_wrong_configuration_says_all_that_is_wrong() -> None:
         "vesagent_config.backlogs[0]",
         "vesagent_config.ves_subscription",
     ]
+
+
+def test_when_a_backlog_is_due_next_can_be_asked() -> None:
+    watcher = agent(ALL)
+    assert next_us(watcher.backlog, watcher.states.get("")) == 0
+    watcher.see(server("mme"))
+
+    assert next_us(watcher.backlog, watcher.states[""]) == watcher.now_us + 10 * S
+
+
+def test_a_cloud_with_words_of_its_own_does_not_fill_the_memory() -> None:
+    faults = Faults()
+
+    assert {faults.severity(f"STATE{number}") for number in range(1000)} == {"MAJOR"}
+    assert len(faults._judged) < 50
+
+
+def test_a_name_that_means_another_server_by_now_leaves_no_alarm_standing() -> None:
+    entry = ALL | {"source": "mme"}
+    watcher = agent(entry, server("mme"))
+    (raised,) = watcher.see(server("mme", "ERROR"))
+    again = agent(entry, Server(id="id-new", name="mme", project=EPC))
+    again.states, again.now_us = watcher.states, watcher.now_us
+
+    assert again.backlog.backlog_uuid == watcher.backlog.backlog_uuid
+    assert again.asks_for() == []
+    (cleared,) = again.see(server("mme", "ERROR"))
+
+    assert (cleared.event_id, cleared.fields["eventSeverity"]) == (raised.event_id, "NORMAL")
+    assert list(again.states) == [""]
+
+
+def test_a_tenant_that_is_another_by_now_leaves_no_alarm_standing() -> None:
+    watcher = agent(ALL)
+    watcher.see(server("mme", "ERROR"))
+    watcher.backlog = replace(watcher.backlog, tenant_id=IMS)
+
+    assert severities(watcher.see(server("mme", "ERROR"))) == [("mme", "NORMAL")]

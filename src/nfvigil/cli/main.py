@@ -36,6 +36,7 @@ from nfvigil.cli import (
     tokens,
     traps,
     verify,
+    ves,
     vims,
     vnfs,
 )
@@ -145,6 +146,7 @@ for name, group in {
     "delivery": deliveries.app,
     "vim": vims.app,
     "vnf": vnfs.app,
+    "ves": ves.app,
     "resource": resources.app,
     "action": actions.app,
     "instruction": instructions.app,

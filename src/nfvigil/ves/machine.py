@@ -73,16 +73,22 @@ def _alarms(
         changed.append(state)
         events.append(event_of(backlog, known.status, state, record, f"is {state.status}"))
     for source, known in states.items():
-        if not source or view.get(backlog, source) is not None:
+        if not source or view.is_listed(backlog, source):
             continue
         if not known.is_raised:
             dropped.append(source)  # an alarm that begins later has another id, so there is nothing to remember
+        elif not view.is_watched(backlog, source):
+            dropped.append(source)
+            events.append(_end(backlog, known, known.status, NOT_WATCHED, now_us))
         elif view.is_gone(backlog, source):
             dropped.append(source)
-            events.append(
-                event_of(backlog, known.status, cleared(known, GONE, now_us), None, "does not exist any more")
-            )
+            events.append(_end(backlog, known, GONE, "does not exist any more", now_us))
     return Look(tuple(events), tuple(changed), tuple(dropped))
+
+
+def _end(backlog: VesBacklog, known: VesState, status: str, text: str, now_us: int) -> VesEvent:
+    """The clear of an alarm that no state of its source ends."""
+    return event_of(backlog, known.status, cleared(known, status, now_us), None, text)
 
 
 def _severity(record: Server | Host, faults: Faults) -> str | None:
@@ -96,7 +102,7 @@ def missing(backlog: VesBacklog, *, view: View, states: Mapping[str, VesState]) 
     return [
         key_of_source(backlog, source)
         for source, known in states.items()
-        if source and known.is_raised and view.get(backlog, source) is None
+        if source and known.is_raised and not view.is_listed(backlog, source) and view.is_watched(backlog, source)
     ]
 
 
@@ -114,7 +120,7 @@ def beat(backlog: VesBacklog, *, vim: str, states: Mapping[str, VesState], now_u
 def farewell(backlog: VesBacklog, *, states: Mapping[str, VesState], now_us: int) -> Look:
     """The backlog is removed: whatever stands is cleared, for nobody else ever will. All states go."""
     events = [
-        event_of(backlog, known.status, cleared(known, known.status, now_us), None, NOT_WATCHED)
+        _end(backlog, known, known.status, NOT_WATCHED, now_us)
         for source, known in states.items()
         if source and known.is_raised
     ]

@@ -22,6 +22,7 @@ BODY_MAX_BYTES = 2 << 20
 RECEIVED_MAX = 100_000
 """So many requests are remembered; the oldest is forgotten."""
 ACCEPTED = 202
+LINGER_SECONDS = 1.0
 
 
 class Tls(NamedTuple):
@@ -79,7 +80,7 @@ class Collector:
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
         self._address = (self._address[0], self.port)  # started again, it is where it was
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def stop(self) -> None:
@@ -266,6 +267,15 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
+def _part(connection: socket.socket) -> None:
+    """Say that TLS failed, and hear the client out: closed at once, it would see a broken connection instead."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(LINGER_SECONDS)
+        while connection.recv(1 << 16):
+            pass
+
+
 def _door(collector: Collector) -> type[BaseHTTPRequestHandler]:
     class Door(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -298,9 +308,11 @@ def _door(collector: Collector) -> type[BaseHTTPRequestHandler]:
 
         def handle(self) -> None:
             try:
+                if isinstance(self.connection, ssl.SSLSocket):
+                    self.connection.do_handshake()
                 super().handle()
-            except OSError:  # a client that goes away, or that shows no certificate
-                self.close_connection = True
+            except OSError:  # TLS failed, or the client went away
+                _part(self.connection)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Says nothing: who wants to know what came is told by the collector."""

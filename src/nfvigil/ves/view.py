@@ -33,6 +33,17 @@ class View:
         """A source of it, if it is listed."""
         return self.hosts.get(source) if backlog.type == HOST else self._reading.servers.get(source)
 
+    def is_listed(self, backlog: VesBacklog, source: str) -> bool:
+        """Whether it is one of ``sources``."""
+        return self.get(backlog, source) is not None and self.is_watched(backlog, source)
+
+    def is_watched(self, backlog: VesBacklog, source: str) -> bool:
+        """Whether the backlog is about it. A name that it was asked for by may mean something else than it did."""
+        if backlog.server_id and source != backlog.server_id:
+            return False
+        record = self.get(backlog, source)
+        return record is None or backlog.tenant_id in ("", record.project)
+
     def sources(self, backlog: VesBacklog) -> Iterable[Server | Host]:
         """Those that are listed."""
         if backlog.server_id:
