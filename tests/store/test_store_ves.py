@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from store_sample import START_US, notification, subscription
 
+from nfvigil.accounts.rotation import drop_old, rotate
 from nfvigil.model.change import Change
 from nfvigil.model.notification import Delivery, DeliveryState
 from nfvigil.model.subscription import AuthKind, Endpoint, EndpointAuth, EndpointTls
@@ -151,6 +152,20 @@ async def test_password_and_key_lie_sealed_and_nowhere_else(opened, tmp_path):
     (locked,) = (await without.subscription(WAY.id)).endpoints
     assert locked.locked
     assert locked.tls is None
+
+
+async def test_a_new_key_seals_them_anew_and_the_old_one_may_go(opened, tmp_path):
+    keys = Keys(given="", path=tmp_path / "keys")
+    store = await opened(keys=keys)
+    await store.put_ves(RECORD, WAY)
+    before = await store.sealed()
+
+    done = await rotate(store, keys)
+
+    assert (done.new_key, done.resealed, done.locked) == (True, 1, ())
+    assert await drop_old(store, keys) == 1
+    assert await store.sealed() != before
+    assert await store.subscription(WAY.id) == WAY
 
 
 async def test_what_cannot_be_read_is_told_of(store):

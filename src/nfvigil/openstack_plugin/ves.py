@@ -76,7 +76,7 @@ class DeleteVes(Nfv):
             self.nfv.ves.remove(name)
 
 
-class TestVes(NfvShow):
+class TryVes(NfvShow):
     """Have the service send a cloud's VES collector a heartbeat now; ends with 1 if it fails (admin only)"""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
