@@ -20,13 +20,17 @@ class CollectorSettings(_Section):
     endpoint: str
     """``http(s)://HOST:PORT/eventListener/v7``, or ``v5``."""
     username: str = ""
+    """For basic authentication."""
     password: SecretStr = SecretStr("")
+    """Its password; better in a file."""
     password_file: Path | None = None
     """A file with the password in it, instead."""
     ca_file: Path | None = None
     """Certificates in PEM that are believed beside the system's."""
     client_cert_file: Path | None = None
+    """The certificate in PEM with which we come."""
     client_key_file: Path | None = None
+    """Its key in PEM, without a passphrase."""
 
 
 class BacklogSettings(_Section):
@@ -37,11 +41,15 @@ class BacklogSettings(_Section):
     type: str = ""
     """``vm`` or ``host``."""
     tenant: str = ""
+    """The project, by name or id; all if left out."""
     tenantid: str = ""
+    """The project's id."""
     source: str = ""
     """The name of a server or host; all if left out."""
     sourceid: str = ""
+    """Its id."""
     poll_interval: float | None = None
+    """Seconds between two looks."""
 
 
 class VesAgentSettings(_Section):
@@ -51,7 +59,7 @@ class VesAgentSettings(_Section):
 
     ves_subscription: CollectorSettings
     poll_interval_default: float = 10
-    """Seconds."""
+    """Seconds between two looks, where a backlog says nothing."""
     backlogs: tuple[BacklogSettings, ...] = ()
     faults: str | tuple[str, ...] = "default"
     """Which states of a server are faults: ``default``, ``onap``, or the states."""
