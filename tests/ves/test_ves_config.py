@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ves_players import ENDPOINT, VIM, document, reasons
 
-from nfvigil.errors import RefusedError
+from nfvigil.errors import FieldError, RefusedError
 from nfvigil.ves.config import config_document, read_config
 
 ENTRY = {"domain": "fault", "type": "vm"}
@@ -87,6 +89,18 @@ def refusals(told: object) -> dict[str, str]:
             f"{ROOT}.backlogs[0].source",
             "must not have control characters",
             id="a line break",
+        ),
+        pytest.param(
+            document(ENTRY | {"source": "a\ud800"}),
+            f"{ROOT}.backlogs[0].source",
+            "must not have control characters",
+            id="half a character",
+        ),
+        pytest.param(
+            document(ENTRY | {"a\ud800\n": "x"}),
+            f"{ROOT}.backlogs[0].a??",
+            "there is no such field: there are domain, type, tenant, tenantid, source, sourceid, poll_interval",
+            id="half a character in a field's name",
         ),
         pytest.param(
             document(ENTRY | {"source": "a" * 256}),
@@ -187,6 +201,7 @@ OTHER, _, _ = pair("other")
             {"username": "a:b"}, "username", "must not have a colon: basic authentication cannot carry it", id="a colon"
         ),
         pytest.param({"password": "x"}, "username", "is missing, and there is a password", id="a password alone"),
+        pytest.param({"ca": f"\0{CERTIFICATE}"}, "ca", "must not have control characters", id="a zero byte"),
         pytest.param({"ca": "x"}, "ca", "must be certificates in PEM", id="no certificate"),
         pytest.param(
             {"ca": CERTIFICATE, "endpoint": ENDPOINT},
@@ -268,3 +283,27 @@ def test_states_that_are_faults_are_kept_once_each_and_shown_as_a_list() -> None
 
 def test_a_heartbeat_alone_is_a_configuration() -> None:
     assert read_config(VIM, document(heartbeat_interval=60)).heartbeat_interval == 60
+
+
+FIELDS = ["vesagent_config", "ves_subscription", "endpoint", "backlogs", "faults", "poll_interval", "domain", "ca", "x"]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(TLS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
+    max_leaves=15,
+)
+
+
+def read(told: object) -> list[FieldError]:
+    """What is wrong with it; it can be shown where nothing is."""
+    try:
+        config_document(read_config(VIM, told))
+    except RefusedError as error:
+        return list(error.errors) or [FieldError("", "")]
+    return []
+
+
+@settings(max_examples=60, deadline=None)
+@given(told=ANYTHING, inner=ANYTHING, entry=ANYTHING)
+def test_whatever_is_posted_is_read_or_refused_by_field(told: object, inner: object, entry: object) -> None:
+    for one in (told, {ROOT: told}, document(inner), document(ENTRY, ves_subscription=inner, faults=entry)):
+        assert all(found.reason for found in read(one))

@@ -725,3 +725,16 @@ def test_a_tenant_that_is_another_by_now_leaves_no_alarm_standing() -> None:
     watcher.backlog = replace(watcher.backlog, tenant_id=IMS)
 
     assert severities(watcher.see(server("mme", "ERROR"))) == [("mme", "NORMAL")]
+
+
+def test_an_alarm_has_no_other_ones_id_whatever_the_clock_does() -> None:
+    watcher = agent(ALL)
+    (first,) = watcher.see(server("mme", "ERROR"))
+    watcher.see(server("mme"))
+    watcher.see()
+    watcher.now_us = first.start_us - 10 * S
+
+    (second,) = watcher.see(server("mme", "ERROR"))
+
+    assert second.start_us == first.start_us
+    assert second.event_id != first.event_id

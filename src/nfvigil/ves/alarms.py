@@ -37,14 +37,17 @@ CLEARED = "Cleared"
 """At the end of a clear's name."""
 
 
-def told(backlog: VesBacklog, known: VesState, record: Server | Host, severity: str, now_us: int) -> VesState:
-    """What is known of a source once this severity was told: a new alarm if none stands, the same one otherwise."""
+def told(known: VesState, record: Server | Host, severity: str, now_us: int, number: int) -> VesState:
+    """What is known of a source once this severity was told: a new alarm if none stands, the same one otherwise.
+
+    ``number`` counts the backlog's alarms.
+    """
     now_us = max(now_us, known.last_us + 1)  # a clock that was put back must not turn the order around
     if known.is_raised:
         begun = replace(known, sequence=known.sequence + 1)
     else:
-        # The id before is in it, so that no two alarms of a source have one, whatever the clock does.
-        event_id = stable_id("ves", known.vim, backlog.backlog_uuid, record.id, now_us, known.event_id)
+        # With the number in it no two alarms have one id, whatever the clock does.
+        event_id = stable_id("ves", known.vim, known.backlog, known.source, now_us, number)
         begun = replace(known, event_id=event_id, sequence=0, start_us=now_us)
     return replace(begun, name=name_of(record), last_us=now_us, severity=severity, status=state_of(record))
 

@@ -29,7 +29,9 @@ SECRET_MAX = 1000
 PEM_MAX = 64 * 1024
 SECRETS = frozenset({"password", "client_key"})
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL_IN_PEM = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""The same without blanks and line ends. Half a character, as JSON may hold one, can be neither kept nor answered."""
 
 
 def read_config(vim: str, document: object, *, now_us: int = 0, by: str = "") -> VesConfig:
@@ -72,7 +74,8 @@ class _Fields:
         """Note whatever has another name: a field that is misspelt would be without effect in silence."""
         for name in self._value:
             if name not in known:
-                self.wrong(str(name)[:NAME_MAX], f"there is no such field: there are {', '.join(known)}")
+                shown = "".join(one if one.isprintable() else "?" for one in str(name)[:NAME_MAX])
+                self.wrong(shown, f"there is no such field: there are {', '.join(known)}")
         return self
 
     def take(self, name: str, kind: type | tuple[type, ...], *, needed: bool = False) -> Any:
@@ -93,7 +96,7 @@ class _Fields:
             return ""
         if len(value) > max_length:
             self.wrong(name, f"must not be longer than {max_length} characters")
-        elif not is_pem and _CONTROL.search(value):
+        elif (_CONTROL_IN_PEM if is_pem else _CONTROL).search(value):
             self.wrong(name, "must not have control characters")
         elif needed and not value:
             self.wrong(name, "must not be empty")

@@ -50,13 +50,13 @@ def step(
     if backlog.domain == "measurement":
         own, events = measurements(backlog, view, own, now_us)
         return Look(events, (own,))
-    found = _alarms(backlog, vim, view, states, now_us, faults)
-    return Look(found.events, (*found.states, own), found.dropped)
+    return _alarms(backlog, own, view, states, now_us, faults)
 
 
 def _alarms(
-    backlog: VesBacklog, vim: str, view: View, states: Mapping[str, VesState], now_us: int, faults: Faults
+    backlog: VesBacklog, own: VesState, view: View, states: Mapping[str, VesState], now_us: int, faults: Faults
 ) -> Look:
+    """``own`` is the backlog's own state after this look; its sequence counts the alarms that ever began."""
     events: list[VesEvent] = []
     changed: list[VesState] = []
     dropped: list[str] = []
@@ -66,10 +66,12 @@ def _alarms(
         if severity is None or (severity == NORMAL and (known is None or not known.is_raised)):
             continue
         if known is None:
-            known = VesState(vim=vim, backlog=backlog.backlog_uuid, source=record.id)
+            known = VesState(vim=own.vim, backlog=own.backlog, source=record.id)
         elif known.severity == severity and known.status == state_of(record):
             continue
-        state = told(backlog, known, record, severity, now_us)
+        if not known.is_raised:
+            own = replace(own, sequence=own.sequence + 1)
+        state = told(known, record, severity, now_us, own.sequence)
         changed.append(state)
         events.append(event_of(backlog, known.status, state, record, f"is {state.status}"))
     for source, known in states.items():
@@ -83,7 +85,7 @@ def _alarms(
         elif view.is_gone(backlog, source):
             dropped.append(source)
             events.append(_end(backlog, known, GONE, "does not exist any more", now_us))
-    return Look(tuple(events), tuple(changed), tuple(dropped))
+    return Look(tuple(events), (*changed, own), tuple(dropped))
 
 
 def _end(backlog: VesBacklog, known: VesState, status: str, text: str, now_us: int) -> VesEvent:
