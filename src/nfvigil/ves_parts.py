@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 
 from nfvigil.accounts.accounts import Accounts
+from nfvigil.controller.vim import names_of
 from nfvigil.errors import FieldError, RefusedError, SettingsError
 from nfvigil.model.times import SECOND
 from nfvigil.model.ves import VesConfig
@@ -29,6 +30,7 @@ from nfvigil.ves_desk.agent import Agent
 from nfvigil.ves_desk.book import Book
 from nfvigil.ves_desk.collector_test import CollectorTest
 from nfvigil.ves_desk.desk import VesDesk
+from nfvigil.ves_desk.names import ProjectNames
 from nfvigil.ves_desk.way import FORMAT
 
 _log = structlog.get_logger("nfvigil")
@@ -77,13 +79,18 @@ def put_ves_together(
 ) -> Ves:
     """Before the inventory, which the agent reads listings of."""
     stored = stored_documents(settings)
+
+    async def names(vim: str) -> Mapping[str, str]:
+        driver = accounts().vim(vim)
+        return await names_of(driver) if driver is not None else {}
+
     by_vim = {vim: name for name, vim in settings.ves.regions.items()}
     book = Book(
         store=store,
         matcher=tellers.matcher,
         dispatcher=tellers.dispatcher,
         composer=tellers.composer,
-        projects=lambda _vim: {},
+        names=ProjectNames(ask=names, clock=clock),
         reporting=lambda vim: by_vim.get(vim, vim),
     )
     reader = Agent(

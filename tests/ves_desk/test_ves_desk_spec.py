@@ -45,7 +45,7 @@ async def test_a_post_answers_with_the_built_backlogs_and_beside_them_with_what_
         made = await world.desk.put(VIM, document(ALL_OF_EPC, {"domain": "fault", "type": "disk"}), by="me")
 
     (backlog,) = [one.backlog for one in made.backlogs]
-    assert (backlog.domain, backlog.type, backlog.tenant, backlog.tenant_id) == ("fault", "vm", "epc", EPC)
+    assert (backlog.domain, backlog.type, backlog.tenant_id) == ("fault", "vm", EPC)
     assert (backlog.api_method, backlog.poll_interval) == ("GET", 10)
     assert [one.field for one in made.refusals] == ["backlogs[1].type"]
     assert made.config.changed_by == "me"
@@ -290,6 +290,41 @@ async def test_a_named_server_that_is_made_anew_is_looked_at_under_its_new_id() 
     assert now is not None
     assert [one.backlog.server_id for one in now.backlogs] == ["id-other"]
     assert world.sent[0]["commonEventHeader"]["sourceId"] == "id-other"
+
+
+async def test_a_tenant_is_known_by_its_name_and_one_that_comes_later_is_looked_at_when_it_is_there() -> None:
+    world = World()
+    world.know(MME)
+    by_name = {"domain": "fault", "type": "vm", "tenant": "epc"}
+    later = {"domain": "fault", "type": "vm", "tenant": "ims"}
+    async with world.running():
+        made = await world.desk.put(VIM, document(by_name, later), by="me")
+        world.projects["66666666-7777-8888-9999-000000000000"] = "ims"
+        await world.read(MME, seconds=10)
+        await world.read(MME, seconds=10)
+        soon = await world.desk.show(VIM)
+        await world.read(MME, seconds=60)
+        await world.read(MME, seconds=10)
+        now = await world.desk.show(VIM)
+
+    assert [(one.backlog.tenant, one.backlog.tenant_id) for one in made.backlogs] == [("epc", EPC)]
+    assert [one.field for one in made.refusals] == ["backlogs[1].tenant"]
+    assert soon is not None
+    assert len(soon.backlogs) == 1
+    assert now is not None
+    assert [one.backlog.tenant for one in now.backlogs] == ["epc", "ims"]
+    assert world.asked == [VIM, VIM], "not at every listing"
+
+
+async def test_where_the_cloud_does_not_say_what_tenants_are_called_ids_work_still() -> None:
+    world = World()
+    world.cloud_is_away = True
+    world.know(MME)
+    async with world.running():
+        with pytest.raises(RefusedError, match="no tenant 'epc' is known"):
+            await world.desk.put(VIM, document({"domain": "fault", "type": "vm", "tenant": "epc"}), by="me")
+
+        assert await world.desk.put(VIM, document(ALL_OF_EPC), by="me")
 
 
 async def test_the_cloud_is_listed_as_often_as_the_most_hurried_backlog_needs_it() -> None:

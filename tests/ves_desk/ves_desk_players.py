@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from nfvigil.errors import NotFoundError, StoreUnavailableError
+from nfvigil.errors import NotFoundError, StoreUnavailableError, VimUnavailableError
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.inspector.resource_map import ResourceMap
@@ -39,6 +39,7 @@ from nfvigil.store.ves_records import VesRecord
 from nfvigil.ves_desk.agent import Agent
 from nfvigil.ves_desk.book import Book
 from nfvigil.ves_desk.desk import VesDesk
+from nfvigil.ves_desk.names import ProjectNames
 
 VIM = "lab"
 START_US = 1_800_000_000_000_000
@@ -179,6 +180,10 @@ class World:
         self.vims = list(vims)
         self.taken_us: dict[str, int | None] = dict.fromkeys(vims, START_US)
         self.refreshed: list[str] = []
+        self.projects = {EPC: "epc"}
+        self.asked: list[str] = []
+        """VIMs whose projects' names were asked for."""
+        self.cloud_is_away = False
         self.matcher = Matcher()
         self.composer = Composer(matcher=self.matcher, seqs=self._seqs(), channels=CHANNELS)
         self.dispatcher = Dispatcher(
@@ -208,7 +213,7 @@ class World:
             matcher=self.matcher,
             dispatcher=self.dispatcher,
             composer=self.composer,
-            projects=lambda _vim: {EPC: "epc"},
+            names=ProjectNames(ask=self._projects, clock=self.clock),
             reporting=lambda vim: {value: key for key, value in (regions or {}).items()}.get(vim, vim),
         )
         self.agent = Agent(
@@ -235,6 +240,12 @@ class World:
         for one in self.shelf.notifications.values():
             found[one.subscription] = max(found.get(one.subscription, 0), one.seq)
         return found
+
+    async def _projects(self, vim: str) -> dict[str, str]:
+        self.asked.append(vim)
+        if self.cloud_is_away:
+            raise VimUnavailableError("no answer")
+        return dict(self.projects)
 
     def _refresh(self, vim: str) -> None:
         if vim not in self.vims:

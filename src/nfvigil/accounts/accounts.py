@@ -170,6 +170,10 @@ class Accounts:
     def open_vims(self) -> list[Vim]:
         return [held.vim for held in self._held.values() if held.vim is not None]
 
+    def vim(self, name: str) -> Vim | None:
+        """Its driver, while it is watched."""
+        return self._held[name].vim if name in self._held else None
+
     def names(self) -> list[str]:
         return sorted(self._held)
 

@@ -65,6 +65,9 @@ class Agent:
         self._due: dict[str, None] = {}
         self._is_due = asyncio.Event()
         self._beats_anew = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._asking: set[str] = set()
+        """VIMs whose projects' names are being asked for."""
 
     # What the inventory calls
 
@@ -123,6 +126,7 @@ class Agent:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
+            self._group = group
             group.create_task(self._look(), name="VES agent")
             group.create_task(self._beat(), name="VES heartbeats")
 
@@ -153,6 +157,7 @@ class Agent:
 
     async def _put_in_force(self, vim: str, reading: Reading) -> None:
         config = self.wanted[vim]
+        self._ask_names(config)
         built = self._book.built(config, reading.snapshot.servers, reading.snapshot.hosts)
         if not built.backlogs:
             _log.warning("nothing of the settings' VES configuration can be served yet", vim=vim)
@@ -175,6 +180,7 @@ class Agent:
             if one.server_id and one.type == "vm" and one.server_id not in reading.servers
         )
         servers = [*reading.snapshot.servers, *(one for one in missing_ones if isinstance(one, Server))]
+        self._ask_names(held.config)
         built = self._book.built(held.config, servers, reading.snapshot.hosts)
         merged = {one.backlog_uuid: one for one in (*held.backlogs, *built.backlogs)}
         backlogs = tuple(merged.values())
@@ -184,6 +190,20 @@ class Agent:
         async with self._pipeline.between_turns():
             if self._book.held.get(held.vim) is held:
                 await self._book.extend(held, replace(held.record, backlogs=backlogs, refusals=refusals))
+
+    def _ask_names(self, config: VesConfig) -> None:
+        """Beside the looks at other clouds, which do not wait for this one: the next listing is looked at with them."""
+        if self._group is not None and config.vim not in self._asking:
+            self._asking.add(config.vim)
+            self._group.create_task(self._learn_names(config), name=f"VES names {config.vim}")
+
+    async def _learn_names(self, config: VesConfig) -> None:
+        try:
+            await self._book.names.look(config)
+        except Exception:
+            _log.exception("the projects' names are not known", vim=config.vim)
+        finally:
+            self._asking.discard(config.vim)
 
     def _found(self, held: Held, now_us: int) -> Change | None:
         """What one listing brings, to be written down; it counts as written from then on, as it will be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from nfvigil.store.ves_records import VesRecord
 from nfvigil.ves.backlogs import Built, build
 from nfvigil.ves.machine import farewell
 from nfvigil.ves_desk.held import Held
+from nfvigil.ves_desk.names import ProjectNames
 from nfvigil.ves_desk.way import Told, bare, subscription_of, told, whole
 
 PAGE = 1_000
@@ -40,8 +41,8 @@ class Shelf(Protocol):
 
 
 class Book:
-    """Whoever changes anything does so between two turns of the pipeline. ``projects`` are the names of a VIM's, by
-    id, as far as they are known; ``reporting`` is how a VIM calls itself to its collector.
+    """Whoever changes anything does so between two turns of the pipeline. ``names`` knows what projects are called;
+    ``reporting`` is how a VIM calls itself to its collector.
     """
 
     def __init__(
@@ -51,14 +52,14 @@ class Book:
         matcher: Matcher,
         dispatcher: Dispatcher,
         composer: Composer,
-        projects: Callable[[str], Mapping[str, str]],
+        names: ProjectNames,
         reporting: Callable[[str], str] = lambda vim: vim,
     ) -> None:
         self._store = store
         self._matcher = matcher
         self._dispatcher = dispatcher
         self._composer = composer
-        self._projects = projects
+        self.names = names
         self._reporting = reporting
         self.held: dict[str, Held] = {}
         """By VIM."""
@@ -159,7 +160,7 @@ class Book:
         ]
 
     def built(self, config: VesConfig, servers: Iterable[Server], hosts: Iterable[Host]) -> Built:
-        return build(config, servers=servers, hosts=hosts, projects=self._projects(config.vim))
+        return build(config, servers=servers, hosts=hosts, projects=self.names.of(config.vim))
 
     # Telling
 

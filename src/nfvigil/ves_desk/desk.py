@@ -129,6 +129,7 @@ class VesDesk:
                 raise ConflictError("it was changed since you have seen it: read it again")
             config = self._config(vim, before, document, by)
             self._check_address(config)
+            await self._book.names.look(config, at_once=True)
             built = self._built(config)
             async with self._pipeline.between_turns():
                 refusals = tuple((one.field, one.reason) for one in built.refusals)
