@@ -49,6 +49,8 @@ class Authority:
             .not_valid_before(begins)
             .not_valid_after(begins + timedelta(days=2))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .add_extension(address, critical=False)
             .sign(self._key, hashes.SHA256())
         )
