@@ -9,6 +9,7 @@ import msgspec
 from nfvigil.controller.runner import Controller
 from nfvigil.desk import Desk
 from nfvigil.model.answers import CapacityBy
+from nfvigil.model.condition import Condition
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.times import SECOND
 from nfvigil.northbound.metrics import Metrics
@@ -34,6 +35,9 @@ VIMS = {
     "vim_unconfirmed": "kept without proof that they are there",
     "vim_put_back": "not in a listing, or told to be gone, and there",
     "vim_left_out": "not in the map, because another VIM has something of the same name there",
+    "vim_unreachable": "1 while it cannot be reached, 0 otherwise",
+    "vim_failures": "listings that failed since the last one that was believed",
+    "vim_period_seconds": "between two listings; none where there are only those that are asked for",
 }
 
 
@@ -48,6 +52,9 @@ def show_vims(metrics: Metrics, inventory: Inventory) -> None:
                 status.unconfirmed,
                 status.put_back_total,
                 status.left_out,
+                float(Condition.UNREACHABLE in status.conditions),
+                status.failures,
+                status.period_seconds,
             )
             yield (vim,), dict(zip(VIMS, values, strict=True))
 

@@ -24,6 +24,7 @@ from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
 from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 from nfvigil.model.vim_account import Source, VimAccount
+from nfvigil.model.vim_status import VimStatus
 from nfvigil.sealing.keys import Keys
 from nfvigil.store.records import VimRecord
 from nfvigil.store.sealed_records import Sealed
@@ -151,19 +152,6 @@ class Shelf:
         if self.fails == when:
             self.fails = ""
             raise StoreUnavailableError("the store is away")
-
-
-@dataclass(frozen=True, kw_only=True)
-class VimStatus:
-    """How well a cloud is known."""
-
-    taken_us: int | None = None
-    age_seconds: float | None = None
-    error: str = ""
-    servers: int = 0
-    hosts: int = 0
-    left_out: int = 0
-    mistakable: int = 0
 
 
 @dataclass

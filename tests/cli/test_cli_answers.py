@@ -230,6 +230,7 @@ def test_a_batch_of_which_some_is_refused_ends_with_1(service: FakeService) -> N
         pytest.param(["event", "send", "a", "--host", "b", "--detail", "c"], id="a detail without a value"),
         pytest.param(["event", "send", "a", "--file", "-"], id="a type and a file"),
         pytest.param(["simulation", "fail", "partial", "--seconds", "1"], id="seconds of a partial list"),
+        pytest.param(["simulation", "set", "server/s", "status"], id="a field without a value"),
         pytest.param(["alarm", "list", "--state", "nonsense"], id="no such state"),
         pytest.param(["alarm", "list", "--limit", "0"], id="nothing at most"),
         pytest.param(["nonsense"], id="no such command"),
@@ -346,8 +347,8 @@ def test_every_command_that_the_product_promises_is_there() -> None:
         subscription create list show delete test replay pause resume deliveries set resources
         redeliver; delivery list; host list; resource list show impact;
         policy list show lint apply rollback dry-run; profile show summary; db upgrade check backup purge
-        rotate-key; vim add list show set check refresh remove;
-        token create list revoke; host list show power confirm-off fence; simulation show fail heal power;
+        rotate-key; vim add list show status set check refresh remove;
+        token create list revoke; host list show power confirm-off fence; simulation show fail heal power set delete;
         action list; capacity"""
     wanted = set()
     for noun, *verbs in (part.split() for part in promised.split(";")):

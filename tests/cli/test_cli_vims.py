@@ -191,6 +191,77 @@ def test_a_check_ends_with_1_where_anything_is_not_well(service: FakeService, it
     assert "as nfvigil" in result.stdout
 
 
+KNOWN = VIM | {
+    "snapshot_seconds": 1.234,
+    "period_seconds": 10.0,
+    "attempted_time": "2026-01-02T03:05:05.000006Z",
+    "listing": False,
+    "failures": 4,
+    "conditions": ["unreachable", "partial"],
+    "differences": {"added": 2, "changed": 0, "gone": 1},
+    "unconfirmed": 3,
+    "put_back": 1,
+    "readers": [
+        {"name": "VNF records", "interval_seconds": None, "error": ""},
+        {"name": "VES agent", "interval_seconds": 10.0, "error": "KeyError"},
+    ],
+}
+CALM: dict[str, Any] = KNOWN | {
+    "name": "calm",
+    "state": "watched",
+    "error": "",
+    "snapshot_seconds": None,
+    "period_seconds": None,
+    "listing": True,
+    "failures": 0,
+    "conditions": [],
+    "differences": {"added": 0, "changed": 0, "gone": 0},
+    "unconfirmed": 0,
+    "put_back": 0,
+    "readers": [],
+}
+
+
+def test_how_well_clouds_are_known_is_one_line_each(service: FakeService) -> None:
+    service.says("GET", "/v1/vims", {"items": [KNOWN, CALM], "next": None})
+
+    lines = run(service, "vim", "status").stdout.splitlines()
+
+    assert lines[0].split() == ["NAME", "STATE", "AGE", "EVERY", "TAKES", "DIFFERENCES", "CONDITIONS", "ERROR"]
+    assert lines[1].startswith("lab ")
+    assert "failing  12s         10s  1.23s  +2 -1" in lines[1]
+    assert "unreachable partial" in lines[1]
+    assert lines[2].split() == ["calm", "watched", "12s", "on", "request", "-", "-", "-", "-"]
+
+
+def test_how_well_one_is_known_is_shown_in_full(service: FakeService) -> None:
+    service.says("GET", "/v1/vims/lab", KNOWN)
+    service.says("GET", "/v1/vims/calm", CALM)
+    service.says("GET", "/v1/vims/lab", KNOWN)
+
+    shown = run(service, "vim", "status", "lab").stdout
+    calm = run(service, "vim", "status", "calm").stdout
+
+    for said in ("unreachable, partial", "4 times in a row", "every 10 s; failed with KeyError", "with each listing"):
+        assert said in shown
+    assert "\x1b" not in shown
+    assert "yes" in calm
+    assert "read by" not in calm
+    assert "on request" in calm
+    assert json.loads(run(service, "vim", "status", "lab", "-f", "json").stdout) == KNOWN
+
+
+def test_waiting_for_a_listing_that_fails_says_why(service: FakeService) -> None:
+    service.says("POST", "/v1/vims/lab/refresh", KNOWN, 202)
+    service.says("GET", "/v1/vims/lab", KNOWN | {"attempted_time": "2026-01-02T03:06:00.000000Z"})
+
+    result = run(service, "vim", "refresh", "lab", "--wait")
+
+    assert result.exit_code != 0
+    assert "lab could not be listed: it" in result.stderr
+    assert "\x1b" not in result.stderr
+
+
 def test_a_listing_is_asked_for(service: FakeService) -> None:
     service.says("POST", "/v1/vims/lab/refresh", VIM, 202)
 

@@ -12,7 +12,7 @@ from nfvigil.client.answers import read
 from nfvigil.client.shapes import Alarm, Brakes, ResourceDetail, Subscription, Vim
 from nfvigil.client.vim_options import Given, options_of
 from nfvigil.client.waiting import wait_until
-from nfvigil.errors import ConflictError, NotFoundError, RefusedError
+from nfvigil.errors import ConflictError, NotFoundError, RefusedError, UnavailableError
 
 
 def test_what_a_newer_service_says_is_kept_as_it_came() -> None:
@@ -113,6 +113,33 @@ def test_it_is_waited_for_a_cloud_to_be_listed_again(fake: Fake, client: Client)
     fake.says(*[Says({"name": "lab", "snapshot_time": time}) for time in ("1", "1", "2")])
 
     assert client.vims.wait_listed(before).snapshot_time == "2"
+
+
+def listed(attempted: str, snapshot: str, **more: Any) -> Says:
+    return Says({"name": "lab", "attempted_time": attempted, "snapshot_time": snapshot, **more})
+
+
+def test_a_listing_that_was_under_way_already_is_not_the_one_that_is_waited_for(fake: Fake, client: Client) -> None:
+    before = read(Vim, {"name": "lab", "attempted_time": "4", "snapshot_time": "1", "listing": True})
+    fake.says(listed("4", "1"), listed("4", "4a"), listed("5", "4a", listing=True), listed("6", "5a", listing=True))
+
+    assert client.vims.wait_listed(before).snapshot_time == "5a"
+
+
+def test_what_failed_is_not_waited_for_any_longer(fake: Fake, client: Client) -> None:
+    before = read(Vim, {"name": "lab", "attempted_time": "4", "snapshot_time": "1", "failures": 2})
+    away = {"failures": 2, "error": "it does not answer"}
+    fake.says(listed("4", "1", **away), listed("5", "1", listing=True, **away), listed("5", "1", **away))
+
+    with pytest.raises(UnavailableError, match="lab could not be listed: it does not answer"):
+        client.vims.wait_listed(before)
+
+
+def test_of_a_cloud_that_was_never_read_the_first_listing_will_do(fake: Fake, client: Client) -> None:
+    before = read(Vim, {"name": "lab", "attempted_time": "4"})
+    fake.says(Says({"name": "lab", "attempted_time": "4"}), listed("4", "4a"))
+
+    assert client.vims.wait_listed(before).snapshot_time == "4a"
 
 
 def test_it_is_not_waited_for_ever() -> None:

@@ -266,6 +266,7 @@ TABLE: dict[str, Entry] = {
     "POST /v1/vims/{name}/refresh": entry("/v1/vims/{vim}/refresh"),
     "GET /v1/simulation": entry("/v1/simulation"),
     "PUT /v1/simulation": entry("/v1/simulation", {"failure": {"kind": "none"}}),
+    "POST /v1/simulation/changes": entry("/v1/simulation/changes", {"gone": []}),
     "POST /v1/simulation/hosts/{host}": entry("/v1/simulation/hosts/{host}", {"power": "on"}),
 }
 

@@ -344,6 +344,7 @@ class FakeStore:
 @dataclass
 class FakeCloud:
     failure: Failure = HEALTHY
+    edits: list[dict[str, Any]] = field(default_factory=list)
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -361,6 +362,9 @@ class FakeCloud:
         if host != "compute-1":
             raise NotFoundError("there is no such host")
         return True
+
+    def edit(self, **wishes: Any) -> None:
+        self.edits.append(wishes)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedErro
 from nfvigil.model.answers import CheckItem, VimDetail, VimState
 from nfvigil.model.secret_fields import hidden, merged
 from nfvigil.model.vim_account import Source, VimAccount, VimChange
+from nfvigil.model.vim_status import Differences, ReaderStatus, VimStatus
 
 NOW = 1_700_000_000_000_000
 PLANTED = "hunter-two-and-a-half"
@@ -23,6 +24,20 @@ def first() -> dict[str, VimAccount]:
     fixed = VimAccount(name="fixed", driver="simulated", options=options, source=Source.SETTINGS)
     times = {"created_us": NOW, "changed_us": NOW, "created_by": "admin"}
     return {"fixed": fixed, "lab": VimAccount(name="lab", driver="cloud", options=options, **times)}
+
+
+KNOWN = VimStatus(
+    snapshot_seconds=0.25,
+    period_seconds=10.0,
+    attempted_us=NOW,
+    is_listing=True,
+    failures=2,
+    readers=(ReaderStatus(name="records", interval_seconds=10.0, error="KeyError"),),
+    differences=Differences(added=1),
+    unconfirmed=3,
+    put_back=4,
+    conditions=("unreachable",),
+)
 
 
 @dataclass
@@ -45,6 +60,7 @@ class FakeVims:
                 age_seconds=1.5,
                 counts={"hosts": 3},
                 told={"release": "x"},
+                status=KNOWN,
             )
         return VimDetail(account=shown, state=VimState.FAILING, error="it does not answer")
 

@@ -99,6 +99,7 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/v1/simulation", None, ADMIN),
     ("PUT", "/v1/simulation", {"failure": {"kind": "dead"}}, ADMIN),
     ("POST", "/v1/simulation/hosts/compute-1", {"power": "off"}, ADMIN),
+    ("POST", "/v1/simulation/changes", {"gone": []}, ADMIN),
 ]
 MAY = {
     "admin": {READ, WRITE, ADMIN},

@@ -260,6 +260,8 @@ WRONG: dict[str, tuple[str, str, Any, str]] = {
     "wrong policy": ("POST", "/v1/policies", {"text": "rules: []"}, "name"),
     "wrong event": ("POST", "/v1/policies/dry-run", {"event": {}}, "event.type"),
     "unknown failure": ("PUT", "/v1/simulation", {"failure": {"kind": "sad"}}, "failure"),
+    "no kind that a cloud has": ("POST", "/v1/simulation/changes", {"gone": ["rack/r"]}, "gone[0]"),
+    "no key": ("POST", "/v1/simulation/changes", {"set": {"server": {}}}, "set.server.[key]"),
     "rate beyond": ("PUT", "/v1/simulation", {"failure": {"kind": "errors", "rate": 2}}, "failure.errors.rate"),
 }  # fmt: skip
 
@@ -391,6 +393,11 @@ async def test_the_simulated_cloud_can_be_broken_and_healed() -> None:
     assert healed.json["failure"] == {}
     off = await world.call("POST", "/v1/simulation/hosts/compute-1", {"power": "off"})
     assert off.json == {"host": "compute-1", "power": "off", "changed": True}
+    said = {"port/p": {"mac_address": "fa:16:3e:00:00:01"}}
+    changes = {"set": {"server/s": {"status": "ERROR"}}, "gone": ["port/q"], "details": said}
+    changed = await world.call("POST", "/v1/simulation/changes", changes)
+    assert changed.status == 200
+    assert world.desk.cloud.edits == [{"fields": changes["set"], "gone": ("port/q",), "details": said}]
     assert (await world.call("POST", "/v1/simulation/hosts/moon", {"power": "off"})).status == 404
     world.desk.cloud = None
     assert (await world.call("GET", "/v1/simulation")).status == 404

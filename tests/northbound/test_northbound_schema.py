@@ -86,6 +86,7 @@ SEMANTIC = {
     "/server_notifier/v2/{tenant}/servers/{server_id}/alarms": "fault ids are those of the table",
     "/v1/vims": "which drivers there are, and what they want to know, is theirs; a name is taken once",
     "/v1/vims/check": "the same",
+    "/v1/simulation/changes": "which records there are, and what they have, is the cloud's",
     "/v1/vims/{name}": "options have a depth, and stars that stand for nothing are refused",
     "/v1/vims/{name}/ves": "a collector's address, what there is to tell, and certificates in PEM",
     **{

@@ -39,6 +39,31 @@ async def test_one_is_shown_with_what_its_driver_tells_and_without_its_secrets()
     assert shown["source"] == "settings"
 
 
+async def test_how_well_one_is_known_is_shown_with_it_and_in_the_list() -> None:
+    world = make_world()
+
+    shown = (await world.call("GET", "/v1/vims/fixed")).json
+    listed = (await world.call("GET", "/v1/vims")).json["items"]
+
+    assert shown["readers"] == [{"name": "records", "interval_seconds": 10.0, "error": "KeyError"}]
+    assert shown["conditions"] == ["unreachable"]
+    assert shown["differences"] == {"added": 1, "changed": 0, "gone": 0}
+    assert shown["attempted_time"].endswith("Z")
+    names = ("snapshot_seconds", "period_seconds", "listing", "failures", "unconfirmed", "put_back")
+    assert [shown[name] for name in names] == [0.25, 10.0, True, 2, 3, 4]
+    assert listed[0] == {name: value for name, value in shown.items() if name != "told"}
+    assert [listed[1][name] for name in names] == [None, None, False, 0, 0, 0]
+    assert (listed[1]["attempted_time"], listed[1]["readers"], listed[1]["conditions"]) == (None, [], [])
+
+
+async def test_polling_can_be_turned_off() -> None:
+    world = make_world()
+
+    answer = await world.call("POST", "/v1/vims", NEW | {"interval_seconds": -1})
+
+    assert (answer.status, answer.json["interval_seconds"]) == (201, -1)
+
+
 async def test_one_that_is_added_is_answered_with_its_place_and_noted() -> None:
     world = make_world()
 
@@ -79,6 +104,8 @@ async def test_the_same_key_adds_one() -> None:
         ({"options": {f"a{number}": 1 for number in range(101)}}, "options"),
         ({"options": {"a": 2**63}}, "options"),
         ({"interval_seconds": 0.5}, "interval_seconds"),
+        ({"interval_seconds": -0.5}, "interval_seconds"),
+        ({"interval_seconds": -2}, "interval_seconds"),
         ({"interval_seconds": "60"}, "interval_seconds"),
         ({"enabled": "yes"}, "enabled"),
         ({"nonsense": 1}, "nonsense"),

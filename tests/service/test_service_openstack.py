@@ -183,6 +183,12 @@ def test_a_cloud_is_added_changed_and_taken_away(nfv: Openstack) -> None:
     assert nfv.json("vim", "add", *words, "--interval", "3600")["options"]["hosts"] == 2
     assert nfv.json("vim", "refresh", "toy", "--wait")["counts"]["hosts"] == 2
     assert {one["OK"] for one in nfv.json("vim", "check", "toy")} == {True}
+    assert {one["Name"]: (one["State"], one["Conditions"]) for one in nfv.json("vim", "status")} == {
+        "cloud": ("watched", []),
+        "toy": ("watched", []),
+    }
+    known = {one["Field"]: one["Value"] for one in nfv.json("vim", "status", "toy")}
+    assert (known["period_seconds"], known["failures"], known["error"]) == (3600.0, 0, "")
     assert nfv.json("vim", "set", "toy", "--interval", "60", "--disable")["enabled"] is False
     assert "nothing is to be changed" in nfv("vim", "set", "toy", code=1).stderr
     assert nfv.json("vim", "show", "toy")["driver"] == "simulated"

@@ -11,6 +11,7 @@ import msgspec
 from nfvigil.controller.vims.layout import SimulatedOptions
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.errors import NotFoundError, UnknownCallerError, VimUnavailableError
+from nfvigil.model.reading import Details
 from nfvigil.model.resource import CloudRecord, Host, MapChange, Port, Server, Snapshot, Volume, key_of_record
 from virtual_time import now_us
 
@@ -87,6 +88,16 @@ class UnrulyCloud:
                 groups[name] = tuple(one for one in groups[name] if self._chance.random() >= share)
         await self._call()
         return msgspec.structs.replace(listing, **groups)
+
+    async def detailed_snapshot(self, details: Details) -> Snapshot:
+        """The words on a thing are its record; a page may be the last that is had."""
+        listing = await self.snapshot()
+        for record in (*listing.servers, *listing.ports):
+            if self.is_unruly and self._chance.random() < self._fails / 20:
+                await self._call()
+            if details.wants(record.server if isinstance(record, Port) else record.id):
+                details.put(key_of_record(record), memoryview(msgspec.json.encode(record)))
+        return listing
 
     async def changes(self) -> AsyncIterator[MapChange | None]:
         self._told = asyncio.Queue()  # what was told while nobody listened is lost

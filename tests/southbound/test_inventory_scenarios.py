@@ -1,4 +1,4 @@
-"""Whatever a cloud's API does: nothing that is there is taken out of the map, and soon after it the map is right.
+"""Whatever a cloud's API does: nothing that is there is taken for gone, and soon after it map and readers are right.
 
 NFVIGIL_TEST_SCENARIOS says how many scenarios are tried (10000 before a release), NFVIGIL_TEST_SEED with which
 numbers they begin.
@@ -12,6 +12,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from southbound_reader_players import Picture, Tripping
 from southbound_unruly_cloud import UnrulyCloud
 from structlog.testing import capture_logs
 
@@ -40,6 +41,8 @@ class Scenario:
         self.chance = Random(seed)
         self.map = ResourceMap()
         self.cloud = UnrulyCloud(self.chance)
+        self.picture = Picture(chance=self.chance, is_there=self.cloud.is_there)
+        self.tripping = Tripping(Random(seed))
         self.false: list[str] = []
         self.undone: list[str] = []
         self.told: list[tuple[Condition, bool]] = []
@@ -56,7 +59,22 @@ class Scenario:
         self.told.append((condition, is_on))
 
     async def run(self) -> None:
-        inventory = Inventory(
+        self.start()
+        self.is_deaf = True
+        for _ in range(self.chance.randint(1, 25)):
+            await asyncio.sleep(self.chance.choice((0.0, 0.5, 5.0, 30.0)))
+            await self._something()
+            if self.cloud.is_orderly and self.inventory.ready.is_set():
+                await self._see_whether_changes_stay()
+        self.is_deaf = False
+        self.cloud.behave()
+        await asyncio.sleep(2 * QUIET_SECONDS)
+        assert not self.running.done()
+        self.status = self.inventory.status()["sim"]
+        await self.stop()
+
+    def start(self) -> None:
+        self.inventory = Inventory(
             vims={"sim": self.cloud},
             known=self.map,
             apply=self.apply,
@@ -65,21 +83,20 @@ class Scenario:
             say=self.say,
             timing=TIMING,
             chance=self.chance,
+            readers=[self.tripping, self.picture],
         )
-        running = asyncio.create_task(inventory.run())
-        self.is_deaf = True
-        for _ in range(self.chance.randint(1, 25)):
-            await asyncio.sleep(self.chance.choice((0.0, 0.5, 5.0, 30.0)))
-            await self._something(inventory)
-            if self.cloud.is_orderly and inventory.ready.is_set():
-                await self._see_whether_changes_stay()
-        self.is_deaf = False
-        self.cloud.behave()
-        await asyncio.sleep(2 * QUIET_SECONDS)
-        assert not running.done()
-        self.status = inventory.status()["sim"]
-        running.cancel()
-        await asyncio.wait([running])
+        self.running = asyncio.create_task(self.inventory.run())
+
+    async def stop(self) -> None:
+        self.running.cancel()
+        await asyncio.wait([self.running])
+
+    async def start_anew(self) -> None:
+        """The map is empty, and readers know what they knew."""
+        await self.stop()
+        self.map = ResourceMap()
+        self.told.clear()
+        self.start()
 
     async def _see_whether_changes_stay(self) -> None:
         """Where all is told in time, no listing that was begun before may undo it."""
@@ -89,18 +106,20 @@ class Scenario:
             self.undone += [key for key, record in truth.items() if self.map.records.get(key) != record]
             self.undone += self.map.records.keys() - truth.keys()
 
-    async def _something(self, inventory: Inventory) -> None:
+    async def _something(self) -> None:
         match self.chance.randrange(12):
             case 0:
                 self.cloud.die()
             case 1 | 2:
                 self.cloud.forge()
             case 3:
-                inventory.refresh("sim")
+                self.inventory.refresh("sim")
+            case 4 if self.chance.random() < 0.5:
+                await self.start_anew()
             case 4:
-                await inventory.remove("sim")
+                await self.inventory.remove("sim")
                 self.told.clear()
-                inventory.add("sim", self.cloud, interval_seconds=INTERVAL_SECONDS)
+                self.inventory.add("sim", self.cloud, interval_seconds=INTERVAL_SECONDS)
             case _:
                 self.cloud.happen()
 
@@ -112,6 +131,10 @@ def check(seed: int) -> None:
     assert scenario.false == [], f"seed {seed}: taken out of the map although they are there"
     assert scenario.undone == [], f"seed {seed}: changes undone by an older listing"
     assert scenario.map.records == scenario.cloud.truth(), f"seed {seed}: the map is not what the cloud is"
+    truth, picture = scenario.picture.truth(scenario.cloud.truth()), scenario.picture
+    assert picture.false == [], f"seed {seed}: told a reader to be gone although they are there"
+    assert picture.records == truth, f"seed {seed}: a reader's picture is not what the cloud is"
+    assert picture.told() == truth, f"seed {seed}: the words that a reader kept are not the cloud's"
     status = scenario.status
     counted = len(scenario.cloud._real._cloud.snapshot(0).servers)
     assert (status.servers, status.error, status.unconfirmed, status.conditions) == (counted, "", 0, ()), seed

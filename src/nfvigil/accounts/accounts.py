@@ -30,6 +30,7 @@ from nfvigil.model.answers import CheckItem, VimDetail, VimState
 from nfvigil.model.resource import MapChange, Snapshot
 from nfvigil.model.secret_fields import merged
 from nfvigil.model.vim_account import Source, VimAccount, VimChange
+from nfvigil.model.vim_status import VimStatus
 from nfvigil.sealing.box import LockedError
 from nfvigil.store.records import VimRecord
 
@@ -63,32 +64,13 @@ class Hands(Protocol):
         """What waits or is under way there is given up."""
 
 
-class Seen(Protocol):
-    """How well a cloud is known."""
-
-    @property
-    def taken_us(self) -> int | None: ...
-    @property
-    def age_seconds(self) -> float | None: ...
-    @property
-    def error(self) -> str: ...
-    @property
-    def servers(self) -> int: ...
-    @property
-    def hosts(self) -> int: ...
-    @property
-    def left_out(self) -> int: ...
-    @property
-    def mistakable(self) -> int: ...
-
-
 class Eyes(Protocol):
     """Who watches clouds: the inventory. When ``remove`` is back, it brings nothing of that cloud any more."""
 
     def add(self, name: str, vim: Vim, *, interval_seconds: float) -> None: ...
     async def remove(self, name: str) -> None: ...
     def refresh(self, vim: str) -> None: ...
-    def status(self) -> Mapping[str, Seen]: ...
+    def status(self) -> Mapping[str, VimStatus]: ...
 
 
 class Hosts(Protocol):
@@ -390,21 +372,23 @@ class Accounts:
             self._checks -= 1
 
 
-def _detail(held: Held, seen: Seen | None) -> VimDetail:
+def _detail(held: Held, seen: VimStatus | None) -> VimDetail:
     if held.vim is None or seen is None:
         return VimDetail(account=held.shown, state=held.state, error=held.error)
     state = VimState.UNREAD if seen.taken_us is None else VimState.WATCHED
+    error = held.safe(seen.error)
     return VimDetail(
         account=held.shown,
         state=VimState.FAILING if seen.error else state,
-        error=held.safe(seen.error),
+        error=error,
+        status=replace(seen, error=error),
         taken_us=seen.taken_us,
         age_seconds=seen.age_seconds,
         counts=_counts(seen) if seen.taken_us is not None else {},
     )
 
 
-def _counts(seen: Seen) -> dict[str, int]:
+def _counts(seen: VimStatus) -> dict[str, int]:
     """What two VIMs have by one name is counted where there is any."""
     clashes = {"left_out": seen.left_out, "mistakable": seen.mistakable}
     return {"hosts": seen.hosts, "servers": seen.servers} | {name: count for name, count in clashes.items() if count}

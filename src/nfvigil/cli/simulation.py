@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from nfvigil.cli.connection import connect, place
 from nfvigil.cli.options import FormOption
 from nfvigil.cli.output import Form, emit
-from nfvigil.cli.terminal import fields, say
+from nfvigil.cli.terminal import fields, printable, say
 
 app = typer.Typer(no_args_is_help=True, help="Break the simulated cloud, heal it, switch its hosts off and on.")
 
@@ -99,6 +100,66 @@ def power(
     with connect(context) as client:
         found = client.post(place("v1", "simulation", "hosts", host), {"power": to.value})
     emit(found, form, lambda one: say(f"{one['host']} is {one['power']}" + ("" if one["changed"] else " already")))
+
+
+@app.command("set")
+def change(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="server/ID, port/ID, host/NAME; a new one is made.")],
+    field: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FIELD=VALUE]...", help="Of its record: status=ERROR, host=compute-2."),
+    ] = None,
+    said: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--said", metavar="FIELD=VALUE", help="What Nova or Neutron say of it beside the record; repeat it."
+        ),
+    ] = None,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Change what the cloud has, as somebody else would, past NFVigil. A value is JSON, or else text.
+
+    \b
+      nfvigil simulation set server/ID status=ERROR
+      nfvigil simulation set port/ID --said mac_address=fa:16:3e:00:00:01
+      nfvigil simulation set server/new name=new host=compute-1 project=PROJECT
+    """
+    body: dict[str, Any] = {"set": {key: _values(field)}} if field or not said else {}
+    if said:
+        body["details"] = {key: _values(said)}
+    with connect(context) as client:
+        found = client.post("/v1/simulation/changes", body)
+    emit(found, form, lambda _: say(printable(f"changed: {key}")))
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="server/ID, port/ID; a server's ports go too.")],
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Take something out of the cloud, as somebody else would, past NFVigil.
+
+    \b
+      nfvigil simulation delete server/ID
+    """
+    with connect(context) as client:
+        found = client.post("/v1/simulation/changes", {"gone": keys})
+    emit(found, form, lambda _: say(printable(f"deleted: {', '.join(keys)}")))
+
+
+def _values(given: list[str] | None) -> dict[str, Any]:
+    values = {}
+    for text in given or ():
+        name, sign, value = text.partition("=")
+        if not name or not sign:
+            raise typer.BadParameter(f"must be FIELD=VALUE, not {text!r}")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values
 
 
 def _draw(cloud: dict[str, Any]) -> None:

@@ -225,6 +225,16 @@ class Vim(Answer, frozen=True, kw_only=True):
     error: str = ""
     snapshot_time: str | None = None
     snapshot_age_seconds: float | None = None
+    snapshot_seconds: float | None = None
+    period_seconds: float | None = None
+    attempted_time: str | None = None
+    listing: bool = False
+    failures: int = 0
+    conditions: tuple[str, ...] = ()
+    differences: Mapping[str, int] = {}
+    unconfirmed: int = 0
+    put_back: int = 0
+    readers: tuple[Mapping[str, Any], ...] = ()
     counts: Mapping[str, int] = {}
     told: Mapping[str, Any] = {}
 

@@ -10,6 +10,7 @@ from nfvigil.client.answers import Page
 from nfvigil.client.part import Match, Part, keyed, matching
 from nfvigil.client.shapes import Check, Vim
 from nfvigil.client.waiting import wait_until
+from nfvigil.errors import UnavailableError
 
 VIMS = "/v1/vims"
 
@@ -55,10 +56,25 @@ class Vims(Part):
         most_seconds: float = 300.0,
         tell: Callable[[Vim], None] = lambda _: None,
     ) -> Vim:
-        """Until it has been listed since ``before`` was seen. StillWaitingError if that takes too long."""
+        """Until a listing that was begun after ``before`` was seen has been read. UnavailableError where it failed,
+        StillWaitingError if that takes too long.
+        """
+        begun: list[str] = []
+
+        def is_read(one: Vim) -> bool:
+            if one.attempted_time is None or before.snapshot_time is None:
+                # A service that does not tell when it began; or whatever is read first.
+                return one.snapshot_time is not None and one.snapshot_time != before.snapshot_time
+            if one.attempted_time == before.attempted_time:
+                return False
+            begun.append(one.attempted_time)
+            if one.failures and not one.listing:
+                raise UnavailableError(f"{before.name} could not be listed: {one.error}")
+            return one.snapshot_time is not None and one.snapshot_time >= begun[0]
+
         return wait_until(
             lambda: self.show(before.name),
-            lambda one: one.snapshot_time is not None and one.snapshot_time != before.snapshot_time,
+            is_read,
             most_seconds=most_seconds,
             what=f"the listing of {before.name}",
             tell=tell,

@@ -13,6 +13,7 @@ from nfvigil.model.resource import Record, ResourceState
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.verdict import Decision
 from nfvigil.model.vim_account import VimAccount
+from nfvigil.model.vim_status import VimStatus
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,5 +163,7 @@ class VimDetail(msgspec.Struct, frozen=True, kw_only=True):
     age_seconds: float | None = None
     counts: dict[str, int] = {}
     """How much of each kind the last listing had."""
+    status: VimStatus | None = None
+    """How well it is known; None where it is not watched."""
     told: dict[str, Any] = {}
     """What the driver tells of itself."""

@@ -24,6 +24,12 @@ class Details(Protocol):
         """
 
 
+def kept(body: memoryview) -> bytes:
+    """What the view shows, for longer than the view is good; many who keep the same share one copy."""
+    whole = body.obj
+    return whole if type(whole) is bytes and len(whole) == len(body) else bytes(body)
+
+
 class ChangedDetails:
     """Keeps the words that are not those of last time, and only a digest of each of the others.
 
@@ -39,10 +45,11 @@ class ChangedDetails:
         self._known = known
 
     def put(self, key: str, body: memoryview) -> None:
-        digest = hash(body)
+        said = kept(body)
+        digest = hash(said)  # not of the view: it has the hash of what it views, and not all that is viewed has one
         self.digests[key] = digest
         if self._known.get(key) != digest:
-            self.changed[key] = bytes(body)
+            self.changed[key] = said
         else:
             self.changed.pop(key, None)  # a list that was begun anew: what it said first does not count
 
@@ -51,8 +58,8 @@ class Reading:
     """A listing that was believed.
 
     ``gone`` has the keys of what was expected, is not in it, and does not exist any more, by the cloud's own answer
-    when it was asked for that thing alone. What is neither in the snapshot nor in ``gone`` is as it was known: nobody
-    can say.
+    when it was asked for that thing alone; of a port that no reader expected, its server's end is enough. What is
+    neither in the snapshot nor in ``gone`` is as it was known: nobody can say.
     """
 
     def __init__(self, snapshot: Snapshot, gone: frozenset[str] = frozenset()) -> None:

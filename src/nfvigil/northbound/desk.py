@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from nfvigil.controller.vims.failure import Failure
@@ -33,6 +33,15 @@ class SimulatedCloud(Protocol):
 
     def power(self, host: str, on: bool) -> bool:
         """Whether that was a change. RefusedError where there is no such host."""
+
+    def edit(
+        self,
+        *,
+        fields: Mapping[str, Mapping[str, Any]],
+        gone: Iterable[str],
+        details: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Fields of records and of what Nova or Neutron say beside them, by key. NotFoundError where one is unknown."""
 
 
 class Desk(Protocol):

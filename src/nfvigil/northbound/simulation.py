@@ -15,6 +15,7 @@ from nfvigil.northbound.fields import Body, Number, Prose, Shape, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
 from nfvigil.northbound.parts import Have, Parts, note
 from nfvigil.northbound.tagged import ETAG, NOT_MODIFIED
+from nfvigil.northbound.vims import Options
 
 administer = for_administrators("simulation")
 
@@ -97,6 +98,26 @@ class PowerBody(Body):
     power: Literal["on", "off"]
 
 
+KEYS_MAX = 1000
+Key = Annotated[str, Field(max_length=255, pattern=r"^(host|server|port|volume|network)/[^/\s]+$")]
+ByKey = Annotated[dict[Key, Options], Field(max_length=KEYS_MAX, json_schema_extra={"additionalProperties": False})]
+
+
+class ChangeBody(Body):
+    set: Annotated[
+        ByKey,
+        Field(default_factory=dict, description="Fields of records by their keys; one that is not there is made."),
+    ]
+    gone: Annotated[tuple[Key, ...], Field(max_length=KEYS_MAX, description="A server's ports go with it.")] = ()
+    details: Annotated[
+        ByKey,
+        Field(
+            default_factory=dict,
+            description="What Nova or Neutron say of a server or port otherwise than follows from its record, by key.",
+        ),
+    ]
+
+
 class Simulation(Shape):
     name: str
     driver: str
@@ -136,6 +157,15 @@ async def change_simulation(parts: Have, caller: Caller, request: Request, body:
         cloud.inject(body.failure.failure())
     await note(parts, caller, "changed the simulation", body.failure.kind)
     return tagged_answer(request, cloud.describe())
+
+
+@administer.post("/v1/simulation/changes", response_model=Simulation, responses=problems(404) | OF_A_BODY)
+async def change_cloud(parts: Have, caller: Caller, body: ChangeBody) -> Response:
+    """What somebody else does to the cloud, past NFVigil: servers that come, go, move or fail."""
+    cloud = _cloud(parts)
+    cloud.edit(fields=body.set, gone=body.gone, details=body.details)
+    await note(parts, caller, "changed the simulated cloud", f"{len(body.set)} set, {len(body.gone)} gone")
+    return answer(cloud.describe())
 
 
 @administer.post("/v1/simulation/hosts/{host}", response_model=Power, responses=problems(404) | OF_A_BODY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import Header, Path, Request, Response
 from fastapi import Query as QueryParameters
 from pydantic import AfterValidator, Field
@@ -13,6 +14,7 @@ from nfvigil.model.answers import CheckItem, VimDetail, VimState
 from nfvigil.model.ids import stable_id
 from nfvigil.model.times import iso
 from nfvigil.model.vim_account import SUFFIX, Source, VimAccount, VimChange
+from nfvigil.model.vim_status import VimStatus
 from nfvigil.northbound.etags import answer, require_match, tag_of_view
 from nfvigil.northbound.fields import Body, Number, Shape, Switch, Text
 from nfvigil.northbound.guarded import OF_A_BODY, Caller, for_administrators, problems
@@ -59,8 +61,22 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
 
 
 Options = Annotated[dict[str, Any], AfterValidator(_plain), Field(max_length=100)]
+
+
+def _a_time_or_never(seconds: float) -> float:
+    if seconds < 1 and seconds != -1:
+        raise ValueError("must be at least 1, or -1 for never")
+    return seconds
+
+
 Interval = Annotated[
-    Number, Field(ge=1, le=INTERVAL_MAX_SECONDS, description="Seconds between two listings of everything.")
+    Number,
+    AfterValidator(_a_time_or_never),
+    Field(
+        ge=-1,
+        le=INTERVAL_MAX_SECONDS,
+        description="Seconds between two listings of everything, at least 1; -1: only when something asks for one.",
+    ),
 ]
 
 
@@ -102,6 +118,24 @@ class VimChangeBody(Body):
     host_suffix: HostSuffix | None = None
 
 
+class DifferencesShape(Shape):
+    """What the last listing found that no change had told."""
+
+    added: int
+    changed: int
+    gone: int
+
+
+class ReaderShape(Shape):
+    """One who reads the listings beside the map."""
+
+    name: str
+    interval_seconds: float | None
+    """How often it needs one; null where the cloud's own period will do."""
+    error: str
+    """Which error it raised over the last listing; empty where it did not."""
+
+
 class VimHead(Shape):
     """A cloud, and how it stands with it. Secrets in `options` are shown as `***`."""
 
@@ -120,6 +154,24 @@ class VimHead(Shape):
     error: str
     snapshot_time: Time | None
     snapshot_age_seconds: float | None
+    snapshot_seconds: float | None
+    """How long the last listing took."""
+    period_seconds: float | None
+    """The time between two listings: its own, or that of a reader who needs them more often. null: only when asked."""
+    attempted_time: Time | None
+    """When the last listing was begun, whatever became of it."""
+    listing: bool
+    """Whether it is under way."""
+    failures: int
+    """Listings that failed since the last one that was believed."""
+    conditions: list[str]
+    """What is wrong with our view of it now: `unreachable`, `cliff`, `partial`, `names`."""
+    differences: DifferencesShape
+    unconfirmed: int
+    """What the last listing lacked and could not be asked for: it is kept without proof."""
+    put_back: int
+    """What the last listing lacked, and was there when it was asked for."""
+    readers: list[ReaderShape]
     counts: dict[str, int]
 
 
@@ -162,7 +214,23 @@ def head_view(detail: VimDetail) -> dict[str, Any]:
         "error": detail.error,
         "snapshot_time": iso(detail.taken_us) if detail.taken_us is not None else None,
         "snapshot_age_seconds": detail.age_seconds,
+        **_status_view(detail.status or VimStatus()),
         "counts": detail.counts,
+    }
+
+
+def _status_view(status: VimStatus) -> dict[str, Any]:
+    return {
+        "snapshot_seconds": status.snapshot_seconds,
+        "period_seconds": status.period_seconds,
+        "attempted_time": iso(status.attempted_us) if status.attempted_us is not None else None,
+        "listing": status.is_listing,
+        "failures": status.failures,
+        "conditions": list(status.conditions),
+        "differences": msgspec.to_builtins(status.differences),
+        "unconfirmed": status.unconfirmed,
+        "put_back": status.put_back,
+        "readers": msgspec.to_builtins(status.readers),
     }
 
 

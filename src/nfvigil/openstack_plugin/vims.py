@@ -20,6 +20,7 @@ from nfvigil.openstack_plugin.commands import (
     add_wait,
     fields,
     read_file,
+    shown,
     table,
 )
 
@@ -32,6 +33,34 @@ VIM_COLUMNS = {
     "Listed At": lambda one: one.snapshot_time,
     "Error": lambda one: one.error,
 }
+STATUS_COLUMNS = {
+    "Name": lambda one: one.name,
+    "State": lambda one: one.state,
+    "Age": lambda one: one.snapshot_age_seconds,
+    "Period": lambda one: one.period_seconds,
+    "Listing Seconds": lambda one: one.snapshot_seconds,
+    "Differences": lambda one: dict(one.differences),
+    "Conditions": lambda one: list(one.conditions),
+    "Error": lambda one: one.error,
+}
+STATUS_FIELDS = (
+    "name",
+    "state",
+    "error",
+    "conditions",
+    "snapshot_time",
+    "snapshot_age_seconds",
+    "period_seconds",
+    "snapshot_seconds",
+    "attempted_time",
+    "listing",
+    "failures",
+    "differences",
+    "unconfirmed",
+    "put_back",
+    "counts",
+    "readers",
+)
 CHECK_COLUMNS = {
     "What": lambda item: item.what,
     "OK": lambda item: item.ok,
@@ -75,7 +104,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--option-file", metavar="<name=file>", action="append", help="The same with its value in a file (repeat)"
     )
-    parser.add_argument("--interval", metavar="<seconds>", type=float, help="Between two listings of everything")
+    parser.add_argument(
+        "--interval",
+        metavar="<seconds>",
+        type=float,
+        help="Between two listings of everything (-1: only when asked for)",
+    )
     parser.add_argument("--host-suffix", metavar="<@text>", help="Put behind its hosts' names")
 
 
@@ -117,6 +151,21 @@ class ShowVim(NfvShow):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], Row]:
         return fields(self.nfv.vims.show(parsed_args.vim))
+
+
+class VimStatus(NfvLister):
+    """Show how well each cloud is known: how old that is, how often it is listed, what is wrong (admin only)"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("vim", metavar="<vim>", nargs="?", help="Of one VIM only, and in full (name)")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], list[Row]]:
+        if parsed_args.vim is None:
+            return table(self.nfv.vims.list(), STATUS_COLUMNS)
+        one = self.nfv.vims.show(parsed_args.vim)
+        return ("Field", "Value"), [(name, shown(getattr(one, name))) for name in STATUS_FIELDS]
 
 
 class AddVim(NfvShow):

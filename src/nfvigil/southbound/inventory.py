@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from nfvigil.errors import ConflictError, NotFoundError
 from nfvigil.model.reading import Reader
 from nfvigil.model.resource import MapChange, Snapshot, key_of_record
+from nfvigil.model.vim_status import VimStatus
 from nfvigil.southbound.conditions import Say, say_nothing
 from nfvigil.southbound.readers import Readers
 from nfvigil.southbound.timing import Timing
-from nfvigil.southbound.vim_status import VimStatus
 from nfvigil.southbound.watch import Watch
 from nfvigil.southbound.watched import Apply, Known, Vim
 
@@ -108,8 +108,8 @@ class Inventory:
         self._note()
 
     def refresh(self, vim: str) -> None:
-        """Take a snapshot soon: somebody has reason to doubt what we know. NotFoundError if it is not watched."""
-        self._watch(vim).want()
+        """Take a snapshot at once: somebody has reason to doubt what we know. NotFoundError if it is not watched."""
+        self._watch(vim).ask()
 
     def status(self) -> dict[str, VimStatus]:
         now_us = self._clock()

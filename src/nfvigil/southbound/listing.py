@@ -18,13 +18,13 @@ from nfvigil.errors import VimUnavailableError
 from nfvigil.model.condition import Condition
 from nfvigil.model.reading import Reading
 from nfvigil.model.resource import CloudRecord, Comparison, Snapshot, key_of_record, split_key
+from nfvigil.model.vim_status import Differences, VimStatus
 from nfvigil.southbound.conditions import Conditions
 from nfvigil.southbound.part_of_map import TOUCHED_MAX, PartOfMap, server_key
 from nfvigil.southbound.reach import Reach
 from nfvigil.southbound.readers import Hearing, Readers
 from nfvigil.southbound.second_look import SecondLook
 from nfvigil.southbound.timing import Timing
-from nfvigil.southbound.vim_status import Differences, VimStatus
 from nfvigil.southbound.watched import Vim, sentence
 
 replace = msgspec.structs.replace

@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import structlog
 
-from nfvigil.model.reading import Details, Reader, Reading
+from nfvigil.model.reading import Details, Reader, Reading, kept
 from nfvigil.model.resource import Kind, split_key
-from nfvigil.southbound.vim_status import ReaderStatus
+from nfvigil.model.vim_status import ReaderStatus
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Readers:
     def __init__(self, readers: Sequence[Reader] = ()) -> None:
         self._readers = tuple(readers)
-        self._status: dict[tuple[str, str], ReaderStatus] = {}
-        """By VIM and reader: as it was after the last listing."""
+        self._status: dict[str, tuple[ReaderStatus, ...]] = {}
+        """By VIM: as they were after its last listing."""
 
     def begin(self, vim: str) -> Hearing:
         """A listing begins."""
         return Hearing([Share(vim=vim, reader=reader) for reader in self._readers])
 
-    def end(self, vim: str, hearing: Hearing) -> float | None:
-        """A listing was believed and handed out: how soon the next is needed, by the one who needs it soonest."""
-        for share in hearing.shares:
-            interval_seconds = share.interval_seconds()
-            self._status[vim, share.name] = ReaderStatus(
-                name=share.name, interval_seconds=interval_seconds, error=share.error
-            )
-        return self.interval_seconds(vim)
+    def end(self, vim: str, hearing: Hearing) -> None:
+        """A listing was believed and handed out."""
+        self._status[vim] = tuple(
+            ReaderStatus(name=share.name, interval_seconds=share.interval_seconds(), error=share.error)
+            for share in hearing.shares
+        )
 
     def interval_seconds(self, vim: str) -> float | None:
-        wishes = (one.interval_seconds for one in self.status(vim) if one.interval_seconds is not None)
-        return min(wishes, default=None)
+        """How often the one needs them who needs them most often."""
+        wishes = (one.interval_seconds for one in self._status.get(vim, ()))
+        return min((wish for wish in wishes if wish is not None and wish >= 0), default=None)
 
     def status(self, vim: str) -> tuple[ReaderStatus, ...]:
-        names = (name_of(reader) for reader in self._readers)
-        return tuple(self._status.get((vim, name)) or ReaderStatus(name=name) for name in names)
+        return self._status.get(vim) or tuple(ReaderStatus(name=name_of(reader)) for reader in self._readers)
 
     def forget(self, vim: str) -> None:
         for reader in self._readers:
             Share(vim=vim, reader=reader).forget()
-            self._status.pop((vim, name_of(reader)), None)
+        self._status.pop(vim, None)
 
 
 class Share:
@@ -58,8 +58,7 @@ class Share:
         self._reader = reader
 
     def begin(self) -> None:
-        with self._guarded():
-            self.details = self._reader.begin(self._vim)
+        self.details = self._ask(lambda: self._reader.begin(self._vim), None)
 
     def wants(self, server_id: str) -> bool:
         try:
@@ -69,34 +68,30 @@ class Share:
             return False
 
     def put(self, key: str, body: memoryview) -> None:
-        with self._guarded():
+        try:
             if self.details is not None:
                 self.details.put(key, body)
-
-    def missing(self, reading: Reading) -> Sequence[str]:
-        with self._guarded():
-            return self._reader.missing(reading)
-        return ()
-
-    def take(self, reading: Reading) -> None:
-        with self._guarded():
-            self._reader.take(reading, self.details)
-
-    def interval_seconds(self) -> float | None:
-        with self._guarded():
-            return self._reader.interval_seconds(self._vim)
-        return None
-
-    def forget(self) -> None:
-        with self._guarded():
-            self._reader.forget(self._vim)
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
         except Exception as error:
             self._failed(error)
+
+    def missing(self, reading: Reading) -> Sequence[str]:
+        return self._ask(lambda: self._reader.missing(reading), ())
+
+    def take(self, reading: Reading) -> None:
+        self._ask(lambda: self._reader.take(reading, self.details), None)
+
+    def interval_seconds(self) -> float | None:
+        return self._ask(lambda: self._reader.interval_seconds(self._vim), None)
+
+    def forget(self) -> None:
+        self._ask(lambda: self._reader.forget(self._vim), None)
+
+    def _ask(self, question: Callable[[], T], otherwise: T) -> T:
+        try:
+            return question()
+        except Exception as error:
+            self._failed(error)
+            return otherwise
 
     def _failed(self, error: Exception) -> None:
         # What it says may hold what nobody should read in an answer: that is for the log.
@@ -116,7 +111,7 @@ class Hearing:
     def details(self) -> Details | None:
         """For the driver: what any of them wants."""
         shares = [share for share in self.shares if share.details is not None]
-        return AllDetails(shares) if shares else None
+        return AllDetails(shares) if len(shares) > 1 else shares[0] if shares else None
 
     def missing(self, reading: Reading) -> dict[str, None]:
         """What any of them expected, and is not there."""
@@ -149,6 +144,7 @@ class AllDetails:
         return bool(self._wanting)
 
     def put(self, key: str, body: memoryview) -> None:
+        body = memoryview(kept(body))  # one copy for all
         for share in self._wanting:
             share.put(key, body)
 

@@ -13,6 +13,7 @@ import structlog
 
 from nfvigil.model.condition import Condition
 from nfvigil.model.times import SECOND
+from nfvigil.model.vim_status import VimStatus
 from nfvigil.southbound.clashes import NAMED_MAX, text_of_clashes
 from nfvigil.southbound.conditions import Conditions, Say
 from nfvigil.southbound.hints import Hints
@@ -21,7 +22,6 @@ from nfvigil.southbound.part_of_map import PartOfMap
 from nfvigil.southbound.reach import Reach
 from nfvigil.southbound.readers import Readers
 from nfvigil.southbound.timing import Timing
-from nfvigil.southbound.vim_status import VimStatus
 from nfvigil.southbound.watched import Apply, Known, Vim, sentence
 
 _log = structlog.get_logger(__name__)
@@ -59,6 +59,8 @@ class Watch:
             put=lambda is_on, text: self.conditions.put(Condition.UNREACHABLE, is_on, text),
         )
         self._wanted = asyncio.Event()
+        self._asked = asyncio.Event()
+        """Somebody is waiting: it is not held up by failures either."""
         self._part = PartOfMap(vim=vim.name, known=known, apply=apply)
         self._listing = Listing(
             vim=vim,
@@ -79,6 +81,7 @@ class Watch:
             put_back=self._listing.put_back,
         )
         self._attempted_us: int | None = None
+        self._is_listing = False
         self._failures = 0
         self._error = ""
         self._names_version = -1
@@ -94,11 +97,17 @@ class Watch:
         if self._interval_seconds < 0:
             return None
         wish = self._readers.interval_seconds(self._vim.name)
-        period = self._interval_seconds if wish is None or wish < 0 else min(self._interval_seconds, wish)
+        period = self._interval_seconds if wish is None else min(self._interval_seconds, wish)
         return max(period, self._timing.gap_seconds)
 
     def want(self) -> None:
+        """A snapshot is due as soon as there is one to be had."""
         self._wanted.set()
+
+    def ask(self) -> None:
+        """The same, without waiting until it is time to try again."""
+        self._wanted.set()
+        self._asked.set()
 
     def status(self, now_us: int) -> VimStatus:
         return msgspec.structs.replace(
@@ -107,6 +116,7 @@ class Watch:
             age_seconds=None if self.taken_us is None else max(0, now_us - self.taken_us) / SECOND,
             period_seconds=self.period_seconds,
             attempted_us=self._attempted_us,
+            is_listing=self._is_listing,
             failures=self._failures,
             error=self._error or self._hints.error,
             readers=self._readers.status(self._vim.name),
@@ -168,24 +178,40 @@ class Watch:
         self._failures = 0
         while True:
             self._wanted.clear()
-            self._attempted_us = self._clock()
+            self._asked.clear()
             try:
-                await self._listing.read()
+                await self._list()
             except Exception as error:  # a driver may raise anything
                 self._fail(error)
-                await asyncio.sleep(self._pause(self._failures))
+                await self._rest(self._pause(self._failures), self._asked)
                 continue
             if self._error:
                 _log.info("vim is back", vim=self._vim.name)
             self._failures, self._error = 0, ""
             self._on_read()
-            gap_seconds, period_seconds = self._timing.gap_seconds, self.period_seconds
-            await asyncio.sleep(gap_seconds)
-            # Jitter, so that several processes or VIMs of one cloud do not list in step.
-            wait = None if period_seconds is None else period_seconds * self._chance.uniform(0.9, 1.1) - gap_seconds
-            with suppress(TimeoutError):  # nobody asked: it is time anyway
-                async with asyncio.timeout(wait):
-                    await self._wanted.wait()
+            await self._rest(self._until_next(), self._wanted)
+
+    def _until_next(self) -> float | None:
+        """Jitter, so that several processes or VIMs of one cloud do not list in step."""
+        period_seconds = self.period_seconds
+        if period_seconds is None:
+            return None
+        return max(self._timing.gap_seconds, period_seconds * self._chance.uniform(0.9, 1.1))
+
+    async def _list(self) -> None:
+        self._attempted_us, self._is_listing = self._clock(), True
+        try:
+            await self._listing.read()
+        finally:
+            self._is_listing = False
+
+    async def _rest(self, seconds: float | None, until: asyncio.Event) -> None:
+        """For so long, or until that is set; None is as long as it takes."""
+        gap_seconds = self._timing.gap_seconds if seconds is None else min(self._timing.gap_seconds, seconds)
+        await asyncio.sleep(gap_seconds)
+        with suppress(TimeoutError):  # nobody asked: it is time anyway
+            async with asyncio.timeout(None if seconds is None else seconds - gap_seconds):
+                await until.wait()
 
     def _fail(self, error: Exception) -> None:
         self._failures += 1

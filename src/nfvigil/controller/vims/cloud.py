@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from nfvigil.controller.vims.layout import Thing
+from nfvigil.controller.vims.words import port_words, server_words
 from nfvigil.errors import ConflictError, NotFoundError, NotYetError, RefusedError
 from nfvigil.model.action import Action, ActionKind, Outcome, is_state
 from nfvigil.model.cloud_state import UNTOUCHED, WANTED, has_left, state_now
@@ -41,10 +42,12 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Hosts that get it back."""
     deeds: dict[str, str] = {}
     """Deeds that are done once, by the id of their action: asked for again, they are known."""
+    details: dict[str, dict[str, Any]] = {}
+    """What Nova or Neutron say otherwise of servers and ports than follows from their records: fields by key."""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.put or self.gone or self.off or self.on or self.deeds)
+        return not (self.put or self.gone or self.off or self.on or self.deeds or self.details)
 
 
 NOTHING = Delta()
@@ -91,6 +94,7 @@ class Cloud:
         self.vim = vim
         self.off: set[str] = set()
         self.deeds: dict[str, str] = {}
+        self.details: dict[str, dict[str, Any]] = {}
         self._room = room
         self._hosts: dict[str, Host] = {}
         self._servers: dict[str, Server] = {}
@@ -145,6 +149,17 @@ class Cloud:
 
     def servers_on(self, host: str) -> list[Server]:
         return [self._servers[server] for server in sorted(self._on_host.get(host, ()))]
+
+    def words_of_ports(self, server: str) -> dict[str, dict[str, Any]]:
+        """What Neutron says of a server's ports, by their ids."""
+        ports = (self._ports[port] for port in self._ports_of.get(server, ()))
+        return {port.id: port_words(port, self.details.get(f"port/{port.id}", {})) for port in ports}
+
+    def words_of_server(self, server: Server, ports: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        """What Nova says of it; ``ports`` is what Neutron says of its ports."""
+        ports = tuple(ports)
+        networks = {id: self._networks[id].name for port in ports if (id := port["network_id"]) in self._networks}
+        return server_words(server, self.details.get(key(server), {}), ports=ports, networks=networks)
 
     def counts(self) -> dict[str, int]:
         return {f"{kind}s": len(table) for kind, table in self._tables.items()}
@@ -329,6 +344,8 @@ class Cloud:
         for resource in delta.gone:
             self._remove(resource)
             self._touched.add(resource)
+        for resource, fields in delta.details.items():
+            self.details[resource] = self.details.get(resource, {}) | fields
         self.deeds.update(delta.deeds)
         while len(self.deeds) > DEEDS_REMEMBERED_MAX:
             del self.deeds[next(iter(self.deeds))]
@@ -344,6 +361,8 @@ class Cloud:
             yield Delta(put=(thing,)) if thing is not None else Delta(gone=(resource,))
         if self.off:
             yield Delta(off=tuple(sorted(self.off)))
+        if self.details:
+            yield Delta(details=dict(self.details))
         if self.deeds:
             yield Delta(deeds=dict(self.deeds))
 
@@ -372,6 +391,7 @@ class Cloud:
 
     def _remove(self, resource: str) -> None:
         kind, name = split_key(resource)
+        self.details.pop(resource, None)
         thing = self._tables.get(kind, {}).pop(name, None)
         match thing:
             case Server():

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self
 
 from nfvigil.controller.plugins import open_vim
-from nfvigil.controller.vim import Tap, Tappable, Vim, checked, described, names_of
+from nfvigil.controller.vim import Tap, Tappable, Vim, checked, described, listed, names_of
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
+from nfvigil.model.reading import Details
 from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 
 RECORDED_MAX = 10_000
@@ -45,6 +46,9 @@ class DryRunVim:
 
     async def snapshot(self) -> Snapshot:
         return await self.inner.snapshot()
+
+    async def detailed_snapshot(self, details: Details) -> Snapshot:
+        return await listed(self.inner, details)
 
     def changes(self) -> AsyncIterator[MapChange | None]:
         return self.inner.changes()

@@ -6,18 +6,25 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any, Self
 
 import msgspec
 
 from nfvigil.controller.feed import Feed, Reader
-from nfvigil.controller.vims.cloud import Cloud, Delta
+from nfvigil.controller.vims.cloud import Cloud, Delta, key
+from nfvigil.controller.vims.edits import edited
 from nfvigil.controller.vims.failure import HEALTHY, Failure
 from nfvigil.controller.vims.journal import LINES_MAX, Journal
 from nfvigil.controller.vims.layout import SimulatedOptions, Thing, everything, project_ids
 from nfvigil.errors import FieldError, NotFoundError, RefusedError, VimUnavailableError
 from nfvigil.model.action import Action, Outcome
-from nfvigil.model.resource import CloudRecord, Snapshot
+from nfvigil.model.reading import Details
+from nfvigil.model.resource import CloudRecord, Snapshot, split_key
+
+_to_json = msgspec.json.Encoder()
+
+NOTHING_ELSE: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 class SimulatedVim:
@@ -55,6 +62,19 @@ class SimulatedVim:
         if self.failure.partial and self.failure.concerns("snapshot"):
             raise VimUnavailableError(f"{self.name}: the list of servers ended early", retry_after_seconds=0)
         return self._cloud.snapshot(self._clock())
+
+    async def detailed_snapshot(self, details: Details) -> Snapshot:
+        snapshot = await self.snapshot()
+        for server in snapshot.servers:
+            if not details.wants(server.id):
+                continue
+            ports = self._cloud.words_of_ports(server.id)
+            words = self._cloud.words_of_server(server, ports.values())
+            details.put(f"server/{server.id}", memoryview(_to_json.encode(words)))
+            for port, said in ports.items():
+                if details.wants(str(said["device_id"])):
+                    details.put(f"port/{port}", memoryview(_to_json.encode(said)))
+        return snapshot
 
     def changes(self) -> Reader:
         return self._feed.read()
@@ -111,11 +131,7 @@ class SimulatedVim:
         self.failure = HEALTHY
 
     def has_host(self, host: str) -> bool:
-        try:
-            self._cloud.host(host)
-        except NotFoundError:
-            return False
-        return True
+        return self._found(f"host/{host}") is not None
 
     def is_powered(self, host: str) -> bool:
         """Whether it is a host here that is switched on."""
@@ -127,9 +143,46 @@ class SimulatedVim:
         self._enact(delta)
         return not delta.is_empty
 
-    def change(self, *, put: Iterable[Thing] = (), gone: Iterable[str] = ()) -> None:
-        """What somebody else does to the cloud, past us: new or changed records whole, removed ones by key."""
-        self._enact(Delta(put=tuple(put), gone=tuple(gone)))
+    def change(
+        self,
+        *,
+        put: Iterable[Thing] = (),
+        gone: Iterable[str] = (),
+        details: Mapping[str, Mapping[str, Any]] = NOTHING_ELSE,
+    ) -> None:
+        """What somebody else does to the cloud, past us: new or changed records whole, removed ones by key.
+
+        ``details`` are fields of what Nova or Neutron say of a server or port (``port/<id>``) beside its record; they
+        stay until the next change to them. Nobody is told of those: the next listing has them.
+        """
+        put = tuple(put)
+        for resource in details.keys() - {key(thing) for thing in put}:
+            self._cloud.find(resource)
+        told = {resource: dict(fields) for resource, fields in details.items()}
+        self._enact(Delta(put=put, gone=tuple(gone), details=told))
+
+    def edit(
+        self,
+        *,
+        fields: Mapping[str, Mapping[str, Any]],
+        gone: Iterable[str] = (),
+        details: Mapping[str, Mapping[str, Any]] = NOTHING_ELSE,
+    ) -> None:
+        """The same for who knows only what is to be otherwise: fields by key. A server's ports go with it."""
+        gone = tuple(gone)
+        for resource in gone:
+            self._cloud.find(resource)
+        put = [
+            edited(resource, wanted, before=self._found(resource), vim=self.name) for resource, wanted in fields.items()
+        ]
+        ports = (f"port/{port}" for resource in gone for port in self._cloud.words_of_ports(split_key(resource)[1]))
+        self.change(put=put, gone=dict.fromkeys((*gone, *ports)), details=details)
+
+    def _found(self, resource: str) -> Thing | None:
+        try:
+            return self._cloud.find(resource)
+        except NotFoundError:
+            return None
 
     async def _call(self, call: str) -> None:
         """What every call goes through on its way: the waiting, and the failures without effect."""

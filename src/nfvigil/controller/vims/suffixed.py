@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from nfvigil.controller.vim import Vim, checked, described, names_of, places_of
+from nfvigil.controller.vim import Vim, checked, described, listed, names_of, places_of
 from nfvigil.errors import NotFoundError
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
+from nfvigil.model.reading import Details
 from nfvigil.model.resource import CloudRecord, Host, Kind, MapChange, Network, Snapshot, key_of, split_key
 
 replace = msgspec.structs.replace
@@ -49,7 +50,13 @@ class SuffixedVim:
     # Out
 
     async def snapshot(self) -> Snapshot:
-        found = await self.inner.snapshot()
+        return self._listed(await self.inner.snapshot())
+
+    async def detailed_snapshot(self, details: Details) -> Snapshot:
+        """The details are the cloud's own words, and stay so: hosts are named in them as the cloud names them."""
+        return self._listed(await listed(self.inner, details))
+
+    def _listed(self, found: Snapshot) -> Snapshot:
         return replace(
             found,
             hosts=self._all(found.hosts),

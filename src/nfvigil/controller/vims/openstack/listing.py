@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,6 +30,7 @@ from nfvigil.controller.vims.openstack.reading import (
     volume_of,
 )
 from nfvigil.errors import RefusedError, VimUnavailableError
+from nfvigil.model.reading import Details
 from nfvigil.model.resource import Host, Network, Port, Server, Snapshot, Volume
 
 T = TypeVar("T")
@@ -54,14 +56,14 @@ class Listing:
         self._known = known
         self._clock = clock
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self, details: Details | None = None) -> Snapshot:
         taken_us = self._clock()
         try:
-            return await self._read(taken_us)
+            return await self._read(taken_us, details)
         except RefusedError as error:
             raise VimUnavailableError(f"{self._name} cannot be listed: {error}", retry_after_seconds=5) from error
 
-    async def _read(self, taken_us: int) -> Snapshot:
+    async def _read(self, taken_us: int, details: Details | None) -> Snapshot:
         dialect = await self._nova.dialect(anew=True)
         pool = Pool()
         flavors = {} if dialect.has(microversions.EMBEDDED_FLAVOR) else await self._flavors()
@@ -70,8 +72,8 @@ class Listing:
             hypervisors = together.do(self._hypervisors())
             aggregates = together.do(self._nova.aggregates())
             groups = together.do(self._groups())
-            servers = together.do(self._servers(pool, flavors))
-            ports = together.do(self._ports(pool))
+            servers = together.do(self._servers(pool, flavors, details))
+            ports = together.do(self._ports(pool, details))
             networks = together.do(self._networks(pool))
             volumes = together.do(self._volumes(pool))
         # A cell that stopped answering while its servers were listed has left them out without a word.
@@ -142,19 +144,21 @@ class Listing:
             self._nova.hypervisor_page, lambda item: str(item.id), lambda item: item, "hypervisors"
         )
 
-    async def _servers(self, pool: Pool, flavors: dict[str, wire.Flavor]) -> list[Server]:
+    async def _servers(self, pool: Pool, flavors: dict[str, wire.Flavor], details: Details | None) -> list[Server]:
         def convert(item: wire.WireServer) -> Server:
             return server_of(
                 item, vim=self._name, pool=pool, groups={}, flavors=flavors, vnf_keys=self._options.vnf_keys
             )
 
-        return await self._pages(self._nova.server_page, lambda item: item.id, convert, "servers")
+        ask = partial(self._nova.server_page, details=details)
+        return await self._pages(ask, lambda item: item.id, convert, "servers")
 
-    async def _ports(self, pool: Pool) -> list[Port]:
+    async def _ports(self, pool: Pool, details: Details | None) -> list[Port]:
         def convert(item: wire.WirePort) -> Port:
             return port_of(item, vim=self._name, pool=pool)
 
-        return await self._pages(self._neutron.port_page, lambda item: item.id, convert, "ports")
+        ask = partial(self._neutron.port_page, details=details)
+        return await self._pages(ask, lambda item: item.id, convert, "ports")
 
     async def _networks(self, pool: Pool) -> list[Network]:
         def convert(item: wire.WireNetwork) -> Network:

@@ -29,6 +29,7 @@ from nfvigil.controller.vims.openstack.transport import AiohttpTransport, Transp
 from nfvigil.controller.vims.openstack.watch import Watch
 from nfvigil.model.action import Action, Outcome, is_state
 from nfvigil.model.answers import CheckItem
+from nfvigil.model.reading import Details
 from nfvigil.model.resource import CloudRecord, MapChange, Snapshot
 
 
@@ -93,6 +94,9 @@ class OpenStackVim:
 
     async def snapshot(self) -> Snapshot:
         return await self._listing.snapshot()
+
+    async def detailed_snapshot(self, details: Details) -> Snapshot:
+        return await self._listing.snapshot(details)
 
     def changes(self) -> AsyncIterator[MapChange | None]:
         return self._watch.changes()

@@ -41,6 +41,8 @@ class VimStatus(msgspec.Struct, frozen=True, kw_only=True):
     only those that are asked for."""
     attempted_us: int | None = None
     """When the last snapshot was begun, whatever became of it."""
+    is_listing: bool = False
+    """Whether that is still under way."""
     failures: int = 0
     """Snapshots that could not be had or believed, in a row."""
     error: str = ""
