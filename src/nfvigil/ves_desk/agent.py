@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from msgspec.structs import replace
 
-from nfvigil.errors import NfvigilError, RefusedError
+from nfvigil.errors import NfvigilError, RefusedError, UnavailableError
 from nfvigil.model.change import Change
 from nfvigil.model.reading import Details, Reading
 from nfvigil.model.resource import Kind, Server, key_of
@@ -152,7 +152,11 @@ class Agent:
         if held is None or held.reading is None:
             return
         if may_grow(held, held.reading):
-            await self._grow(held, held.reading)
+            try:
+                await self._grow(held, held.reading)
+            except UnavailableError as error:
+                # What is looked at already is no worse for it; the rest comes with a later listing.
+                _log.warning("more could be told to the VES collector", vim=vim, reason=str(error))
         await self._pipeline.put(partial(self._found, held))
 
     async def _put_in_force(self, vim: str, reading: Reading) -> None:
