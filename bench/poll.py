@@ -36,7 +36,6 @@ import aiohttp
 import uvloop
 from _figures import finish, note, options, show, show_machine, spread, table, workplace
 from _start import ROOT
-from nfvigil.vnf.keeper import Keeper
 
 from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.inspector.resource_map import ResourceMap
@@ -45,6 +44,7 @@ from nfvigil.model.vnf import Vnf, Vnfc
 from nfvigil.model.vnf_record import VduNews
 from nfvigil.southbound.inventory import Inventory
 from nfvigil.store import open_store
+from nfvigil.vnf.keeper import Keeper
 
 SIZES = (1_000, 10_000, 100_000)
 PER_HOST, PORTS, PER_VNF = 100, 2, 10

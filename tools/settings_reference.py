@@ -55,6 +55,9 @@ days = 90
 TITLES = {
     "": "The service",
     "vims": "A cloud: `[[vims]]`",
+    "vims.ves": "What is told of it to a VES collector: `[vims.ves]`",
+    "vims.ves.ves_subscription": "The collector: `[vims.ves.ves_subscription]`",
+    "vims.ves.backlogs": "What is looked at: `[[vims.ves.backlogs]]`",
     "buses": "A cloud's own bus: `[[buses]]`",
     "access.open_doors": "An open door: `[[access.open_doors]]`",
 }

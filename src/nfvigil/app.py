@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
@@ -76,6 +76,7 @@ from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
+from nfvigil.ves_parts import chosen, put_ves_together, show_ves
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf_parts import both, keep_records, put_vnfs_together, show_records
 
@@ -170,7 +171,17 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             status=lambda vim: inventory.status_of(vim),
             feed=vnf_feed,
         )
-        tellers.dispatcher.observe = both(observe_delivery(metrics), vnfs.losses.observe)
+        ves = put_ves_together(
+            settings,
+            pipeline,
+            store,
+            tellers,
+            inventory=lambda: inventory,
+            accounts=lambda: accounts,
+            agent=AGENT,
+            clock=clock,
+        )
+        tellers.dispatcher.observe = both(observe_delivery(metrics), both(vnfs.losses.observe, ves.book.observe))
         fences = fences_of(settings, vims, clock)
         stack.push_async_callback(fences.close)
         recovery = put_recovery_together(settings, pipeline, store, fences, controller=lambda: controller, clock=clock)
@@ -184,7 +195,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             say=recovery.desk.say,
             timing=Timing(**settings.inventory.model_dump()),
-            readers=[keeper, *osm.readers],
+            readers=[keeper, *osm.readers, ves.agent],
         )
         audit_notes = AuditNotes(add=store.add_audit, clock=clock)
         access = await stack.enter_async_context(
@@ -199,10 +210,11 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
                 stranger=audit_notes.stranger,
             )
         )
-        accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline)
+        accounts = _accounts(store, keys, settings, drivers, vims, controller, inventory, pipeline, ves.desk.forget)
         stack.push_async_callback(accounts.close)
         await accounts.start()
         osm.join(accounts, pipeline, registry, undecided=left.undecided)
+        await ves.start(accounts)
         await control.refresh()
         pipeline.map.names.begin(left.state.mistakable)
         heartbeats = Heartbeats(beat=lambda subscription: desk.beat(subscription))
@@ -215,7 +227,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             dispatcher=tellers.dispatcher,
             heartbeats=heartbeats,
             safety=tellers.safety,
-            channels=tellers.channels,
+            channels=chosen(tellers.channels),
             composer=tellers.composer,
             health=access.in_health(
                 osm.in_health(health_report(store, inventory, pipeline, tellers.dispatcher, controller, accounts))
@@ -231,6 +243,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         show_records(metrics, keeper)
         show_event_alarms(metrics, alarming)
         osm.show(metrics)
+        show_ves(metrics, ves.book, clock)
         monitoring = put_monitoring_together(
             settings.formats,
             intake=intake,
@@ -260,6 +273,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             permissions=permissions,
             audit_notes=audit_notes,
             alarming=alarming,
+            ves=ves.desk,
             feed=feed,
         )
         yield Service(
@@ -279,7 +293,13 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             audit_notes=audit_notes,
             app=app,
             undecided=left.undecided,
-            beside={**monitoring.beside, **osm.beside, "lost news": vnfs.losses.run, "vnf records": keeper.run},
+            beside={
+                **monitoring.beside,
+                **osm.beside,
+                "lost news": vnfs.losses.run,
+                "vnf records": keeper.run,
+                "VES": ves.agent.run,
+            },
         )
 
 
@@ -426,6 +446,7 @@ def _accounts(
     controller: Controller,
     inventory: Inventory,
     pipeline: Pipeline,
+    removed: Callable[[str], Awaitable[None]],
 ) -> Accounts:
     if warning := keys.warning():
         _log.warning(warning)
@@ -450,6 +471,7 @@ def _accounts(
         take_map=pipeline.take_map,
         hosts=HostsOfVims(state=pipeline.state, resource_map=pipeline.map),
         clock=clock,
+        removed=removed,
     )
 
 

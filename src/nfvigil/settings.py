@@ -24,6 +24,7 @@ from nfvigil.model.action import OWNERS_DEEDS, ActionKind
 from nfvigil.model.tacker import TABLE, TackerFault
 from nfvigil.model.vim_account import SUFFIX
 from nfvigil.northbound.access.settings import AccessSettings
+from nfvigil.northbound.ves.settings import VesAgentSettings, VesSettings
 
 PREFIX = "NFVIGIL_"
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
@@ -56,6 +57,8 @@ class VimSettings(Section):
     host_suffix: Annotated[str, Field(pattern=SUFFIX)] = ""
     """What its hosts' names get behind them, such as ``@east``, where other clouds have hosts of the same names: see
     the how-to on several clouds. Not to be changed while there are alarms on its hosts."""
+    ves: Annotated[VesAgentSettings | None, Field(repr=False)] = None
+    """What is told of it to a VES collector: ``[vims.ves]``."""
     cpu_allocation_ratio: Ratio = 1.0
     """How many vCPUs are handed out for each that a host has, for the capacity that is left."""
     ram_allocation_ratio: Ratio = 1.0
@@ -350,6 +353,7 @@ class Settings(Section):
     """Which host is fenced by what: a YAML file."""
     sol: SolSettings = SolSettings()
     tacker: TackerSettings = TackerSettings()
+    ves: VesSettings = VesSettings()
     retention: RetentionSettings = RetentionSettings()
     formats: Annotated[dict[str, dict[str, Any]], Field(repr=False)] = {}
     """What incoming formats want to know, by their names: ``[formats.alertmanager]``. See the reference on events."""

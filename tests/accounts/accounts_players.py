@@ -227,6 +227,7 @@ class Stage:
     shelf: Shelf = field(default_factory=Shelf)
     emptied: list[str] = field(default_factory=list)
     changes: list[MapChange] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     hosts: Hosts = field(default_factory=Hosts)
     now: int = NOW
     drivers: dict[str, type] = field(default_factory=lambda: {"cloud": Cloud, "dull": Dull})
@@ -251,7 +252,11 @@ class Stage:
             hosts=self.hosts,
             clock=self._clock,
             check_seconds=0.05,
+            removed=self._removed,
         )
+
+    async def _removed(self, name: str) -> None:
+        self.removed.append(name)
 
     async def restart(self) -> None:
         await self.accounts.close()

@@ -258,6 +258,7 @@ async def test_one_that_was_removed_is_gone_everywhere(stage: Stage) -> None:
     assert stage.hands.acts == {}
     assert "lab" not in stage.eyes.watched
     assert stage.emptied == ["lab"]
+    assert stage.removed == ["lab"], "what is told of it ends with it"
     assert stage.eyes.refreshed == ["fixed"], "what another cloud calls the same comes back"
     assert driver.is_closed
     with pytest.raises(NotFoundError):

@@ -158,7 +158,26 @@ VNFS: dict[str, Entry] = {
     "DELETE /v1/vnfs/{vnf_id}": own("/v1/vnfs/{vnf}"),
 }
 
+VES_SUBSCRIPTION = {"endpoint": "http://127.0.0.1:9/eventListener/v7"}
+VES_CONFIG = {"ves_subscription": VES_SUBSCRIPTION, "backlogs": [{"domain": "fault", "type": "vm"}]}
+VES: dict[str, Entry] = {
+    "GET /v1/vims/{name}/ves": entry("/v1/vims/{vim}/ves"),
+    "PUT /v1/vims/{name}/ves": entry("/v1/vims/{vim}/ves", VES_CONFIG),
+    "POST /v1/vims/{name}/ves/test": entry("/v1/vims/{vim}/ves/test"),
+    "DELETE /v1/vims/{name}/ves": entry("/v1/vims/{vim}/ves"),
+    **{
+        f"{method} /api/multicloud-{plugin}{path}/vesagent": entry(
+            f"/api/multicloud-{plugin}{asked}/vesagent", {"vesagent_config": VES_CONFIG} if method == "POST" else None
+        )
+        for plugin in ("fcaps", "titaniumcloud")
+        for path, asked in (("/v0/{vimid}", "/v0/owner_{vim}"), ("/v1/{cloud_owner}/{cloud_region_id}", "/v1/o/{vim}"))
+        for method in ("GET", "POST", "DELETE")
+    },
+}
+"""What is told of a cloud is the operator's."""
+
 TABLE: dict[str, Entry] = {
+    **VES,
     **O2IMS,
     **MASAKARI,
     **SOL,

@@ -327,6 +327,11 @@ async def _operators(world: World) -> None:
         host_alarm.id, sub["id"], host_alarm.fault, own["id"], str(host_alarm.event_id), "kanari-event-alarm-op",
         world.owned["operator"].words["sol"], world.owned["operator"].words["event_alarm"],
     }  # fmt: skip
+    agent = {
+        "ves_subscription": {"endpoint": "http://127.0.0.1:9/eventListener/v7", "username": "kanari-admin-ves"},
+        "backlogs": [{"domain": "fault", "type": "vm"}],
+    }
+    await _post(world, "admin", f"/v1/vims/{VIM}/ves", agent, "PUT")
     token = await _post(world, "admin", "/v1/tokens", {"role": "monitor", "name": "kanari-admin-token"})
     key = await _post(world, "admin", "/v1/monitor-keys", {"name": "kanari-admin-key"})
     world.owned["operator"].canaries |= {token["id"], token["token"], key["id"], key["key"]}

@@ -18,6 +18,7 @@ from northbound_aodh import FakeAlarming
 from northbound_credentials import make_credentials
 from northbound_o2ims import make_o2ims
 from northbound_recovery import FakeRecovery
+from northbound_ves import FakeVes
 from northbound_vims import FakeVims
 from northbound_vnfs import Callbacks, vnf_parts
 
@@ -696,6 +697,7 @@ def make_world(*, dev: bool = False, **more: Any) -> World:
         "o2ims": make_o2ims(desk),
         "alarming": FakeAlarming(NOW),
         "vnf": vnf_parts(RECORDS, now, callbacks),
+        "ves": FakeVes(),
     }
     if more:
         app = create_api(**parts, **more)

@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 from northbound_fakes import NOW, PEOPLE, call, make_world
+from northbound_ves import STORED
 
 from nfvigil.model.recovery import HoldView, RecoveryView
 from nfvigil.model.subscription import Subscription
 from nfvigil.northbound.auth import DEVELOPER, PREFIX, Guard, create_token, hash_of
 from nfvigil.northbound.openapi import describe
+from nfvigil.ves.config import read_config
 
 pytestmark = pytest.mark.anyio
 
@@ -93,6 +95,10 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("DELETE", "/v1/vims/lab", None, ADMIN),
     ("POST", "/v1/vims/lab/check", None, ADMIN),
     ("POST", "/v1/vims/lab/refresh", None, ADMIN),
+    ("GET", "/v1/vims/lab/ves", None, ADMIN),
+    ("PUT", "/v1/vims/lab/ves", STORED["vesagent_config"], ADMIN),
+    ("POST", "/v1/vims/lab/ves/test", None, ADMIN),
+    ("DELETE", "/v1/vims/lab/ves", None, ADMIN),
     ("GET", "/v1/tokens", None, ADMIN),
     ("POST", "/v1/tokens", {"role": "reader"}, ADMIN),
     ("GET", "/v1/tokens/monitor", None, ADMIN),
@@ -120,6 +126,7 @@ def world_with_subscription(**more: Any) -> Any:
         world.store.subscribed[id] = Subscription(id=id, project=project, created_us=NOW)
     for key, project in (("server/s-a", "A"), ("server/s-b", "B")):
         world.recovery.defined[key] = RecoveryView(resource=key, project=project, by="x", set_us=NOW, do=RECOVERY["do"])
+    world.call.parts.ves.kept["lab"] = read_config("lab", STORED)
     world.recovery.holds["held"] = HoldView(vim="held", since_us=NOW, by="nfvigil", text="3 hosts failed")
     return world
 

@@ -57,6 +57,7 @@ def address(world: World) -> Iterator[str]:
         o2ims=parts.o2ims,
         alarming=parts.alarming,
         vnf=parts.vnf,
+        ves=parts.ves,
     )
     with served(app) as url:
         yield url
@@ -92,6 +93,12 @@ SEMANTIC = {
     "/v1/vims/check": "the same",
     "/v1/simulation/changes": "which records there are, and what they have, is the cloud's",
     "/v1/vims/{name}": "options have a depth, and stars that stand for nothing are refused",
+    "/v1/vims/{name}/ves": "a collector's address, what there is to tell, and certificates in PEM",
+    **{
+        f"/api/multicloud-{plugin}{path}/vesagent": "the same, and a body is ONAP's"
+        for plugin in ("fcaps", "titaniumcloud")
+        for path in ("/v0/{vimid}", "/v1/{cloud_owner}/{cloud_region_id}")
+    },
     "/o2ims-infrastructureMonitoring/v1/alarms": "a filter has a grammar, and names fields that there are",
     "/o2ims-infrastructureMonitoring/v1/alarms/{alarmEventRecordId}": "something must be changed",
     "/o2ims-infrastructureMonitoring/v1/alarmSubscriptions": "the same, and where nothing may be sent to",

@@ -109,7 +109,7 @@ def test_doctor_gives_a_cleared_alarm_severity_nought() -> None:
     assert fault["FaultDetails"]["RaisedSeverity"] == "critical"
 
 
-@pytest.mark.parametrize("format_", sorted(CHANNELS))
+@pytest.mark.parametrize("format_", sorted(CHANNELS.keys() - {"ves"}))  # it has no word for an alarm
 def test_a_project_sees_nothing_physical_and_cannot_compare_roots_with_another(format_: str) -> None:
     message, _, _ = rendered(format_, CHILD)
 

@@ -174,7 +174,8 @@ def shape(told: Any, wanted: Any) -> None:
 
 
 def test_no_format_is_left_out() -> None:
-    assert PUBLISHED.keys() == CHANNELS.keys()
+    # The VES agent's tells what that agent finds, and no alarm: it is held against its schemas elsewhere.
+    assert PUBLISHED.keys() | {"ves"} == CHANNELS.keys()
 
 
 @pytest.mark.parametrize("project", ["blue", ""])

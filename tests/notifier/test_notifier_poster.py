@@ -12,9 +12,11 @@ import pytest
 from notifier_players import Consumer, Request, Script, answer, hang, http_poster
 
 from nfvigil.errors import RefusedError, SettingsError, UnavailableError
+from nfvigil.model.subscription import EndpointTls
 from nfvigil.notifier.poster import HttpPoster, encode_headers, target_of
 from nfvigil.notifier.resolver import Resolver
 from nfvigil.notifier.safety import Safety
+from nfvigil.notifier.tls import Contexts, context_of
 
 pytestmark = pytest.mark.anyio
 
@@ -233,3 +235,104 @@ async def test_idle_connections_are_closed_after_a_while() -> None:
         await poster.close()
 
     assert consumer.connections == 2
+
+
+def _authority(folder: Path) -> dict[str, Path]:
+    """A certificate authority, and a certificate of a consumer's and of ours that it vouches for."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed, which makes the certificates")
+
+    def openssl(*arguments: object) -> None:
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, cwd=folder)
+
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=authority")
+    for name in ("collector", "agent"):
+        (folder / f"{name}.ext").write_text(f"subjectAltName=DNS:{name}.example\n")
+        openssl("req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}.example")
+        openssl(
+            *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"),
+            *("-out", f"{name}.pem", "-days", "2", "-extfile", f"{name}.ext"),
+        )
+    openssl("ec", "-in", "agent.key", "-out", "agent.locked", "-aes128", "-passout", "pass:secret")
+    return {path.name: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {name: path.read_text() for name, path in _authority(tmp_path_factory.mktemp("authority")).items()}
+
+
+async def test_an_endpoint_that_asks_for_a_certificate_gets_its_own_one(
+    authority: dict[str, str], tmp_path: Path
+) -> None:
+    for name in ("ca.pem", "collector.pem", "collector.key"):
+        (tmp_path / name).write_text(authority[name])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "collector.pem", tmp_path / "collector.key")
+    context.load_verify_locations(tmp_path / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    poster = HttpPoster(resolver=Resolver(safety=Safety(allow_loopback=True), look_up=lambda host: ["127.0.0.1"]))
+    ours = EndpointTls(ca=authority["ca.pem"], certificate=authority["agent.pem"], key=authority["agent.key"])
+    without = EndpointTls(ca=authority["ca.pem"])
+    async with Consumer(tls=context).running() as consumer:
+        url = f"https://collector.example:{consumer.port}/"
+
+        status = (await poster.post(target_of(url, {}, tls=ours), {}, b"1", 2.0)).status
+        with pytest.raises(UnavailableError):
+            # It comes without a certificate, and must not borrow the other's connection, which is open.
+            await poster.post(target_of(url, {}, tls=without), {}, b"2", 2.0)
+        with pytest.raises(UnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+            await poster.post(target_of(url, {}), {}, b"3", 2.0)
+        again = (await poster.post(target_of(url, {}, tls=ours), {}, b"4", 2.0)).status
+        await poster.close()
+
+    assert (status, again) == (204, 204)
+
+
+@pytest.mark.parametrize(
+    ("ca", "certificate", "key", "field"),
+    [
+        pytest.param("no PEM", "", "", "ca", id="the authority"),
+        pytest.param("", "agent.pem", "", "key", id="no key"),
+        pytest.param("", "", "agent.key", "certificate", id="no certificate"),
+        pytest.param("", "agent.pem", "collector.key", "key", id="another's key"),
+        pytest.param("", "agent.pem", "agent.locked", "key", id="a key with a passphrase"),
+        pytest.param("", "no PEM", "agent.key", "certificate", id="the certificate"),
+        pytest.param("", "agent.pem", "no PEM", "certificate", id="no PEM for a key"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_said_by_field(
+    authority: dict[str, str], ca: str, certificate: str, key: str, field: str
+) -> None:
+    with pytest.raises(RefusedError) as caught:
+        context_of(
+            EndpointTls(
+                ca=authority.get(ca, ca),
+                certificate=authority.get(certificate, certificate),
+                key=authority.get(key, key),
+            )
+        )
+
+    assert [error.field for error in caught.value.errors] == [field]
+    assert "PRIVATE" not in str(caught.value)
+
+
+def test_contexts_are_kept_and_bounded(authority: dict[str, str]) -> None:
+    contexts = Contexts(kept_max=2)
+    both = EndpointTls(ca=authority["ca.pem"])
+    first = contexts.of(both)
+    contexts.of(EndpointTls(ca=authority["agent.pem"]))
+
+    assert contexts.of(both) is first
+    contexts.of(EndpointTls(ca=authority["collector.pem"]))
+    assert contexts.of(both) is first
+    assert len(contexts) == 2
+
+
+def test_a_path_is_put_behind_the_urls_own() -> None:
+    plain = target_of("http://c.example/eventListener/v7", {}, path="/eventBatch")
+    slash = target_of("http://c.example/eventListener/v7/?a=b", {}, path="/eventBatch")
+
+    assert plain.head.startswith(b"POST /eventListener/v7/eventBatch HTTP/1.1\r\n")
+    assert slash.head.startswith(b"POST /eventListener/v7/eventBatch?a=b HTTP/1.1\r\n")

@@ -62,9 +62,7 @@ class World:
 
     def wait_alarm(self, fault_type: str, *, stands: bool) -> None:
         said = f"{fault_type} {'stands' if stands else 'is over'}"
-        wait_until(
-            lambda: (f"nfvigil.vdu.{fault_type}" in self.alarms()) is stands, said, WITHIN_SECONDS, pause=0.2
-        )
+        wait_until(lambda: (f"nfvigil.vdu.{fault_type}" in self.alarms()) is stands, said, WITHIN_SECONDS, pause=0.2)
 
     def told(self, name: str) -> list[dict[str, Any]]:
         """The events of the server that the collector has, oldest first."""

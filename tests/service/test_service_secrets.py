@@ -10,12 +10,18 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from cryptography import x509
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from service_api import Api
 from service_process import Nursery, Service, wait_until
 from service_secrets import Canaries, Hit, is_text
@@ -83,6 +89,8 @@ class Watched(Service):
         (directory / "policy.yaml").write_text(f"# {plant('policy file')}\n")
         options = {**self.cloud, "state_path": str(self.state_path)}
         number = canaries.know("the settings' VIM", str(secrets.randbelow(10**12) * 10 + 10**14 + 1))
+        collector = {"endpoint": f"http://{NOBODY}/eventListener/v7", "username": "u"}
+        collector["password"] = plant("VES password of the settings")
         dry = {"hosts": 1, "host_prefix": "dry-", "latency_by_call": {"token": float(f"0.000{number}")}}
         self.settings |= {
             "dev": False,
@@ -94,7 +102,12 @@ class Watched(Service):
             "notifier": {"allow_loopback": True, "timeout_seconds": 1},
             "vims": [
                 {"name": "cloud", "driver": "simulated", "options": options},
-                {"name": "dry", "driver": "dry-run", "options": {"driver": "simulated", "options": dry}},
+                {
+                    "name": "dry",
+                    "driver": "dry-run",
+                    "options": {"driver": "simulated", "options": dry},
+                    "ves": {"ves_subscription": collector, "heartbeat_interval": 1},
+                },
             ],
             "buses": [{"name": "bus", "url": f"rabbit://u:{quote(plant('bus password'), safe='')}@{CLOSED}/"}],
             "formats": {
@@ -131,6 +144,13 @@ class Watched(Service):
         Service.start(self, is_awaited=False)
         wait_until(lambda: self.api.try_once("GET", "/healthz"), "it answers")
 
+    def client_certificate(self) -> tuple[str, str]:
+        certificate, key = _pem()
+        for number, line in enumerate(key.splitlines()[1:-1]):
+            if len(line) > 40:
+                self.canaries.know(f"VES key, line {number}", line)
+        return certificate, key
+
     def command(self, *arguments: str, env: dict[str, str] | None = None) -> bytes:
         """What somebody types after ``nfvigil``; what it says, and what others see of it meanwhile."""
         with subprocess.Popen(
@@ -152,6 +172,23 @@ class Watched(Service):
         told = "\n".join(f"{name}: {value}" for name, value in answer.headers.items()).encode() + answer.body
         self.answers.append((place or f"{method} {path}", told))
         return answer
+
+
+def _pem() -> tuple[str, str]:
+    """A certificate and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nfvigil")])
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(
+        issuer_name=name,
+        subject_name=name,
+        public_key=key.public_key(),
+        serial_number=1,
+        not_valid_before=begin,
+        not_valid_after=begin + timedelta(days=3650),
+    ).sign(key, hashes.SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return made.public_bytes(Encoding.PEM).decode(), private.decode()
 
 
 def account(plant: Any, name: str, url: str) -> dict[str, Any]:
@@ -264,6 +301,23 @@ def subscribe(service: Watched) -> None:
     ):
         sol = {"callbackUri": f"http://{NOBODY}/sol/{number}", "authentication": login}
         assert ask("POST", "/vnffm/v1/subscriptions", sol, Version="1.3.0").status == 201
+    certificate, key = service.client_certificate()
+    collector = {
+        "endpoint": f"https://{NOBODY}/eventListener/v5",
+        "username": "u",
+        "password": plant("VES password"),
+        "client_cert": certificate,
+        "client_key": key,
+    }
+    config = {"ves_subscription": collector, "heartbeat_interval": 1}
+    assert ask("PUT", "/v1/vims/cloud/ves", config).status == 200
+    assert ask("POST", "/api/multicloud-fcaps/v0/cloud/vesagent", {"vesagent_config": config}).status == 201
+    assert ask("POST", "/v1/vims/cloud/ves/test").json()["ok"] is False
+    wrong = collector | {
+        "client_key": plant("a VES key that is none"),
+        "password": plant("VES password of a wrong one"),
+    }
+    assert ask("PUT", "/v1/vims/cloud/ves", config | {"ves_subscription": wrong}).status == 400
     query = f"http://{NOBODY}/a?token=" + quote(plant("Aodh action's query"), safe="")
     alarm = {
         "name": "a",

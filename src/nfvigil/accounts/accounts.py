@@ -81,6 +81,10 @@ class Hosts(Protocol):
     def spoken_of(self, vim: str) -> Sequence[str]: ...
 
 
+async def _nobody_asks(_name: str) -> None:
+    """Nothing else hangs on a VIM."""
+
+
 class Accounts:
     """One method a wish. Each is durable and in effect when it returns, and raises a RefusedError that says what is
     wrong. ``given`` are those of the settings, with their open drivers, which are watched already.
@@ -99,7 +103,10 @@ class Accounts:
         hosts: Hosts,
         clock: Callable[[], int],
         check_seconds: float = CHECK_SECONDS,
+        removed: Callable[[str], Awaitable[None]] = _nobody_asks,
     ) -> None:
+        """``removed`` is told of each that is taken away."""
+        self._removed = removed
         self._store = store
         self._vault = vault
         self._opener = Opener(drivers=drivers, clock=clock)
@@ -145,6 +152,13 @@ class Accounts:
 
     def open_vims(self) -> list[Vim]:
         return [held.vim for held in self._held.values() if held.vim is not None]
+
+    def vim(self, name: str) -> Vim | None:
+        """Its driver, while it is watched."""
+        return self._held[name].vim if name in self._held else None
+
+    def names(self) -> list[str]:
+        return sorted(self._held)
 
     def was_added(self, name: str) -> bool:
         """At run time, as against those that the settings have."""
@@ -249,6 +263,7 @@ class Accounts:
                 await self._store.remove_vim(name)
             del self._held[name]
             await self._take_out(held, forget=True)
+        await self._removed(name)
 
     async def _read_again(self, name: str) -> None:
         """Where the store has another account than we do: a change that was told of as failed was kept all the same."""

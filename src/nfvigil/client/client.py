@@ -18,6 +18,7 @@ from nfvigil.client.resources import BrakesPart, CapacityPart, Hosts, Resources
 from nfvigil.client.retrying import Retries
 from nfvigil.client.shapes import Health
 from nfvigil.client.subscriptions import Subscriptions
+from nfvigil.client.ves import Ves
 from nfvigil.client.vims import Vims
 from nfvigil.client.vnfs import Vnfs
 from nfvigil.errors import FieldError, RefusedError
@@ -62,6 +63,7 @@ class Client:
         self.capacity = CapacityPart(self._http)
         self.vims = Vims(self._http)
         self.vnfs = Vnfs(self._http)
+        self.ves = Ves(self._http)
         self.instructions = Instructions(self._http)
         self.actions = Actions(self._http)
         self.recovery = RecoveryPart(self._http)

@@ -251,6 +251,29 @@ class Check(Answer, frozen=True, kw_only=True):
     items: tuple[CheckItem, ...] = ()
 
 
+class VesAgent(Answer, frozen=True, kw_only=True):
+    """What is told of a VIM to a VES collector."""
+
+    vim: str
+    config: Mapping[str, Any] = {}
+    """ONAP's ``vesagent_config``; a password is shown as ``***``, and sent back so it stays."""
+    changed_time: str = ""
+    changed_by: str = ""
+    backlogs: tuple[Mapping[str, Any], ...] = ()
+    refused: tuple[Mapping[str, str], ...] = ()
+    collector: Mapping[str, Any] = {}
+
+
+class VesTest(Answer, frozen=True, kw_only=True):
+    """What a collector answered."""
+
+    ok: bool = False
+    endpoint: str = ""
+    status: int = 0
+    detail: str = ""
+    seconds: float = 0.0
+
+
 class Action(Answer, frozen=True, kw_only=True):
     id: str
     kind: str = ""

@@ -92,6 +92,14 @@ class Detailing(Protocol):
         """
 
 
+@runtime_checkable
+class Naming(Protocol):
+    """A driver that can tell what its cloud's projects are called."""
+
+    async def projects_by_id(self) -> Mapping[str, str]:
+        """Their names, as far as our account may know them."""
+
+
 class Tap(Protocol):
     """Who wants to hear what a cloud tells on its own bus."""
 
@@ -126,6 +134,10 @@ def described(vim: Vim) -> Mapping[str, Any]:
 
 def places_of(vim: Vim) -> Sequence[str]:
     return vim.places() if isinstance(vim, Reaching) else ()
+
+
+async def names_of(vim: Vim) -> Mapping[str, str]:
+    return await vim.projects_by_id() if isinstance(vim, Naming) else {}
 
 
 class Listable(Protocol):

@@ -34,5 +34,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """(message id, time) of events from outside that fired one."""
     ves_states: tuple[VesState, ...] = ()
     """What the VES agent has told of each source."""
+    ves_dropped: tuple[tuple[str, str, str], ...] = ()
+    """(VIM, backlog, source) whose states go."""
     cursor: int | None = None
     """The last event that is decided with this."""

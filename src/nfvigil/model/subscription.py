@@ -84,6 +84,18 @@ class EndpointAuth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return f"EndpointAuth(kind={self.kind.value!r}, user={self.user!r})"
 
 
+class EndpointTls(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom to believe at an endpoint beside the system's authorities, and with which certificate we come. All PEM."""
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    """The certificate's, not encrypted. Never shown again after creation."""
+
+    def __repr__(self) -> str:
+        return f"EndpointTls(has_ca={bool(self.ca)}, has_certificate={bool(self.certificate)})"
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A webhook: where to, in which format, signed or authorised with what."""
 
@@ -95,6 +107,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token: str = ""
     """Sent as ``X-Auth-Token``, for consumers that ask for one. Never shown again either."""
     auth: EndpointAuth | None = None
+    tls: EndpointTls | None = None
+    """Of its own; None where what holds for all will do."""
     kept: tuple[str, ...] = ()
     """Which of its secrets are kept apart from it, by the store."""
     locked: bool = False
@@ -123,6 +137,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     created_us: int = 0
     created_by: str = ""
     owner: str = ""
-    """Which API made it and owns it: "" for our own, ``aodh``, ``sol``, ``o2ims``, ``tacker``, ``settings``."""
+    """Which API made it and owns it: "" for our own, ``aodh``, ``sol``, ``o2ims``, ``tacker``, ``ves``,
+    ``settings``."""
     extra: dict[str, Any] = {}
     """What that API wants to show again. No secrets."""

@@ -70,6 +70,9 @@ from nfvigil.northbound.sol import alarms as sol_alarms
 from nfvigil.northbound.sol import subscriptions as sol_subscriptions
 from nfvigil.northbound.sol import versions as sol_versions
 from nfvigil.northbound.tacker import server_notifier
+from nfvigil.northbound.ves import onap as ves_onap
+from nfvigil.northbound.ves import routes as ves_routes
+from nfvigil.northbound.ves.desk import VesDesk
 from nfvigil.northbound.vim_desk import VimDesk
 from nfvigil.northbound.vnf_desk import VnfParts
 
@@ -102,6 +105,8 @@ ROUTERS = (
     policies.administer,
     simulation.administer,
     vim_routes.administer,
+    ves_routes.administer,
+    ves_onap.administer,
     tokens.administer,
     *o2ims.ROUTERS,
     aodh_alarms.read,
@@ -161,6 +166,7 @@ def create_api(
     new_id: Callable[[], str] = new_id,
     o2ims: O2imsDesk | None = None,
     alarming: Alarming | None = None,
+    ves: VesDesk | None = None,
     feed: AlarmFeed | None = None,
     permissions: Permissions | None = None,
     audit_notes: AuditNotes | None = None,
@@ -193,6 +199,7 @@ def create_api(
         new_id=new_id,
         o2ims=o2ims,
         alarming=alarming,
+        ves=ves,
         feed=feed,
         vnf=vnf,
     )

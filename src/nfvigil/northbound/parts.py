@@ -22,6 +22,7 @@ from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.once import Once
 from nfvigil.northbound.records import Records
 from nfvigil.northbound.recovery_desk import Recovery
+from nfvigil.northbound.ves.desk import VesDesk
 from nfvigil.northbound.vim_desk import VimDesk
 from nfvigil.northbound.vnf_desk import VnfParts
 
@@ -46,6 +47,8 @@ class Parts:
     o2ims: O2imsDesk | None = None
     alarming: Alarming | None = None
     """Event alarms; None where there are none."""
+    ves: VesDesk | None = None
+    """The VES agent; None where there is none."""
     feed: AlarmFeed = field(default_factory=AlarmFeed)
     once: Once = field(default_factory=Once)
 

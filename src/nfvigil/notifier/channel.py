@@ -24,6 +24,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     body: bytes
     headers: dict[str, str]
+    path: str = ""
+    """What comes behind the endpoint's own path, where a format has several addresses: ``/eventBatch``."""
 
 
 class Channel(Protocol):

@@ -279,9 +279,6 @@ class Dispatcher:
     # Places: who may run
 
     def _lane(self, subscription: Subscription, endpoint: Endpoint, last: tuple[int, int]) -> Lane:
-        headers = {"User-Agent": self._agent}
-        if endpoint.token:
-            headers["X-Auth-Token"] = endpoint.token
         channel = self._channels.get(endpoint.format)
         if channel is None:
             _log.error("no such channel: its messages wait", endpoint=endpoint.id, format=endpoint.format)
@@ -289,7 +286,7 @@ class Dispatcher:
         scheme, _, place = endpoint.url.partition("://")
         poster = self._posters.get(scheme)
         try:
-            target = Target(place, 0, False, b"") if poster is not None else target_of(endpoint.url, headers)
+            target = Target(place, 0, False, b"") if poster is not None else self._target(endpoint)
         except (RefusedError, ValueError) as error:
             # A row that an older version let in must not keep the process from starting.
             _log.error("endpoint cannot be used: its messages wait", endpoint=endpoint.id, reason=str(error))
@@ -306,6 +303,12 @@ class Dispatcher:
             queue_max=self._limits.queue_max,
             last=last,
         )
+
+    def _target(self, endpoint: Endpoint, path: str = "") -> Target:
+        headers = {"User-Agent": self._agent}
+        if endpoint.token:
+            headers["X-Auth-Token"] = endpoint.token
+        return target_of(endpoint.url, headers, tls=endpoint.tls, path=path)
 
     def _retire(self, lane: Lane) -> None:
         lane.is_removed = True
@@ -433,7 +436,7 @@ class Dispatcher:
         was_refused = False
         answer = Answer(0)
         try:
-            headers, body = self._render(lane, notification, delivery, started_us)
+            target, headers, body = self._render(lane, notification, delivery, started_us)
         except Exception as failure:
             # Rendering is deterministic: another try would end the same way and hold up all that follows.
             if not isinstance(failure, RefusedError):  # That one is said below: a storm of tracebacks stops everything.
@@ -445,7 +448,7 @@ class Dispatcher:
             return self._bury(lane, notification, tried, epoch)
         try:
             login = await self._login(lane)
-            answer = await lane.poster.post(lane.target, {**headers, **login}, body, self._limits.timeout_seconds)
+            answer = await lane.poster.post(target, {**headers, **login}, body, self._limits.timeout_seconds)
             if answer.status == _NOT_BELIEVED and lane.endpoint.auth is not None and self._logins is not None:
                 self._logins.refused(lane.endpoint.auth)
         except RefusedError as failure:
@@ -488,7 +491,7 @@ class Dispatcher:
 
     def _render(
         self, lane: Lane, notification: Notification, delivery: Delivery, now_us: int
-    ) -> tuple[dict[str, str], bytes]:
+    ) -> tuple[Target, dict[str, str], bytes]:
         assert lane.channel is not None
         message = lane.channel.render(notification, lane.subscription, lane.endpoint, delivery.part, self._source)
         headers = {
@@ -499,7 +502,8 @@ class Dispatcher:
         }
         if lane.stamper is not None:
             headers.update(lane.stamper.stamp(message, delivery.id, lane.endpoint, now_us))
-        return headers, message.body
+        target = self._target(lane.endpoint, message.path) if message.path else lane.target
+        return target, headers, message.body
 
     def _delivered(self, lane: Lane, notification: Notification, tried: Delivery, epoch: int) -> None:
         if lane.failing_since_us is not None:
@@ -519,7 +523,9 @@ class Dispatcher:
         """Plan the next try, or give the message up. Says whether the lane may go on at once."""
         now_us = self._clock()
         lane.tries += 1
-        refused = was_refused or is_refusal(tried.status)
+        # A login that is not believed says nothing about the message: it is set right, and the message still counts.
+        is_login = tried.status == _NOT_BELIEVED and lane.endpoint.auth is not None
+        refused = was_refused or (is_refusal(tried.status) and not is_login)
         lane.refusals += refused
         lane.stats.failed += 1
         lane.stats.last_status = tried.status

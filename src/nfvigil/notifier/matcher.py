@@ -23,7 +23,7 @@ from nfvigil.model.severity import Severity
 from nfvigil.model.subscription import Filter, Mode, Subscription
 
 _ADMIN = ""
-_COMPOSED_ELSEWHERE = frozenset({"aodh"})
+_COMPOSED_ELSEWHERE = frozenset({"aodh", "ves"})
 """Owners of subscriptions whose messages are made by another part: they are known here, and match nothing."""
 _Sight = tuple[str, str, str, str, str, str, bool, bool, str]
 """What shapes see of an alarm."""

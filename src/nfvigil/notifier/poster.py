@@ -18,7 +18,9 @@ from urllib.parse import quote, urlsplit
 import httptools
 
 from nfvigil.errors import RefusedError, SettingsError, UnavailableError
+from nfvigil.model.subscription import EndpointTls
 from nfvigil.notifier.resolver import Resolver
+from nfvigil.notifier.tls import Contexts
 
 ANSWER_MAX = 64 * 1024
 _CONNECT_SECONDS_MAX = 3.0
@@ -35,6 +37,9 @@ class Answer(NamedTuple):
     """Only where it was asked for."""
 
 
+_Origins = tuple[str, int, bool, EndpointTls | None]
+
+
 class Target(NamedTuple):
     """A URL, taken apart once. ``head`` is the start of each request to it."""
 
@@ -42,14 +47,18 @@ class Target(NamedTuple):
     port: int
     is_tls: bool
     head: bytes
+    tls: EndpointTls | None = None
 
     @property
-    def origin(self) -> tuple[str, int, bool]:
-        return self.host, self.port, self.is_tls
+    def origin(self) -> _Origins:
+        """What connections may be shared by: never with one that comes with another certificate."""
+        return self.host, self.port, self.is_tls, self.tls
 
 
-def target_of(url: str, headers: Mapping[str, str], method: str = "POST") -> Target:
-    """Take a checked URL apart. ``headers`` go with every request."""
+def target_of(
+    url: str, headers: Mapping[str, str], method: str = "POST", *, tls: EndpointTls | None = None, path: str = ""
+) -> Target:
+    """Take a checked URL apart. ``headers`` go with every request. ``path`` is put behind the URL's own."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise RefusedError(f"nothing here sends to {parts.scheme}:// URLs")
@@ -58,13 +67,13 @@ def target_of(url: str, headers: Mapping[str, str], method: str = "POST") -> Tar
     if not host.isascii():
         host = host.encode("idna").decode()
     port = parts.port or (443 if is_tls else 80)
-    path = quote(parts.path or "/", safe=_SAFE_IN_URL)
+    path = quote(parts.path.rstrip("/") + path if path else parts.path or "/", safe=_SAFE_IN_URL)
     query = f"?{quote(parts.query, safe=_SAFE_IN_URL)}" if parts.query else ""
     shown = f"[{host}]" if ":" in host else host
     if port != (443 if is_tls else 80):
         shown = f"{shown}:{port}"
     start = f"{method} {path}{query} HTTP/1.1\r\nHost: {shown}\r\nAccept: */*\r\n"
-    return Target(host, port, is_tls, start.encode("ascii") + encode_headers(headers))
+    return Target(host, port, is_tls, start.encode("ascii") + encode_headers(headers), tls if is_tls else None)
 
 
 def encode_headers(headers: Mapping[str, str]) -> bytes:
@@ -238,7 +247,7 @@ class HttpPoster:
         self._host_limit = host_limit
         self._idle_max = idle_max
         self._idle_seconds = idle_seconds
-        self._origins: dict[tuple[str, int, bool], _Origin] = {}
+        self._origins: dict[_Origins, _Origin] = {}
         self._idle = 0
         self._tls: ssl.SSLContext | None = None
         """Made at the first https endpoint: reading the system's certificates takes 20 ms."""
@@ -248,6 +257,7 @@ class HttpPoster:
                 self._tls.load_verify_locations(ca_file)
             except OSError as error:
                 raise SettingsError(f"cannot read the certificates in {ca_file}: {error}") from error
+        self._own_tls = Contexts()
         self._sweep: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -347,13 +357,18 @@ class HttpPoster:
         if self._idle:
             self._sweep = loop.call_later(self._idle_seconds / 2, self._drop_idle)
 
+    def _context(self, target: Target) -> ssl.SSLContext:
+        if target.tls is not None:
+            return self._own_tls.of(target.tls)
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
     async def _connect(self, target: Target) -> _Connection:
         addresses = await self._resolver.resolve(target.host, target.port)
         tls: dict[str, object] = {}
         if target.is_tls:
-            if self._tls is None:
-                self._tls = ssl.create_default_context()
-            tls = {"ssl": self._tls, "server_hostname": target.host}
+            tls = {"ssl": self._context(target), "server_hostname": target.host}
         loop = asyncio.get_running_loop()
         failure: Exception | None = None
         for number, address in enumerate(addresses):

@@ -14,6 +14,7 @@ from nfvigil.store import rows, schema
 from nfvigil.store.access import Access
 from nfvigil.store.event_alarm_records import fired_ops
 from nfvigil.store.ops import Conflict, Delete, Insert, Op, Update
+from nfvigil.store.ves_rows import state_ops
 
 
 class HotPath(Access):
@@ -99,6 +100,7 @@ class HotPath(Access):
             ),
         ]
         ops.extend(fired_ops(change.event_alarms, change.event_alarm_changes, change.fired_events))
+        ops.extend(state_ops(change.ves_states, change.ves_dropped))
         if change.cursor is not None:
             ops.append(_replace("cursors", [(schema.DECIDED, change.cursor)]))
         if gone:

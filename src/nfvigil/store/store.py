@@ -3,8 +3,9 @@
 hot_path        events, changes, results: through the group-commit writer, durable when they return
 start_up        what a process reads when it starts, and claims
 alarm_records, event_records, delivery_records, subscription_records, event_alarm_records, admin_records, vim_records,
-vnf_records, vnf_record_records, monitor_keys, sealed_records, configuration_records, follow_records, requests,
-audit_records   questions (over connections of their own) and the writes of the doors
+vnf_records, vnf_record_records, ves_records, monitor_keys, sealed_records, configuration_records, follow_records,
+requests, audit_records
+                questions (over connections of their own) and the writes of the doors
 upkeep          purge, check, backup
 """
 
@@ -43,6 +44,7 @@ from nfvigil.store.schema import REVISIONS
 from nfvigil.store.start_up import StartUp
 from nfvigil.store.subscription_records import SubscriptionRecords
 from nfvigil.store.upkeep import Upkeep
+from nfvigil.store.ves_records import VesRecords
 from nfvigil.store.vim_records import VimRecords
 from nfvigil.store.vnf_records import VnfRecords
 from nfvigil.store.writer_postgres import PostgresWriter
@@ -52,6 +54,7 @@ LEASE_SECONDS = 30.0
 
 
 class Store(
+    VesRecords,
     HotPath,
     StartUp,
     AlarmRecords,

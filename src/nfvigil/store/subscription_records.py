@@ -22,7 +22,7 @@ from nfvigil.store.schema import IS_PENDING, deliveries, notifications, subscrip
 from nfvigil.store.sealed_records import Sealed, SealedRecords
 
 DELETE_BATCH = 500
-SECRETS = ("secret", "token", "auth")
+SECRETS = ("secret", "token", "auth", "tls")
 """The fields of an endpoint that are nobody's to read."""
 _NONE = b""
 

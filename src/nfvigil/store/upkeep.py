@@ -38,8 +38,12 @@ from nfvigil.store.schema import (
     vims,
     vnfs,
 )
+from nfvigil.store.ves_records import to_record as to_ves_config
+from nfvigil.store.ves_records import to_state
+from nfvigil.store.ves_schema import ves_configs, ves_states
 from nfvigil.store.vim_records import to_body
-from nfvigil.store.vnf_record_records import VnfRecordRecords, line_number, to_record
+from nfvigil.store.vnf_record_records import VnfRecordRecords, line_number
+from nfvigil.store.vnf_record_records import to_record as to_vnf_record
 from nfvigil.store.vnf_record_schema import vdu_history, vnf_records
 
 BATCH = 500
@@ -257,7 +261,9 @@ _READ_AT_START: tuple[tuple[str, Any, Callable[[bytes], Any]], ...] = (
     ("event alarm", select(event_alarms.c.id, event_alarms.c.body), to_event_alarm),
     ("VIM account", select(vims.c.name, vims.c.body), to_body),
     ("VNF", select(vnfs.c.id, vnfs.c.body), msgspec.json.Decoder(Vnf).decode),
-    ("VNF record", select(vnf_records.c.id, vnf_records.c.body), to_record),
+    ("VNF record", select(vnf_records.c.id, vnf_records.c.body), to_vnf_record),
+    ("VES configuration", select(ves_configs.c.vim, ves_configs.c.body), to_ves_config),
+    ("VES state", select(ves_states.c.source, ves_states.c.body), to_state),
     ("memory", select(memory.c.key, memory.c.body), rows.to_anything),
 )
 

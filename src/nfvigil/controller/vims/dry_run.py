@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self
 
 from nfvigil.controller.plugins import open_vim
-from nfvigil.controller.vim import Tap, Tappable, Vim, checked, described, listed
+from nfvigil.controller.vim import Tap, Tappable, Vim, checked, described, listed, names_of
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
@@ -73,6 +73,9 @@ class DryRunVim:
 
     def describe(self) -> Mapping[str, Any]:
         return {"driver": "dry-run", "inner": dict(described(self.inner))}
+
+    async def projects_by_id(self) -> Mapping[str, str]:
+        return await names_of(self.inner)
 
     async def close(self) -> None:
         await self.inner.close()

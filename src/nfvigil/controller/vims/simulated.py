@@ -104,6 +104,9 @@ class SimulatedVim:
         await self._call("show")
         return self._cloud.find(key)
 
+    async def projects_by_id(self) -> Mapping[str, str]:
+        return {project: name for name, project in self.projects.items()}
+
     async def close(self) -> None:
         if self._journal is not None:
             self._journal.close()

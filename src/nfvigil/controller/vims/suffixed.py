@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from nfvigil.controller.vim import Vim, checked, described, listed, places_of
+from nfvigil.controller.vim import Vim, checked, described, listed, names_of, places_of
 from nfvigil.errors import NotFoundError
 from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
@@ -141,6 +141,9 @@ class SuffixedVim:
 
     def places(self) -> Sequence[str]:
         return places_of(self.inner)
+
+    async def projects_by_id(self) -> Mapping[str, str]:
+        return await names_of(self.inner)
 
     async def close(self) -> None:
         await self.inner.close()

@@ -15,13 +15,15 @@ from nfvigil.controller.vims.openstack.cinder import Cinder
 from nfvigil.controller.vims.openstack.client import Client, Identity
 from nfvigil.controller.vims.openstack.deeds import Deeds
 from nfvigil.controller.vims.openstack.hints import Hints, NoHints
+from nfvigil.controller.vims.openstack.keystone import SERVICE as KEYSTONE
+from nfvigil.controller.vims.openstack.keystone import Keystone
 from nfvigil.controller.vims.openstack.known import Known
 from nfvigil.controller.vims.openstack.listing import Listing
 from nfvigil.controller.vims.openstack.neutron import Neutron
 from nfvigil.controller.vims.openstack.nova import Nova
 from nfvigil.controller.vims.openstack.options import Options, checked
 from nfvigil.controller.vims.openstack.records import Records
-from nfvigil.controller.vims.openstack.session import Session
+from nfvigil.controller.vims.openstack.session import SERVICES, Session
 from nfvigil.controller.vims.openstack.states import States
 from nfvigil.controller.vims.openstack.transport import AiohttpTransport, Transport
 from nfvigil.controller.vims.openstack.watch import Watch
@@ -49,7 +51,8 @@ class OpenStackVim:
         self._session: Session | None = None
         self._http: AiohttpTransport | None = None
         if identity is None:
-            identity = self._session = Session(name=name, options=options, clock=clock)
+            services = (*SERVICES, KEYSTONE)
+            identity = self._session = Session(name=name, options=options, clock=clock, services=services)
         if transport is None:
             session = self._session
             transport = self._http = AiohttpTransport(tls=session.tls if session is not None else lambda: True)
@@ -111,6 +114,9 @@ class OpenStackVim:
 
     def tap(self, tap: Tap) -> None:
         self.hints.tap(tap)
+
+    async def projects_by_id(self) -> Mapping[str, str]:
+        return await Keystone(client=self.client).projects()
 
     async def check(self) -> Sequence[CheckItem]:
         return await check(self)
