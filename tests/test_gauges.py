@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nfvigil.gauges import show_vims
 from nfvigil.model.vim_status import Differences, VimStatus
 from nfvigil.northbound.metrics import Metrics
+from nfvigil.wiring.gauges import show_vims
 
 
 class Known:

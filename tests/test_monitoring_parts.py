@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nfvigil.monitoring_parts import told_types
+from nfvigil.wiring.monitoring import told_types
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from nfvigil.inspector.state import State
 from nfvigil.model.answers import Health
 from nfvigil.model.resource import Port, Server
 from nfvigil.northbound.metrics import Metrics
-from nfvigil.osm_parts import open_osm, survey_of
 from nfvigil.running import Service
 from nfvigil.settings import OsmSettings, Settings, load
 from nfvigil.vnf.osm.database import OsmDatabase
 from nfvigil.vnf.registry import Registry
+from nfvigil.wiring.osm import open_osm, survey_of
 
 pytestmark = pytest.mark.anyio
 ACCOUNT = "f239ed93-756b-408e-89f8-fcbf47a9d8f7"

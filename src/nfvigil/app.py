@@ -12,21 +12,16 @@ import structlog
 import uvloop
 
 from nfvigil import __version__
-from nfvigil.access_parts import check_open_doors, has_other_ways_in, open_access
 from nfvigil.accounts.accounts import Accounts
 from nfvigil.accounts.vault import Vault, keys_of
-from nfvigil.bus_parts import bus_places, is_kept_down, keep_in_line, open_buses
-from nfvigil.control_places import control_places
 from nfvigil.controller.plugins import Drivers, action_plugins
 from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.controller.vims.suffixed import inmost
-from nfvigil.desk import BASE, Desk
+from nfvigil.desks.desk import BASE, Desk
+from nfvigil.desks.o2ims import O2ims
 from nfvigil.errors import SettingsError
-from nfvigil.event_alarm_parts import LateTap, event_alarms_of, put_alarming_together, show_event_alarms
-from nfvigil.gauges import observe_delivery, show_capacity, show_depths, show_vims
-from nfvigil.health_report import health_report
 from nfvigil.inspector.capacity import Ratios
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import State
@@ -38,7 +33,6 @@ from nfvigil.model.times import SECOND
 from nfvigil.model.topology import Topology
 from nfvigil.model.verdict import Decision
 from nfvigil.model.vim_account import Source, VimAccount
-from nfvigil.monitoring_parts import put_monitoring_together
 from nfvigil.northbound.api import all_rules, create_api, new_id
 from nfvigil.northbound.audit_notes import AuditNotes
 from nfvigil.northbound.event_doors import event_paths
@@ -60,11 +54,8 @@ from nfvigil.notifier.poster import HttpPoster
 from nfvigil.notifier.resolver import Resolver
 from nfvigil.notifier.retry import Retry
 from nfvigil.notifier.safety import Safety
-from nfvigil.o2ims_desk import O2ims
-from nfvigil.osm_parts import open_osm
 from nfvigil.pipeline import Pipeline
 from nfvigil.policy_start import policy_in_force
-from nfvigil.recovery_parts import Recovery, fences_of, put_recovery_together
 from nfvigil.retention import Retention
 from nfvigil.running import Service, undecided_events
 from nfvigil.sealing.keys import Keys
@@ -76,9 +67,18 @@ from nfvigil.southbound.limits import Limits as IntakeLimits
 from nfvigil.southbound.timing import Timing
 from nfvigil.southbound.topology import read_topology
 from nfvigil.store import Store, open_store
-from nfvigil.ves_parts import chosen, put_ves_together, show_ves
 from nfvigil.vnf.registry import Registry
-from nfvigil.vnf_parts import both, keep_records, put_vnfs_together, show_records
+from nfvigil.wiring.access import check_open_doors, has_other_ways_in, open_access
+from nfvigil.wiring.buses import bus_places, is_kept_down, keep_in_line, open_buses
+from nfvigil.wiring.control_places import control_places
+from nfvigil.wiring.event_alarms import LateTap, event_alarms_of, put_alarming_together, show_event_alarms
+from nfvigil.wiring.gauges import observe_delivery, show_capacity, show_depths, show_vims
+from nfvigil.wiring.health_report import health_report
+from nfvigil.wiring.monitoring import put_monitoring_together
+from nfvigil.wiring.osm import open_osm
+from nfvigil.wiring.recovery import Recovery, fences_of, put_recovery_together
+from nfvigil.wiring.ves import chosen, put_ves_together, show_ves
+from nfvigil.wiring.vnfs import both, keep_records, put_vnfs_together, show_records
 
 _log = structlog.get_logger("nfvigil")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from nfvigil.controller.plugins import action_plugins
-from nfvigil.desk import active_record, put_in_force
+from nfvigil.desks.desk import active_record, put_in_force
 from nfvigil.errors import NfvigilError, SettingsError
 from nfvigil.inspector.policy import CompiledPolicy, Policy
 from nfvigil.inspector.reading import read_policy

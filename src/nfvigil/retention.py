@@ -8,13 +8,13 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from nfvigil.desk import BASE, each_decision
+from nfvigil.desks.desk import BASE, each_decision
+from nfvigil.desks.o2ims import alarm_days
 from nfvigil.errors import UnavailableError
 from nfvigil.inspector.replay import Base, fold
 from nfvigil.model.change import Change
 from nfvigil.model.ids import event_id_at
 from nfvigil.model.times import SECOND
-from nfvigil.o2ims_desk import alarm_days
 from nfvigil.settings import RetentionSettings
 from nfvigil.store import Store
 from nfvigil.store.upkeep import Purged

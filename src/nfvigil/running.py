@@ -12,8 +12,8 @@ import structlog
 
 from nfvigil.brakes.watch import OutageWatch
 from nfvigil.controller.runner import Controller
+from nfvigil.desks.event_alarms import EventAlarmDesk
 from nfvigil.errors import UnavailableError
-from nfvigil.event_alarm_desk import EventAlarmDesk
 from nfvigil.inspector.state import RESTORING, State
 from nfvigil.lookout import LookOut
 from nfvigil.model.action import Action, ActionState, is_state

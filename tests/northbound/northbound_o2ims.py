@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nfvigil.desks.o2ims import O2ims
 from nfvigil.errors import UnavailableError
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.reading import read_policy
 from nfvigil.model.subscription import Subscription
 from nfvigil.notifier.memory import MemoryPoster
 from nfvigil.notifier.poster import Answer
-from nfvigil.o2ims_desk import O2ims
 from nfvigil.settings import O2imsSettings
 
 POLICY = """

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from nfvigil.desks.vnf_records import VnfRecordDesk
+from nfvigil.desks.vnfs import VnfDesk
 from nfvigil.errors import FieldError, RefusedError
 from nfvigil.model.resource import MapChange, Record, Server
 from nfvigil.model.subscription import Endpoint
@@ -17,8 +19,6 @@ from nfvigil.model.vnf_record import ChangeKind, Interface, Vdu, VduChange, VduD
 from nfvigil.northbound.vnf_desk import VnfParts
 from nfvigil.northbound.vnf_feed import VnfFeed
 from nfvigil.vnf.registry import Registry
-from nfvigil.vnf_desk import VnfDesk
-from nfvigil.vnf_record_desk import VnfRecordDesk
 
 VNF_A = Vnf(id="v-a", project="A", name="epc", vnfcs=(Vnfc(id="c-a", server="s-a"),), created_us=7, changed_us=7)
 VNF_B = Vnf(id="v-b", project="B", name="ims", vnfcs=(Vnfc(id="c-b", server="s-b"),), created_us=7, changed_us=7)

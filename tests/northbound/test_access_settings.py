@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from nfvigil.access_parts import check_open_doors, has_other_ways_in
 from nfvigil.controller.vims.openstack.options import checked
 from nfvigil.errors import SettingsError
 from nfvigil.model.identity import Role
 from nfvigil.northbound.access.settings import AccessSettings
 from nfvigil.settings import load
+from nfvigil.wiring.access import check_open_doors, has_other_ways_in
 
 
 def access(**values: Any) -> AccessSettings:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 from northbound_fakes import RECORDS, make_world
 
-from nfvigil import vnf_record_desk
 from nfvigil.model.condition import Condition
 from nfvigil.model.vim_status import VimStatus
 from nfvigil.model.vnf import Vnf, Vnfc
 from nfvigil.model.vnf_answers import VnfFilter
 from nfvigil.northbound.vnf_feed import VnfFeed
-from nfvigil.vnf_parts import freshness_of
+from nfvigil.wiring.vnfs import freshness_of
 
 pytestmark = pytest.mark.anyio
 

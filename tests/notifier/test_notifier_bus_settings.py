@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from nfvigil.bus_parts import bus_places, keep_in_line, open_buses
 from nfvigil.errors import NotFoundError, SettingsError
 from nfvigil.model.subscription import Subscription
 from nfvigil.notifier.bus.poster import BusPoster
 from nfvigil.settings import BusSettings, load
+from nfvigil.wiring.buses import bus_places, keep_in_line, open_buses
 
 URL = "rabbit://nfvigil:geheim@mq-1:5671,nfvigil:geheim@[2001:db8::1]/"
 

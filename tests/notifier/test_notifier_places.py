@@ -8,7 +8,6 @@ import pytest
 from msgspec.structs import replace
 from notifier_players import CHANNELS, NOW, alarm, cleared, composer, subscription
 
-from nfvigil.bus_parts import is_kept_down, subscription_of
 from nfvigil.model.alarm import Alarm, AlarmState
 from nfvigil.model.happening import Happening
 from nfvigil.model.notification import occasion_of
@@ -18,6 +17,7 @@ from nfvigil.model.verdict import News
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.settings import BusEvent, BusSettings
+from nfvigil.wiring.buses import is_kept_down, subscription_of
 
 HOST = alarm("h", resource="host/c-1", project="", vim="east")
 VM = alarm("v", resource="server/vm-1", vim="east")

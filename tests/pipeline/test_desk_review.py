@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from nfvigil.desk import Desk
+from nfvigil.desks.desk import Desk
 from nfvigil.errors import NotFoundError, StoreUnavailableError
 from nfvigil.inspector.state import State
 from nfvigil.model.alarm import Alarm, AlarmState

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from nfvigil import event_alarm_desk
 from nfvigil.app import open_service
+from nfvigil.desks.event_alarms import EventAlarmDesk
 from nfvigil.errors import (
     ForbiddenError,
     NotFoundError,
@@ -22,14 +22,13 @@ from nfvigil.errors import (
     StoreUnavailableError,
     UnavailableError,
 )
-from nfvigil.event_alarm_desk import EventAlarmDesk
-from nfvigil.event_alarm_parts import LateTap
 from nfvigil.model.event_alarm import AodhState, CloudEvent, Condition, EventAlarm
 from nfvigil.model.times import SECOND
 from nfvigil.running import Service
 from nfvigil.settings import Settings
 from nfvigil.store import upgrade
 from nfvigil.store.event_alarm_query import EventAlarmQuery
+from nfvigil.wiring.event_alarms import LateTap
 
 pytestmark = pytest.mark.anyio
 BY = ("blue", "me")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nfvigil.desk import put_in_force
+from nfvigil.desks.desk import put_in_force
 from nfvigil.policy_start import policy_in_force
 from nfvigil.settings import Settings
 from nfvigil.store import open_store

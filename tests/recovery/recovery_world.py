@@ -30,8 +30,8 @@ from nfvigil.notifier.channel import load_channels
 from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.pipeline import Pipeline
-from nfvigil.recovery_parts import put_recovery_together
 from nfvigil.settings import Settings
+from nfvigil.wiring.recovery import put_recovery_together
 from virtual_time import now_us
 
 OPERATOR = Identity(name="ann", project=None, role=Role.ADMIN)

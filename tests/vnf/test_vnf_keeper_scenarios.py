@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from vnf_shelf import Shelf
 from vnf_unruly_cloud import UnrulyCloud
 
+from nfvigil.desks.vnfs import VnfDesk
 from nfvigil.errors import NotFoundError, RefusedError, StoreUnavailableError, UnavailableError
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.model.resource import Kind, MapChange, Server, key_of, split_key
@@ -30,7 +31,6 @@ from nfvigil.southbound.timing import Timing
 from nfvigil.vnf.keeper import Keeper
 from nfvigil.vnf.registry import Registry
 from nfvigil.vnf.rules import FINE_PORT, conditions_of, gone_message, is_gone, status_message
-from nfvigil.vnf_desk import VnfDesk
 from virtual_time import now_us, run_virtually
 
 SCENARIOS = int(os.environ.get("NFVIGIL_TEST_RECORD_SCENARIOS", "100"))

@@ -14,7 +14,7 @@ from nfvigil.errors import NotFoundError
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import RESTORING, State
 from nfvigil.model.resource import Port, Server, Snapshot
-from nfvigil.vnf_parts import KnownClouds
+from nfvigil.wiring.vnfs import KnownClouds
 
 
 class Inventory:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
+from nfvigil.desks.vnfs import VNFCS_MAX, VnfDesk, marker
 from nfvigil.errors import ConflictError, NotFoundError, RefusedError
 from nfvigil.inspector import internal
 from nfvigil.inspector.policy import CompiledPolicy
@@ -29,7 +30,6 @@ from nfvigil.notifier.compose import Composer
 from nfvigil.notifier.matcher import Matcher
 from nfvigil.pipeline import Pipeline
 from nfvigil.vnf.registry import Registry
-from nfvigil.vnf_desk import VNFCS_MAX, VnfDesk, marker
 
 pytestmark = pytest.mark.anyio
 

@@ -55,8 +55,8 @@ def check(config: ConfigOption = None, form: FormOption = Form.TABLE) -> None:
 
 
 def _survey(config: Any) -> Survey:
-    from nfvigil.osm_parts import survey_of
     from nfvigil.settings import load
+    from nfvigil.wiring.osm import survey_of
 
     return survey_of(load(config))
 

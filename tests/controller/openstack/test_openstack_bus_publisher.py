@@ -13,7 +13,6 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractQueue
 
-from nfvigil.bus_parts import open_buses, subscription_of
 from nfvigil.controller.vims.openstack.envelope import Notification as Heard
 from nfvigil.controller.vims.openstack.envelope import decode
 from nfvigil.errors import UnavailableError
@@ -31,6 +30,7 @@ from nfvigil.notifier.memory import MemoryPoster
 from nfvigil.notifier.poster import Poster, Target
 from nfvigil.notifier.retry import Retry
 from nfvigil.settings import BusSettings
+from nfvigil.wiring.buses import open_buses, subscription_of
 
 pytestmark = pytest.mark.anyio
 KEY = "notifications.info"

@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from nfvigil.controller.vim import Tap
-from nfvigil.event_alarm_desk import EventAlarmDesk
+from nfvigil.desks.event_alarms import EventAlarmDesk
 from nfvigil.inspector.resource_map import ResourceMap
 from nfvigil.inspector.state import State
 from nfvigil.model.event_alarm import CloudEvent

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ves_desk_players import ALL_OF_EPC, BEAT, CHANNELS, MEASURED, START_US, document, replace, server
 
+from nfvigil.desks.ves.way import domain_of, subscription_of, told
 from nfvigil.errors import RefusedError
 from nfvigil.model.alarm import Alarm
 from nfvigil.model.notification import Notification
@@ -24,7 +25,6 @@ from nfvigil.ves.faults import Faults
 from nfvigil.ves.machine import beat, step
 from nfvigil.ves.reception import Schemas, events_in, place_of
 from nfvigil.ves.view import View
-from nfvigil.ves_desk.way import domain_of, subscription_of, told
 
 CHANNEL = CHANNELS["ves"]
 

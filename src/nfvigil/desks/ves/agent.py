@@ -14,6 +14,9 @@ from functools import partial
 import structlog
 from msgspec.structs import replace
 
+from nfvigil.desks.ves.book import Book
+from nfvigil.desks.ves.held import HEARTBEATS_MAX, Held
+from nfvigil.desks.ves.way import Told
 from nfvigil.errors import NfvigilError, RefusedError, UnavailableError
 from nfvigil.model.change import Change
 from nfvigil.model.reading import Details, Reading
@@ -26,9 +29,6 @@ from nfvigil.ves.backlogs import reads_listing
 from nfvigil.ves.clockwork import next_us
 from nfvigil.ves.machine import beat, missing, step
 from nfvigil.ves.view import View
-from nfvigil.ves_desk.book import Book
-from nfvigil.ves_desk.held import HEARTBEATS_MAX, Held
-from nfvigil.ves_desk.way import Told
 
 MAY_APPEAR = ("source", "sourceid", "tenant", "tenantid")
 """Fields of an entry that may name what is not there yet."""

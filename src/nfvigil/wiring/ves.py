@@ -9,6 +9,12 @@ import structlog
 
 from nfvigil.accounts.accounts import Accounts
 from nfvigil.controller.vim import names_of
+from nfvigil.desks.ves.agent import Agent
+from nfvigil.desks.ves.book import Book
+from nfvigil.desks.ves.collector_test import CollectorTest
+from nfvigil.desks.ves.desk import VesDesk
+from nfvigil.desks.ves.names import ProjectNames
+from nfvigil.desks.ves.way import FORMAT
 from nfvigil.errors import FieldError, RefusedError, SettingsError
 from nfvigil.model.times import SECOND
 from nfvigil.model.ves import VesConfig
@@ -26,12 +32,6 @@ from nfvigil.settings import Settings
 from nfvigil.southbound.inventory import Inventory
 from nfvigil.store import Store
 from nfvigil.ves.config import read_config
-from nfvigil.ves_desk.agent import Agent
-from nfvigil.ves_desk.book import Book
-from nfvigil.ves_desk.collector_test import CollectorTest
-from nfvigil.ves_desk.desk import VesDesk
-from nfvigil.ves_desk.names import ProjectNames
-from nfvigil.ves_desk.way import FORMAT
 
 _log = structlog.get_logger("nfvigil")
 

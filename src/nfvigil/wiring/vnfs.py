@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.suffixed import SuffixedVim
+from nfvigil.desks.vnf_records import VnfRecordDesk
+from nfvigil.desks.vnfs import VnfDesk
 from nfvigil.errors import NotFoundError
 from nfvigil.model.action import ActionKind
 from nfvigil.model.condition import Condition
@@ -34,8 +36,6 @@ from nfvigil.store import Store
 from nfvigil.vdu_news import VduTeller, standing_news, undecided_news
 from nfvigil.vnf.keeper import Keeper
 from nfvigil.vnf.registry import Registry
-from nfvigil.vnf_desk import VnfDesk
-from nfvigil.vnf_record_desk import VnfRecordDesk
 
 
 class Vnfs(NamedTuple):

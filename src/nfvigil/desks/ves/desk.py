@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from nfvigil.desks.ves.book import Book
+from nfvigil.desks.ves.held import Held
+from nfvigil.desks.ves.way import ROOT, bare, tls_of, with_kept
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError, UnavailableError
 from nfvigil.inspector.resource_map import AnyRecord
 from nfvigil.model.resource import Host, Server
@@ -19,9 +22,6 @@ from nfvigil.pipeline import Pipeline
 from nfvigil.store.ves_records import VesRecord
 from nfvigil.ves.backlogs import Built
 from nfvigil.ves.config import read_config
-from nfvigil.ves_desk.book import Book
-from nfvigil.ves_desk.held import Held
-from nfvigil.ves_desk.way import ROOT, bare, tls_of, with_kept
 
 _TLS = {"ca": "ca", "certificate": "client_cert", "key": "client_key"}
 """An endpoint's words for what a configuration calls otherwise."""

@@ -12,6 +12,10 @@ from typing import Any
 
 import msgspec
 
+from nfvigil.desks.ves.agent import Agent
+from nfvigil.desks.ves.book import Book
+from nfvigil.desks.ves.desk import VesDesk
+from nfvigil.desks.ves.names import ProjectNames
 from nfvigil.errors import NotFoundError, StoreUnavailableError, VimUnavailableError
 from nfvigil.inspector.policy import CompiledPolicy
 from nfvigil.inspector.reading import read_policy
@@ -36,10 +40,6 @@ from nfvigil.notifier.retry import Retry
 from nfvigil.notifier.safety import Safety
 from nfvigil.pipeline import Pipeline
 from nfvigil.store.ves_records import VesRecord
-from nfvigil.ves_desk.agent import Agent
-from nfvigil.ves_desk.book import Book
-from nfvigil.ves_desk.desk import VesDesk
-from nfvigil.ves_desk.names import ProjectNames
 
 VIM = "lab"
 START_US = 1_800_000_000_000_000

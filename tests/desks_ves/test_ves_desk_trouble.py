@@ -22,6 +22,8 @@ from ves_desk_players import (
     until,
 )
 
+from nfvigil.desks.ves.collector_test import CollectorTest
+from nfvigil.desks.ves.way import with_kept
 from nfvigil.errors import ConflictError, NotFoundError, RefusedError, UnavailableError
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.reading import Reading
@@ -31,8 +33,6 @@ from nfvigil.model.verdict import News
 from nfvigil.notifier.logins import Logins
 from nfvigil.notifier.memory import MemoryPoster, Posted
 from nfvigil.notifier.poster import Answer, Target
-from nfvigil.ves_desk.collector_test import CollectorTest
-from nfvigil.ves_desk.way import with_kept
 
 pytestmark = pytest.mark.anyio
 
@@ -152,7 +152,7 @@ async def test_names_that_cannot_be_had_for_a_fault_of_ours_are_asked_for_again(
 
 
 async def test_a_heartbeat_that_fails_leaves_the_next_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nfvigil.ves_desk.agent.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("nfvigil.desks.ves.agent.PAUSE_SECONDS", 0.001)
     world = World()
     broken = [True]
     number = world.composer.number

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from nfvigil.controller.runner import Controller
-from nfvigil.desk import Desk
+from nfvigil.desks.desk import Desk
 from nfvigil.model.answers import CapacityBy
 from nfvigil.model.condition import Condition
 from nfvigil.model.notification import Delivery, Notification

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+from nfvigil.desks.ves.way import domain_of
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.reading import Reading
 from nfvigil.model.subscription import Subscription
@@ -14,7 +15,6 @@ from nfvigil.store.ves_records import VesRecord
 from nfvigil.ves.backlogs import reads_listing
 from nfvigil.ves.faults import Faults
 from nfvigil.ves.machine import Look
-from nfvigil.ves_desk.way import domain_of
 
 HEARTBEATS_MAX = 1
 MEASUREMENTS_MAX = 20

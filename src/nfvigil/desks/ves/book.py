@@ -7,6 +7,9 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from nfvigil.desks.ves.held import Held
+from nfvigil.desks.ves.names import ProjectNames
+from nfvigil.desks.ves.way import Told, bare, subscription_of, told, whole
 from nfvigil.model.change import Change
 from nfvigil.model.notification import Delivery, Notification
 from nfvigil.model.resource import Host, Server
@@ -18,9 +21,6 @@ from nfvigil.notifier.matcher import Matcher
 from nfvigil.store.ves_records import VesRecord
 from nfvigil.ves.backlogs import Built, build
 from nfvigil.ves.machine import farewell
-from nfvigil.ves_desk.held import Held
-from nfvigil.ves_desk.names import ProjectNames
-from nfvigil.ves_desk.way import Told, bare, subscription_of, told, whole
 
 PAGE = 1_000
 

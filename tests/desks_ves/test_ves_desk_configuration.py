@@ -63,7 +63,7 @@ async def test_a_certificate_that_the_library_does_not_take_is_refused_by_its_fi
     def refused(_tls: EndpointTls) -> None:
         raise RefusedError("the TLS settings are wrong", [FieldError("key", "is too short")])
 
-    monkeypatch.setattr("nfvigil.ves_desk.desk.context_of", refused)
+    monkeypatch.setattr("nfvigil.desks.ves.desk.context_of", refused)
     monkeypatch.setattr("nfvigil.ves.config.credential_errors", lambda _subscription: ())
     world = World()
     world.know(MME)

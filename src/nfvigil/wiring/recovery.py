@@ -17,10 +17,10 @@ from nfvigil.controller.runner import Controller
 from nfvigil.controller.vim import Vim
 from nfvigil.controller.vims.simulated import SimulatedVim
 from nfvigil.controller.vims.suffixed import SuffixedVim, inmost
+from nfvigil.desks.recovery import Records, RecoveryDesk
 from nfvigil.errors import RefusedError, SettingsError
 from nfvigil.lookout import LookOut
 from nfvigil.pipeline import Pipeline
-from nfvigil.recovery_desk import Records, RecoveryDesk
 from nfvigil.settings import Settings
 from nfvigil.situation import LiveSituation
 

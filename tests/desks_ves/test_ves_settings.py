@@ -9,7 +9,7 @@ import pytest
 
 from nfvigil.errors import SettingsError
 from nfvigil.settings import Settings, load
-from nfvigil.ves_parts import chosen, stored_documents, wanted_configs
+from nfvigil.wiring.ves import chosen, stored_documents, wanted_configs
 
 COLLECTOR = {"endpoint": "http://c.example/eventListener/v7", "username": "agent"}
 

@@ -1,0 +1,1 @@
+"""What is asked for beside events, one wish a method: subscribe, acknowledge, instruct, tell of VNFs ..."""

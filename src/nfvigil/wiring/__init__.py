@@ -1,0 +1,1 @@
+"""Who plays which part, subject by subject; ``app`` puts the subjects together."""
