@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from northbound_fakes import RECORDS, make_world
 
+from nfvigil.desks import vnf_records as vnf_record_desk
 from nfvigil.model.condition import Condition
 from nfvigil.model.vim_status import VimStatus
 from nfvigil.model.vnf import Vnf, Vnfc

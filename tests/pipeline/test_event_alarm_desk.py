@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from nfvigil.app import open_service
+from nfvigil.desks import event_alarms as event_alarm_desk
 from nfvigil.desks.event_alarms import EventAlarmDesk
 from nfvigil.errors import (
     ForbiddenError,
