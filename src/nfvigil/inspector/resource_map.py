@@ -206,7 +206,7 @@ class ResourceMap:
                 known = self.records.get(key)
                 if isinstance(record, Server):
                     record = self.annotated(record)
-                if known != record:
+                if known is not record and known != record:
                     if record.vim != snapshot.vim:
                         record = msgspec.structs.replace(record, vim=snapshot.vim)
                     if known is None:

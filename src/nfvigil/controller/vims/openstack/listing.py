@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,9 +28,10 @@ from nfvigil.controller.vims.openstack.reading import (
     server_of,
     volume_of,
 )
+from nfvigil.controller.vims.openstack.rereading import Item, Rereading
 from nfvigil.errors import RefusedError, VimUnavailableError
 from nfvigil.model.reading import Details
-from nfvigil.model.resource import Host, Network, Port, Server, Snapshot, Volume
+from nfvigil.model.resource import Host, Kind, Network, Port, Server, Snapshot, Volume
 
 T = TypeVar("T")
 
@@ -55,6 +55,12 @@ class Listing:
         self._cinder = cinder
         self._known = known
         self._clock = clock
+        self._server_list: Rereading[wire.WireServer, Server] = Rereading(
+            what=f"Nova of {name}", kind=Kind.SERVER, shape=wire.WireServer, whose=lambda server: server.id
+        )
+        self._port_list: Rereading[wire.WirePort, Port] = Rereading(
+            what=f"Neutron of {name}", kind=Kind.PORT, shape=wire.WirePort, whose=lambda port: port.device_id
+        )
 
     async def snapshot(self, details: Details | None = None) -> Snapshot:
         taken_us = self._clock()
@@ -150,15 +156,27 @@ class Listing:
                 item, vim=self._name, pool=pool, groups={}, flavors=flavors, vnf_keys=self._options.vnf_keys
             )
 
-        ask = partial(self._nova.server_page, details=details)
-        return await self._pages(ask, lambda item: item.id, convert, "servers")
+        async def ask(limit: int, marker: str | None) -> wire.Page[Item[Server]]:
+            page = await self._nova.server_words(limit, marker)
+            return wire.Page(self._server_list.read(page.items, convert, details), page.marker)
+
+        self._server_list.begin(anew=flavors != self._known.flavors)
+        servers = await self._pages(ask, lambda item: item.id, lambda item: item.record, "servers")
+        self._server_list.end()
+        return servers
 
     async def _ports(self, pool: Pool, details: Details | None) -> list[Port]:
         def convert(item: wire.WirePort) -> Port:
             return port_of(item, vim=self._name, pool=pool)
 
-        ask = partial(self._neutron.port_page, details=details)
-        return await self._pages(ask, lambda item: item.id, convert, "ports")
+        async def ask(limit: int, marker: str | None) -> wire.Page[Item[Port]]:
+            page = await self._neutron.port_words(limit, marker, whole=details is not None)
+            return wire.Page(self._port_list.read(page.items, convert, details), page.marker)
+
+        self._port_list.begin()
+        ports = await self._pages(ask, lambda item: item.id, lambda item: item.record, "ports")
+        self._port_list.end()
+        return ports
 
     async def _networks(self, pool: Pool) -> list[Network]:
         def convert(item: wire.WireNetwork) -> Network:

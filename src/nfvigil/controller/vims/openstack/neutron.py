@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from nfvigil.controller.vims.openstack import wire
 from nfvigil.controller.vims.openstack.client import Client, decoded
 from nfvigil.controller.vims.openstack.gathering import Gathering
-from nfvigil.controller.vims.openstack.handing_over import hand_over_ports
 from nfvigil.controller.vims.openstack.paging import marker_of
 from nfvigil.controller.vims.openstack.wire import Page
 from nfvigil.errors import ForbiddenError
-from nfvigil.model.reading import Details
 
 PORT_FIELDS = (
     "id",
@@ -36,13 +36,16 @@ class Neutron:
         self._client = client
         self._ports = Gathering(one=self._port, many=self._some_ports)
 
-    async def port_page(self, limit: int, marker: str | None, details: Details | None = None) -> Page[wire.WirePort]:
-        """Where details are wanted, all that Neutron has of each is asked for, in the same call."""
-        fields = PORT_FIELDS if details is None else ()
-        answer = await self._client.call("network", "GET", "/v2.0/ports", query=_query(fields, limit, marker))
+    async def port_page(self, limit: int, marker: str | None) -> Page[wire.WirePort]:
+        answer = await self._client.call("network", "GET", "/v2.0/ports", query=_query(PORT_FIELDS, limit, marker))
         page = decoded(answer, wire.PortPage, f"Neutron of {self.name}")
-        if details is not None:
-            hand_over_ports(answer.body, page.ports, details)
+        return Page(page.ports, marker_of(page.ports_links, "ports"))
+
+    async def port_words(self, limit: int, marker: str | None, *, whole: bool) -> Page[msgspec.Raw]:
+        """The same page, each port in Neutron's own words; ``whole``: with all that Neutron has of it."""
+        query = _query(() if whole else PORT_FIELDS, limit, marker)
+        answer = await self._client.call("network", "GET", "/v2.0/ports", query=query)
+        page = decoded(answer, wire.PortWords, f"Neutron of {self.name}")
         return Page(page.ports, marker_of(page.ports_links, "ports"))
 
     async def ports_of(self, server_id: str) -> list[wire.WirePort]:

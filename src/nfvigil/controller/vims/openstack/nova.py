@@ -8,14 +8,12 @@ import msgspec
 
 from nfvigil.controller.vims.openstack import microversions, wire
 from nfvigil.controller.vims.openstack.client import Client, Query, decoded
-from nfvigil.controller.vims.openstack.handing_over import hand_over_servers
 from nfvigil.controller.vims.openstack.microversions import Dialect, negotiated
 from nfvigil.controller.vims.openstack.paging import marker_of
 from nfvigil.controller.vims.openstack.reading import COMPUTE, UNKNOWN
 from nfvigil.controller.vims.openstack.transport import Answer
 from nfvigil.controller.vims.openstack.wire import Page
 from nfvigil.errors import NotFoundError, RefusedError, VimUnavailableError
-from nfvigil.model.reading import Details
 
 T = TypeVar("T")
 
@@ -63,19 +61,22 @@ class Nova:
 
     # Lists
 
-    async def server_page(
-        self, limit: int, marker: str | None, query: Query = (), details: Details | None = None
-    ) -> Page[wire.WireServer]:
-        answer = await self.call(
+    async def server_page(self, limit: int, marker: str | None, query: Query = ()) -> Page[wire.WireServer]:
+        page = self._decoded(await self._servers(limit, marker, query), wire.ServerPage)
+        return Page(page.servers, marker_of(page.servers_links, "servers"))
+
+    async def server_words(self, limit: int, marker: str | None) -> Page[msgspec.Raw]:
+        """The same page, each server in Nova's own words."""
+        page = self._decoded(await self._servers(limit, marker), wire.ServerWords)
+        return Page(page.servers, marker_of(page.servers_links, "servers"))
+
+    async def _servers(self, limit: int, marker: str | None, query: Query = ()) -> Answer:
+        return await self.call(
             "GET",
             "/servers/detail",
             query=[("all_tenants", "1"), *query, *_from(limit, marker)],
             at_most=microversions.LISTED_SERVERS_MAX,
         )
-        page = self._decoded(answer, wire.ServerPage)
-        if details is not None:
-            hand_over_servers(answer.body, page.servers, details)
-        return Page(page.servers, marker_of(page.servers_links, "servers"))
 
     async def services(self) -> ServicesSeen:
         answer = await self.call("GET", "/os-services", query=[("binary", COMPUTE)])

@@ -62,6 +62,11 @@ class ServerPage(Wire, frozen=True):
     servers_links: list[Link] = []
 
 
+class ServerWords(Wire, frozen=True):
+    servers: list[msgspec.Raw]
+    servers_links: list[Link] = []
+
+
 class OneServer(Wire, frozen=True):
     server: WireServer
 
@@ -83,6 +88,11 @@ class WirePort(Wire, frozen=True):
 
 class PortPage(Wire, frozen=True):
     ports: list[WirePort]
+    ports_links: list[Link] = []
+
+
+class PortWords(Wire, frozen=True):
+    ports: list[msgspec.Raw]
     ports_links: list[Link] = []
 
 
