@@ -161,7 +161,7 @@ class Listing:
             return wire.Page(self._server_list.read(page.items, convert, details), page.marker)
 
         self._server_list.begin(anew=flavors != self._known.flavors)
-        servers = await self._pages(ask, lambda item: item.id, lambda item: item.record, "servers")
+        servers = await self._pages(ask, lambda item: item.record.id, lambda item: item.record, "servers")
         self._server_list.end()
         return servers
 
@@ -174,7 +174,7 @@ class Listing:
             return wire.Page(self._port_list.read(page.items, convert, details), page.marker)
 
         self._port_list.begin()
-        ports = await self._pages(ask, lambda item: item.id, lambda item: item.record, "ports")
+        ports = await self._pages(ask, lambda item: item.record.id, lambda item: item.record, "ports")
         self._port_list.end()
         return ports
 

@@ -20,10 +20,6 @@ W = TypeVar("W")
 
 
 class Item(NamedTuple, Generic[R]):
-    id: str
-    mark: bytes
-    """The id as it stands in the words: two items whose digests are the same by chance are told apart by it."""
-    key: str
     server: str
     """Whose words these are: the server's, or those of a port that its ``device_id`` says to be the server's; or ""."""
     record: R
@@ -58,12 +54,13 @@ class Rereading(Generic[W, R]):
             body = bytes(raw)
             digest = hash(body)
             item = before.get(digest)
-            if item is None or item.mark not in body:
+            # Two whose digests are the same by chance are told apart by their ids.
+            if item is None or item.record.id.encode() not in body:
                 item = self._item(body, make)
             now[digest] = item
             items.append(item)
             if details is not None and item.server and details.wants(item.server):
-                details.put(item.key, memoryview(body))
+                details.put(f"{self._kind}/{item.record.id}", memoryview(body))
         return items
 
     def _item(self, body: bytes, make: Callable[[W], R]) -> Item[R]:
@@ -71,6 +68,4 @@ class Rereading(Generic[W, R]):
             wire = self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise VimUnavailableError(f"{self._what}: the answer is not what it should be: {error}") from error
-        record = make(wire)
-        mark = msgspec.json.encode(record.id)
-        return Item(record.id, mark, f"{self._kind}/{record.id}", self._whose(wire) or "", record)
+        return Item(self._whose(wire) or "", make(wire))
