@@ -17,8 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     to be seen in the examples.
     """
     for item in items:
-        case = getattr(item, "cls", None)
-        if is_hypothesis_test(getattr(item, "obj", None)) or hasattr(case, "settings"):
+        if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("no_cover")
 
 

@@ -467,3 +467,17 @@ def _check(there: ResourceMap, has: dict[str, dict[str, CloudRecord]]) -> None:
         }
         found = there.resolve(f"host/{name}")
         assert len(bearers) < 2 or found == f"host/{name}?"
+
+
+def test_of_two_things_that_were_left_out_one_is_given_up_by_itself() -> None:
+    there = both()
+    there.names.leave_out("b", "server/x")
+    assert list(there.names.left_out("b")) == ["host/c1", "server/x"]
+
+    there.names.forget("b", "server/x")
+
+    assert list(there.names.left_out("b")) == ["host/c1"]
+
+
+def test_a_server_that_is_on_no_host_is_on_none() -> None:
+    assert host_of(Server(id="s", vim="a"), both()) == ""

@@ -379,3 +379,28 @@ async def test_only_what_cannot_change_places_is_told_together(kinds: list[set[N
     ]
 
     assert [len(group) for group in told_together(decisions)] == groups
+
+
+async def test_whoever_looks_on_and_fails_ends_nothing(world: World) -> None:
+    def fail(_decisions: Sequence[Decision]) -> None:
+        raise RuntimeError("a bug")
+
+    world.pipeline._after = fail
+
+    await world.pipeline.keep([world.event("compute.host.down", "compute-1")])
+
+    await until(lambda: world.news(News.CONFIRMED))
+
+
+async def test_a_map_that_changed_while_the_store_was_away_is_told_when_it_is_back(world: World) -> None:
+    await world.pipeline.keep([world.event("compute.host.down", "compute-1")])
+    await until(lambda: world.news(News.CONFIRMED))
+    server = next(one for one in (await world.vim.snapshot()).servers if one.host == "compute-1")
+    world.store.away = True
+    world.vim.change(gone=[f"server/{server.id}"])
+    await asyncio.sleep(0.1)
+    assert f"server/{server.id}" not in world.news(News.CLEARED)
+
+    world.store.away = False
+
+    await until(lambda: f"server/{server.id}" in world.news(News.CLEARED))
