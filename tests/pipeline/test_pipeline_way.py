@@ -58,6 +58,7 @@ class Memory:
         self.changes: list[Change] = []
         self.actions: dict[str, Action] = {}
         self.away = False
+        self.refused = 0
         self.full = False
         self.slow: dict[int, asyncio.Event] = {}
 
@@ -67,6 +68,7 @@ class Memory:
             await held.wait()
         await asyncio.sleep(0)
         if self.away:
+            self.refused += 1
             raise StoreUnavailableError("away")
         self.events.extend(events)
 
@@ -398,7 +400,7 @@ async def test_a_map_that_changed_while_the_store_was_away_is_told_when_it_is_ba
     server = next(one for one in (await world.vim.snapshot()).servers if one.host == "compute-1")
     world.store.away = True
     world.vim.change(gone=[f"server/{server.id}"])
-    await asyncio.sleep(0.1)
+    await until(lambda: world.store.refused)
     assert f"server/{server.id}" not in world.news(News.CLEARED)
 
     world.store.away = False
