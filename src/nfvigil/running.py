@@ -144,15 +144,6 @@ class Service:
             _log.info("resumed", events=len(undecided), actions=len(actions), deliveries=len(deliveries))
 
 
-async def undecided_events(store: Store) -> list[Event]:
-    found: list[Event] = []
-    after = await store.cursor()
-    while page := await store.undecided(after, PAGE):
-        found.extend(page)
-        after = page[-1].id
-    return found
-
-
 async def _keep_leases(store: Store) -> None:
     """Say now and then that we are alive, so that nobody takes over our rows."""
     while True:

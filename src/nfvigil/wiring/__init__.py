@@ -1,1 +1,1 @@
-"""Who plays which part, subject by subject; ``app`` puts the subjects together."""
+"""Who plays which part, subject by subject; ``assembly`` puts the subjects together."""

@@ -4,62 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 from uuid import uuid4
 
 from nfvigil.controller.vim import Tap
 from nfvigil.desks.event_alarms import EventAlarmDesk
-from nfvigil.inspector.resource_map import ResourceMap
-from nfvigil.inspector.state import State
 from nfvigil.model.event_alarm import CloudEvent
-from nfvigil.model.resource import Port, Server, Volume
 from nfvigil.northbound.metrics import Metrics
-from nfvigil.notifier.compose import Composer
-from nfvigil.notifier.dispatch import Dispatcher
-from nfvigil.notifier.event_alarms import KNOWN_MAX, EventAlarms
-from nfvigil.notifier.matcher import Matcher
-from nfvigil.notifier.own_events import says_broken
-from nfvigil.notifier.safety import Safety
 from nfvigil.pipeline import Pipeline
 from nfvigil.settings import Settings
 from nfvigil.store import Store
-
-
-class Tellers(Protocol):
-    """The parts that bring messages on their way."""
-
-    @property
-    def matcher(self) -> Matcher: ...
-    @property
-    def composer(self) -> Composer: ...
-    @property
-    def safety(self) -> Safety: ...
-    @property
-    def dispatcher(self) -> Dispatcher: ...
-    @property
-    def event_alarms(self) -> EventAlarms: ...
-
-
-async def event_alarms_of(
-    store: Store, settings: Settings, composer: Composer, state: State, resource_map: ResourceMap
-) -> EventAlarms:
-    """As an earlier process left them."""
-
-    def host_of(resource: str) -> str:
-        record = resource_map.get(resource)
-        return record.host if isinstance(record, Server | Port | Volume) else ""
-
-    def is_ill(resource: str) -> bool:
-        return any(says_broken(state.alarms[one]) for one in state.alarms_on.get(resource, ()) if one in state.alarms)
-
-    return EventAlarms(
-        alarms=await store.all_event_alarms(),
-        known=await store.fired_events(KNOWN_MAX),
-        numbers=composer,
-        host_of=host_of,
-        is_ill=is_ill,
-        auto_ok=settings.aodh.auto_ok,
-    )
+from nfvigil.wiring.tellers import Tellers
 
 
 def put_alarming_together(

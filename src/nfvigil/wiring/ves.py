@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -21,36 +21,14 @@ from nfvigil.model.ves import VesConfig
 from nfvigil.northbound.metrics import Metrics
 from nfvigil.northbound.ves.settings import document_of
 from nfvigil.notifier.channel import Channel
-from nfvigil.notifier.compose import Composer
-from nfvigil.notifier.dispatch import Dispatcher
-from nfvigil.notifier.logins import Logins
-from nfvigil.notifier.matcher import Matcher
-from nfvigil.notifier.poster import HttpPoster
-from nfvigil.notifier.safety import Safety
 from nfvigil.pipeline import Pipeline
 from nfvigil.settings import Settings
 from nfvigil.southbound.inventory import Inventory
 from nfvigil.store import Store
 from nfvigil.ves.config import read_config
+from nfvigil.wiring.tellers import Tellers
 
 _log = structlog.get_logger("nfvigil")
-
-
-class Tellers(Protocol):
-    """The parts that bring messages on their way."""
-
-    @property
-    def matcher(self) -> Matcher: ...
-    @property
-    def composer(self) -> Composer: ...
-    @property
-    def safety(self) -> Safety: ...
-    @property
-    def dispatcher(self) -> Dispatcher: ...
-    @property
-    def poster(self) -> HttpPoster: ...
-    @property
-    def logins(self) -> Logins: ...
 
 
 class Ves(NamedTuple):
