@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,16 +23,14 @@ from nfvigil.ves.faults import Faults
 from nfvigil.ves.machine import beat, step
 from nfvigil.ves.reception import Schemas, events_in, place_of
 from nfvigil.ves.view import View
+from published_files import published
 
 CHANNEL = CHANNELS["ves"]
 
 
 @pytest.fixture(scope="module")
 def schemas() -> Schemas:
-    folder = os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards"
-    if not (Path(folder) / "ves").is_dir():
-        pytest.skip("the published schemas are not here (set NFVIGIL_STANDARDS to the folder that has them)")
-    return Schemas(Path(folder) / "ves")
+    return Schemas(published("ves"))
 
 
 def found(url: str) -> tuple[Subscription, list[VesEvent]]:

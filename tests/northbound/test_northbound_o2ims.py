@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +29,7 @@ from nfvigil.notifier.channels.o2ims import O2imsChannel
 from nfvigil.notifier.o2ims import resource_type_id
 from nfvigil.store.alarm_query import AlarmQuery
 from nfvigil.store.alarm_records import AlarmPage
+from published_files import published
 
 pytestmark = pytest.mark.anyio
 PREFIX = "/o2ims-infrastructureMonitoring/v1"
@@ -42,13 +41,10 @@ HOST, PDU, VM = (stable_id("o2 test", name) for name in ("host", "pdu", "vm"))
 
 @lru_cache
 def _documents() -> Registry[Any]:
-    folder = Path(os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards")
     found = []
     for name in ("o2ims_InfrastructureMonitoring_alarms_openapi.yaml", "o2ims_common_openapi.yaml"):
-        path = folder / "oran-o2ims" / name
-        if not path.is_file():
-            pytest.skip(f"the published file {name} is not here (set NFVIGIL_STANDARDS to the folder that has it)")
-        found.append((f"urn:{name}", Resource.opaque(yaml.safe_load(path.read_text()))))
+        text = published(f"oran-o2ims/{name}").read_text()
+        found.append((f"urn:{name}", Resource.opaque(yaml.safe_load(text))))
     return Registry().with_resources(found)
 
 
@@ -504,10 +500,9 @@ async def test_the_versions_are_told(world: World) -> None:
 
 async def test_the_published_samples_are_taken(world: World) -> None:
     _documents()
-    folder = Path(os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards")
 
     def sample(name: str) -> Any:
-        return json.loads((folder / "oran-o2ims" / "own-samples" / name).read_text())
+        return json.loads(published(f"oran-o2ims/own-samples/{name}").read_text())
 
     assert (await world.call("POST", SUBSCRIPTIONS, sample("alarm_subscription_request.json"))).status == 201
     assert (await patch(world, HOST, sample("alarm_ack_patch_merge.json"))).status == 200

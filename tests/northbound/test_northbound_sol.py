@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from base64 import b64encode
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +19,7 @@ from nfvigil.model.severity import EventType, Severity
 from nfvigil.model.subscription import AuthKind, Endpoint, Subscription
 from nfvigil.model.verdict import News
 from nfvigil.northbound.sol.filtering import Attributes, fits, parse
+from published_files import published
 
 pytestmark = pytest.mark.anyio
 
@@ -30,10 +29,7 @@ CALLBACK = "http://vnfm.example/callback"
 
 
 def standards(path: str) -> Any:
-    folder = Path(os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards")
-    if not (folder / path).is_file():
-        pytest.skip(f"the published file {path} is not here (set NFVIGIL_STANDARDS to the folder that has it)")
-    return json.loads((folder / path).read_text())
+    return json.loads(published(path).read_text())
 
 
 def validate(value: Any, kind: str) -> None:

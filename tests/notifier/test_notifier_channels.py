@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -21,16 +19,10 @@ from nfvigil.model.severity import Severity
 from nfvigil.model.subscription import Endpoint, Subscription
 from nfvigil.model.verdict import News
 from nfvigil.notifier.channel import Message, StampingChannel
+from published_files import published
 
 SOURCE = "urn:nfvigil:test"
 CHILD = alarm(parent="root-alarm", root="root-alarm", causes=(Cause("root-alarm", "r"),), vim="lab", rule="host-down")
-
-
-def published(path: str) -> Path:
-    folder = Path(os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards")
-    if not (folder / path).is_file():
-        pytest.skip(f"the published file {path} is not here (set NFVIGIL_STANDARDS to the folder that has it)")
-    return folder / path
 
 
 def sample(path: str) -> Any:

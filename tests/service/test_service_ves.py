@@ -19,6 +19,7 @@ from test_service_story import HOST, down, servers, up
 from nfvigil.client import Client
 from nfvigil.ves.player import Collector
 from nfvigil.ves.reception import Schemas
+from published_files import published
 
 PATH = "/api/multicloud-fcaps/v0/CloudOwner_cloud/vesagent"
 LOGIN = {"username": "agent", "password": "s3cret"}
@@ -27,10 +28,7 @@ OPENSTACK = Path(sys.executable).with_name("openstack")
 
 
 def schemas() -> Schemas:
-    folder = os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards"
-    if not (Path(folder) / "ves").is_dir():
-        pytest.skip("the published schemas are not here (set NFVIGIL_STANDARDS to the folder that has them)")
-    return Schemas(Path(folder) / "ves")
+    return Schemas(published("ves"))
 
 
 @pytest.fixture

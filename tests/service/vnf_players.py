@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from base64 import b64decode
@@ -14,17 +13,15 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import jsonschema
-import pytest
+
+from published_files import published
 
 LIMIT_SECONDS = 20.0
 
 
 def standards() -> Path:
     """Where the published schemas lie; without them a test is left out."""
-    folder = Path(os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards")
-    if not (folder / "etsi-sol003-fm").is_dir():
-        pytest.skip("the published schemas are not here (set NFVIGIL_STANDARDS to the folder that has them)")
-    return folder
+    return published("etsi-sol003-fm").parent
 
 
 def validate(value: Any, kind: str) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +27,7 @@ from nfvigil.southbound.formats.masakari import VM_EVENTS, events_of, meaning_of
 from nfvigil.southbound.formats.nfvigil import NfvigilFormat
 from nfvigil.southbound.intake import Intake
 from nfvigil.southbound.masakari import PATHS, Duplicates, MasakariDoor, masakari_routes
+from published_files import published
 
 SERVER = "96ab1c42-668c-4f2d-8689-afa3301d4ee9"
 UNSURE = ("compute.hypervisor.unreachable", "down")
@@ -392,10 +392,7 @@ def test_what_was_done_is_shown_in_masakaris_words() -> None:
 
 @pytest.mark.parametrize("name", ["host", "process", "vm"])
 def test_masakaris_own_samples_are_read(name: str) -> None:
-    folder = Path(os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards")
-    path = folder / "openstack-masakari" / f"{name}-notification-create-req.json"
-    if not path.exists():
-        pytest.skip(f"the published file {path.name} is not here (set NFVIGIL_STANDARDS to the folder that has it)")
+    path = published(f"openstack-masakari/{name}-notification-create-req.json")
     answered = json.loads(path.with_name(f"{name}-notification-create-resp.json").read_text())["notification"]
 
     notification = read_notification(path.read_bytes())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +33,7 @@ from nfvigil.model.raw import RawEvent, Refusal
 from nfvigil.southbound.formats import Format, load_formats
 from nfvigil.southbound.formats.redfish_messages import CONDITIONS, meaning_of
 from nfvigil.southbound.formats.snmp_traps import state_of, trap_of, v2_of
+from published_files import published
 
 HOST = "host/compute-1"
 ALERTS = "alertmanager/nfvi/1a30ba71cca2921f"
@@ -696,15 +695,8 @@ def test_no_message_of_redfish_begins_two_conditions_or_ends_what_it_begins() ->
     assert [key for key in begins if meaning_of(key)[1]] == []
 
 
-def _standards(path: str) -> Path:
-    folder = Path(os.environ.get("NFVIGIL_STANDARDS") or Path(__file__).parents[2] / ".." / "shared" / "standards")
-    if not (folder / path).exists():
-        pytest.skip(f"the published file {path} is not here (set NFVIGIL_STANDARDS to the folder that has it)")
-    return folder / path
-
-
 def test_every_message_of_redfishs_registries_is_an_event_or_is_ignored() -> None:
-    rows = list(csv.DictReader(_standards("redfish/message_registry_keys.csv").read_text().splitlines()))
+    rows = list(csv.DictReader(published("redfish/message_registry_keys.csv").read_text().splitlines()))
     reader = form("redfish")
 
     unread = []
@@ -743,7 +735,7 @@ def test_every_message_of_redfishs_registries_is_an_event_or_is_ignored() -> Non
     ],
 )
 def test_the_published_samples_are_read(path: str, name: str, expected: list[str]) -> None:
-    receipts, events = take(form(name), _standards(path).read_bytes())
+    receipts, events = take(form(name), published(path).read_bytes())
 
     assert [str(event.status) for event in events] == expected
     assert ReceiptState.REFUSED not in [receipt.state for receipt in receipts]
