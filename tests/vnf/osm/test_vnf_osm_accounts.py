@@ -191,6 +191,8 @@ def test_what_is_left_out_is_as_osm_has_it() -> None:
         pytest.param({"vim_password": ""}, "vim_password is missing", id="no password"),
         pytest.param({"vim_tenant_name": None}, "neither vim_tenant_id nor", id="no tenant"),
         pytest.param({"config": "x"}, "config is no object", id="config is no object"),
+        pytest.param({"name": 7}, "name is no text", id="a name that is no text"),
+        pytest.param({"vim_type": ["openstack"]}, "vim_type is no text", id="a type that is no text"),
         pytest.param({"vim_type": "azure"}, "clouds of the type 'azure' are not read", id="another type"),
     ],
 )

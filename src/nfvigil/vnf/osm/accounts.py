@@ -64,9 +64,11 @@ def read_account(document: Mapping[str, Any], *, key: bytes, plugins: Iterable[s
     account_id = document.get("_id")
     if not isinstance(account_id, str) or not re.fullmatch(r"[^.:$\s]{1,128}", account_id):
         return None
-    head = OsmAccount(id=account_id, name=_text(document, "name")[:255] or account_id, type=_text(document, "vim_type"))
+    head = OsmAccount(id=account_id, name=account_id, type="")
     replace = msgspec.structs.replace
     try:
+        head = replace(head, name=_text(document, "name")[:255] or account_id)
+        head = replace(head, type=_text(document, "vim_type"))
         account = _opened(document, account_id, key)
         url = account.get("vim_url")
         if not isinstance(url, str) or not (place := address_of(url)):
