@@ -267,6 +267,9 @@ class Shelf:
     def tasks(self) -> Any:
         return self._ask("tasks")
 
+    def tasks_of(self, servers: Sequence[str]) -> Any:
+        return self._ask("tasks_of", servers)
+
     def records(self, ids: Sequence[str]) -> Any:
         return self._ask("records", ids)
 

@@ -197,6 +197,49 @@ async def test_a_server_that_is_deleted_externally_is_reported_once_and_its_owne
     assert stage.teller.told() == [("deleted", True, ""), ("deleted", False, "")]
 
 
+def being_removed(stage: Stage) -> None:
+    deletion = {"status": "SCHEDULED", "action": "DELETE", "item": "vdu"}
+    stage.mongo["ro_tasks"].update_one({}, {"$push": {"tasks": deletion}})
+
+
+def removed(stage: Stage) -> None:
+    stage.mongo["ro_tasks"].update_one({}, {"$set": {"vim_info.vim_id": None}})
+
+
+def forgotten(stage: Stage) -> None:
+    stage.mongo["ro_tasks"].delete_many({})
+
+
+@pytest.mark.parametrize("osm_does", [being_removed, removed, forgotten])
+@pytest.mark.parametrize("is_port_first", [True, False])
+async def test_what_osm_removes_since_its_tasks_were_read_is_no_external_deletion(
+    stage: Stage, osm_does: Callable[[Stage], None], is_port_first: bool
+) -> None:
+    osm_does(stage)
+    stage.cloud.ports.clear()
+    if not is_port_first:
+        stage.cloud.servers.clear()
+
+    await stage.round()
+
+    assert (stage.teller.news, stage.shelf.updates) == ([], [])
+    assert stage.adapter.status().skipped == {"leaving": 1}
+    assert stage.adapter.status().pending == 0
+
+
+async def test_a_removal_that_osm_gave_up_leaves_an_external_deletion(stage: Stage) -> None:
+    being_removed(stage)
+    stage.cloud.servers.clear()
+    await stage.round()
+
+    stage.mongo["ro_tasks"].update_one({}, {"$set": {"tasks.1.status": "FAILED", "modified_at": 1676755753.5}})
+    await stage.read()
+    await stage.adapter.write()
+
+    assert stage.teller.told() == [("deleted", True, "")]
+    assert stage.info()["vim_status"] == "DELETED"
+
+
 async def test_a_server_in_error_and_an_interface_that_is_gone_are_told_and_taken_back(stage: Stage) -> None:
     stage.cloud.put(status="ERROR")
     stage.cloud.ports.clear()

@@ -31,6 +31,8 @@ def test_only_what_is_needed_is_read(mongo: Any) -> None:
     (found,) = database.tasks()
     assert found["tasks"][0].keys() == {"status", "action", "item", "target_record"}
     assert found["vim_info"].keys() == {"vim_id", "interfaces_vim_ids"}
+    assert database.tasks_of(["s-1", "s-2"]) == [found]
+    assert database.tasks_of(["s-2"]) == []
     assert database.records([VNFR, "none"]) == {VNFR: {"_id": VNFR, "ip-address": "192.0.2.1", "vdur": [vdur()]}}
 
 

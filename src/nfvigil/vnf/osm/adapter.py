@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 import structlog
 
 from nfvigil.errors import NfvigilError, RefusedError
-from nfvigil.model.vnf_record import VduNews
+from nfvigil.model.vnf_record import VduCondition, VduNews
 from nfvigil.vnf.osm.accounts import OPENSTACK, OsmAccount, read_account
 from nfvigil.vnf.osm.ciphers import installation_key
 from nfvigil.vnf.osm.fleet import Followers
@@ -28,6 +28,9 @@ TRIES = 4
 PAUSE_SECONDS = (1.0, 60.0)
 """Between tries while the database is away: it doubles."""
 
+LOST = (VduCondition.DELETED, VduCondition.INTERFACE_GONE)
+"""Conditions that OSM brings about as well when it removes a server: its ports go first."""
+
 Say = Callable[[Sequence[VduNews]], Awaitable[None]]
 """What was said is durable when it returns."""
 
@@ -38,6 +41,7 @@ class Database(Protocol):
     def serial(self) -> object: ...
     def accounts(self, types: Sequence[str]) -> list[dict[str, Any]]: ...
     def tasks(self) -> list[dict[str, Any]]: ...
+    def tasks_of(self, servers: Sequence[str]) -> list[dict[str, Any]]: ...
     def records(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]: ...
     def change(self, wanted: Mapping[str, Any], sets: Mapping[str, Any]) -> bool: ...
 
@@ -300,10 +304,25 @@ class Adapter:
         for work in works:
             by_record.setdefault(work.target.vnfr, []).append(work)
         documents = self._database.records(list(by_record))
-        return [
-            planned(vnfr, documents.get(vnfr), sorted(mine, key=lambda one: one.target.number))
-            for vnfr, mine in by_record.items()
-        ]
+
+        def plans(leaving: Collection[Target]) -> list[Plan]:
+            return [
+                planned(vnfr, documents.get(vnfr), sorted(mine, key=lambda one: one.target.number), leaving=leaving)
+                for vnfr, mine in by_record.items()
+            ]
+
+        found = plans(())
+        leaving = self._leaving(result for plan in found for result in plan.results)
+        return plans(leaving) if leaving else found
+
+    def _leaving(self, results: Iterable[Result]) -> set[Target]:
+        """Of what is gone: that which OSM is removing itself. It may have begun since its tasks were read."""
+        lost = {result.work.target for result in results if any(one in LOST for one, _ in result.conditions)}
+        if not lost:
+            return set()
+        tasks = read_tasks(self._database.tasks_of(sorted({target.server for target in lost})), Counter())
+        kept = {(task.server, task.place) for task in tasks}
+        return {target for target in lost if (target.server, target.place) not in kept}
 
     def _change(self, plans: Sequence[Plan]) -> set[str]:
         """The records that were not as they had been read."""

@@ -41,6 +41,7 @@ _TASK = dict.fromkeys(
     ),
     1,
 )
+_MONITORED = {"tasks.status": "DONE", "tasks.item": "vdu"}
 _RECORD = {"ip-address": 1, "vdur": 1}
 """VDUs whole: of a part of them MongoDB would leave out what is no object, and all behind it had other places."""
 
@@ -82,7 +83,11 @@ class OsmDatabase:
 
     def tasks(self) -> list[dict[str, Any]]:
         """Those with a task for a VDU, and one that is done."""
-        return self._all("ro_tasks", {"tasks.status": "DONE", "tasks.item": "vdu"}, _TASK, TASKS_MAX)
+        return self._all("ro_tasks", _MONITORED, _TASK, TASKS_MAX)
+
+    def tasks_of(self, servers: Sequence[str]) -> list[dict[str, Any]]:
+        """Those of these servers only."""
+        return self._all("ro_tasks", {**_MONITORED, "vim_info.vim_id": {"$in": list(servers)}}, _TASK, TASKS_MAX)
 
     def records(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         found = self._all("vnfrs", {"_id": {"$in": list(ids)}}, _RECORD, len(ids))

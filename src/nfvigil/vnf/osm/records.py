@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nfvigil.errors import RefusedError
@@ -52,12 +52,17 @@ class Plan(NamedTuple):
     results: tuple[Result, ...]
 
 
-def planned(vnfr: str, document: Mapping[str, Any] | None, works: Iterable[Work]) -> Plan:
-    """``works`` are of this record, ``document`` is None where there is none."""
+def planned(
+    vnfr: str, document: Mapping[str, Any] | None, works: Iterable[Work], *, leaving: Collection[Target] = ()
+) -> Plan:
+    """``works`` are of this record, ``document`` is None where there is none. What is ``leaving`` is left alone."""
     sets: dict[str, Any] = {}
     wanted: dict[str, Any] = {"_id": vnfr}
     results = []
     for work in works:
+        if work.target in leaving:
+            results.append(Result(work, Skip.LEAVING))
+            continue
         if document is None:
             results.append(Result(work, Skip.NO_RECORD))
             continue
