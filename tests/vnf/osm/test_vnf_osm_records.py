@@ -494,6 +494,20 @@ def test_what_another_process_changes_elsewhere_stays_and_hinders_nobody(made: M
     assert (records.at("vdur.1.status"), records.at("nsState")) == ("BUILD", "SCALING")
 
 
+@pytest.mark.parametrize("path", [f"{INFO}.interfaces", "vdur.0.interfaces"])
+def test_an_interface_in_the_place_of_another_is_not_overwritten_even_where_all_else_is_equal(
+    made: Make, path: str
+) -> None:
+    records = made()
+    plan = records.plan(there(ports={"p-s-1": port_words(mac_address="fa:16:3e:00:00:77")}))
+    another = {**records.at(f"{path}.0"), "vim_interface_id": "p-new", "name": "eth7"}
+    records.mongo["vnfrs"].update_one({"_id": VNFR}, {"$set": {path: [another, records.at(f"{path}.0")]}})
+
+    assert not records.database.change(plan.filter, plan.sets)
+
+    assert records.at(f"{path}.0") == another
+
+
 def test_what_appeared_meanwhile_is_not_overwritten(mongo: Any) -> None:
     unit = vdur()
     del unit["status"]

@@ -83,7 +83,7 @@ def planned(
             wanted |= _identity(vdur)
         if mine:
             sets |= mine
-            wanted |= {**_identity(vdur), **vdur.before(iter(mine))}
+            wanted |= {**_identity(vdur), **vdur.before(vdur.names_of(mine)), **vdur.before(iter(mine))}
     return Plan(vnfr, sets, wanted if sets else {}, tuple(results))
 
 

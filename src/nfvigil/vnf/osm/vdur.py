@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from nfvigil.errors import RefusedError
@@ -181,6 +181,15 @@ class Vdur:
         if path.startswith(f"{self.info_path}."):
             return value_at(self.info, path.removeprefix(f"{self.info_path}."))
         return value_at(self.raw, path.removeprefix(f"{self.path}."))
+
+    def names_of(self, paths: Iterable[str]) -> Iterator[str]:
+        """Where it stands whose interfaces these paths are of: in their places may be others by now."""
+        for front, name in (
+            (f"{self.info_path}.interfaces.", "vim_interface_id"),
+            (f"{self.path}.interfaces.", "name"),
+        ):
+            mine = (path.removeprefix(front) for path in paths if path.startswith(front))
+            yield from (f"{front}{place}.{name}" for place in dict.fromkeys(path.partition(".")[0] for path in mine))
 
     def before(self, paths: Iterator[str]) -> dict[str, Any]:
         """What each path is now, as a filter has it: the write misses where somebody else was quicker."""
