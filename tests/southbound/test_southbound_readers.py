@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from southbound_cloud_player import INTERVAL_SECONDS, Cloud, servers, virtually, watched
@@ -352,6 +353,40 @@ def test_a_reader_that_raises_harms_neither_the_map_nor_another_and_hears_of_the
     failures = [log for log in logs if log["event"] == "a reader of listings failed"]
     assert len(failures) == (1 if where == "forget" else 2)
     assert all(log["log_level"] == "error" and log["vim"] == "a" for log in failures)
+
+
+def breaks_off() -> Iterator[str]:
+    yield "server/s-9"
+    raise KeyError("in the middle of it")
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        pytest.param("missing", lambda: None, id="nothing returned"),
+        pytest.param("missing", lambda: [7], id="no key"),
+        pytest.param("missing", breaks_off, id="half a list"),
+        pytest.param("interval_seconds", lambda: "soon", id="no number"),
+        pytest.param("interval_seconds", lambda: float("nan"), id="no number that could be compared"),
+    ],
+)
+def test_a_reader_that_answers_nonsense_harms_neither_the_map_nor_another(
+    method: str, answer: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = Reader(), Reader("server/s-8", interval_seconds=7)
+    monkeypatch.setattr(bad, method, lambda _: answer())
+
+    @virtually
+    async def run() -> None:
+        cloud = Telling(with_ports([1]))
+        async with watched(cloud, readers=[bad, good]) as one:
+            assert one.status().error == ""
+            assert set(one.map.records) == set(cloud.things)
+            assert [reading.gone >= {"server/s-8"} for reading in good.taken] == [True]
+            assert one.status().period_seconds == 7
+            assert one.status().readers[1].error == ""
+
+    run()
 
 
 @virtually

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -75,13 +76,13 @@ class Share:
             self._failed(error)
 
     def missing(self, reading: Reading) -> Sequence[str]:
-        return self._ask(lambda: self._reader.missing(reading), ())
+        return self._ask(lambda: [key for key in self._reader.missing(reading) if split_key(key)], ())
 
     def take(self, reading: Reading) -> None:
         self._ask(lambda: self._reader.take(reading, self.details), None)
 
     def interval_seconds(self) -> float | None:
-        return self._ask(lambda: self._reader.interval_seconds(self._vim), None)
+        return self._ask(lambda: _seconds(self._reader.interval_seconds(self._vim)), None)
 
     def forget(self) -> None:
         self._ask(lambda: self._reader.forget(self._vim), None)
@@ -147,6 +148,13 @@ class AllDetails:
         body = memoryview(kept(body))  # one copy for all
         for share in self._wanting:
             share.put(key, body)
+
+
+def _seconds(wish: float | None) -> float | None:
+    """Whatever a reader of others returned is a finite number, or this raises."""
+    if wish is not None and not math.isfinite(wish):
+        raise ValueError("this is no time")
+    return wish
 
 
 def name_of(reader: Reader) -> str:
