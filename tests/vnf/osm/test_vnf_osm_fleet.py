@@ -8,7 +8,6 @@ import pytest
 from osm_players import Fleet
 from structlog.testing import capture_logs
 
-from nfvigil.errors import ConflictError
 from nfvigil.model.vim_account import Source, VimAccount
 from nfvigil.vnf.osm.accounts import OsmAccount
 from nfvigil.vnf.osm.fleet import ABSENCES, FAILURES, Followers
@@ -140,7 +139,7 @@ async def test_a_cloud_that_we_have_anyway_is_not_led() -> None:
     assert list(fleet.led) == [mine.vim_of["c"]]
 
 
-async def test_a_name_that_is_taken_is_said_and_tried_again() -> None:
+async def test_a_name_that_is_taken_is_said_and_tried_again_and_harms_no_other_cloud() -> None:
     fleet = Fleet()
     mine = followers(fleet)
     await mine.take([account()])
@@ -148,9 +147,13 @@ async def test_a_name_that_is_taken_is_said_and_tried_again() -> None:
     taken = Fleet(mine=[VimAccount(name=name, driver="openstack")])
     other = followers(taken)
 
-    with pytest.raises(ConflictError):
-        await other.take([account()])
-    taken.mine = []
-    await other.take([account()])
+    elsewhere = account("b", place=("https://other:5000", ""))
 
-    assert taken.led
+    await other.take([account(), elsewhere])
+
+    assert other.troubles == {"a": "the name is taken"}
+    assert list(other.vim_of) == ["b"]
+    taken.mine = []
+    await other.take([account(), elsewhere])
+    assert other.troubles == {}
+    assert list(taken.led) == [other.vim_of["b"], other.vim_of["a"]]

@@ -70,21 +70,28 @@ class Followers:
         clouds = clouds_of(
             found, given=self._given, known=places_in(self._fleet.own()), interval_seconds=self._interval_seconds
         )
-        self._note_troubles(found)
         for name in self._led.keys() - {cloud.vim for cloud in clouds}:
             await self._miss(name)
+        refused: dict[str, str] = {}
+        vim_of: dict[str, str] = {}
         for cloud in clouds:
-            if cloud.choices or cloud.error:
-                await self._lead(cloud)
-        self.vim_of = {account: cloud.vim for cloud in clouds for account in cloud.accounts}
+            try:
+                if cloud.choices or cloud.error:
+                    await self._lead(cloud)
+                vim_of |= dict.fromkeys(cloud.accounts, cloud.vim)
+            except RefusedError as error:  # it is tried again, and the others are no worse for it
+                refused |= dict.fromkeys(cloud.accounts, str(error))
+        self._note_troubles(found, refused)
+        self.vim_of = vim_of
 
     def refresh(self, vim: str) -> None:
         """There is something new in it."""
         with suppress(RefusedError):  # it will be listed when it can be
             self._fleet.refresh(vim)
 
-    def _note_troubles(self, accounts: Iterable[OsmAccount]) -> None:
-        troubles = {account.name: account.error for account in accounts if account.error}
+    def _note_troubles(self, accounts: Iterable[OsmAccount], refused: Mapping[str, str]) -> None:
+        """``refused`` is by account's id."""
+        troubles = {one.name: error for one in accounts if (error := one.error or refused.get(one.id, ""))}
         for name, error in troubles.items():
             if self.troubles.get(name) != error:
                 _log.warning("an account of OSM's cannot be used", account=name, reason=error)
