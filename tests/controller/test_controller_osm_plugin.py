@@ -229,6 +229,23 @@ async def test_what_is_not_whole_is_refused_whole(answer: Any, said: str) -> Non
         await vim().snapshot()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(VimConnException("401 for me/hunter-two-and-a-half, nsx-secret"), id="it raises"),
+        pytest.param(([server("hunter-two-and-a-half"), server("hunter-two-and-a-half")], {"ports": []}), id="odd"),
+    ],
+)
+async def test_what_a_connector_says_is_repeated_without_the_accounts_secrets(answer: Any) -> None:
+    Connector.answers = [answer]
+
+    with pytest.raises(VimUnavailableError) as refused:
+        await vim(config={"nsx_password": "nsx-secret"}).snapshot()
+
+    assert "OSM's connector rovim_azure" in str(refused.value)
+    assert not any(secret in str(refused.value) for secret in ("hunter", "nsx-secret"))
+
+
 async def test_one_thing_is_answered_by_a_listing_that_was_begun_after_the_question() -> None:
     mine = vim()
     await mine.snapshot()

@@ -26,6 +26,7 @@ from nfvigil.model.action import Action, Outcome
 from nfvigil.model.answers import CheckItem
 from nfvigil.model.reading import Details
 from nfvigil.model.resource import CloudRecord, Kind, MapChange, Port, Server, Snapshot, split_key
+from nfvigil.model.secret_fields import scrubbed, secret_values
 
 GROUP = "osm_rovim.plugins"
 FRONT = "rovim_"
@@ -69,6 +70,7 @@ class OsmPluginVim:
     def __init__(self, *, name: str, options: _Options, clock: Callable[[], int], points: Points) -> None:
         self._name = name
         self._options = options
+        self._secrets = secret_values(msgspec.structs.asdict(options))
         self._clock = clock
         self._points = points
         self._connector: Any = None
@@ -201,8 +203,12 @@ class OsmPluginVim:
                 _by_id(_read(ports, WirePort), lambda wire: port_of(wire, vim=self._name, pool=pool)),
             )
         except (msgspec.MsgspecError, TypeError, ValueError, AttributeError) as error:
-            said = f"what OSM's connector {self._point} says of {self._name} is not understood: {error}"
-            raise VimUnavailableError(said[:500]) from error
+            raise self._away(f"says of {self._name} what is not understood: {error}") from error
+
+    def _away(self, text: str) -> VimUnavailableError:
+        """A connector may have the account's password in its words, and they go into the log and into alarms."""
+        said: str = scrubbed(f"OSM's connector {self._point} {text}", self._secrets)
+        return VimUnavailableError(said[:500])
 
     def _server(self, wire: WireServer, pool: Pool) -> Server:
         return server_of(wire, vim=self._name, pool=pool, groups={}, flavors={})
@@ -218,8 +224,7 @@ class OsmPluginVim:
             if answer.done():
                 return
             if result is None:
-                text = f"OSM's connector {self._point} failed: {type(error).__name__}: {error}"
-                answer.set_exception(VimUnavailableError(text[:500]))
+                answer.set_exception(self._away(f"failed: {type(error).__name__}: {error}"))
             else:
                 answer.set_result(result)
 
