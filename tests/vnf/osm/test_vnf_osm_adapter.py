@@ -197,6 +197,27 @@ async def test_a_server_that_is_deleted_externally_is_reported_once_and_its_owne
     assert stage.teller.told() == [("deleted", True, ""), ("deleted", False, "")]
 
 
+async def test_where_the_server_that_speaks_for_its_vnf_is_gone_the_next_one_does_until_it_is_back(
+    stage: Stage,
+) -> None:
+    stage.mongo["vnfrs"].update_one({"_id": VNFR}, {"$push": {"vdur": vdur("s-2")}})
+    stage.mongo["ro_tasks"].insert_one(task("s-2", number=1))
+    await stage.read()
+    stage.cloud.put("s-2")
+    stage.cloud.ports["p-s-2"]["fixed_ips"] = [{"ip_address": "192.0.2.2"}]
+
+    async def after_a_round() -> tuple[Any, int]:
+        stage.shelf.updates.clear()
+        await stage.round()
+        return stage.mongo["vnfrs"].find_one({"_id": VNFR})["ip-address"], len(stage.shelf.updates)
+
+    assert await after_a_round() == ("192.0.2.1", 1)
+    first = stage.cloud.servers.pop("s-1")
+    assert await after_a_round() == ("192.0.2.2", 1)
+    stage.cloud.servers["s-1"] = first
+    assert await after_a_round() == ("192.0.2.1", 1)
+
+
 def being_removed(stage: Stage) -> None:
     deletion = {"status": "SCHEDULED", "action": "DELETE", "item": "vdu"}
     stage.mongo["ro_tasks"].update_one({}, {"$push": {"tasks": deletion}})

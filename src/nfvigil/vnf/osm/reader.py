@@ -197,14 +197,23 @@ class OsmReader:
         seen.is_blind = not details.words and any(server in reading.servers for server in seen.targets)
         self._keep_what_is_silent(seen, details.words, attached, reading)
         seen.words, seen.attached = details.words, attached
+        before = set(seen.gone)
         for server in seen.targets:
             if self._has_changed(seen, reading, server):
                 changed.add(server)
+        for key in before ^ seen.gone:
+            # Who speaks for the VNF may be another of its servers now.
+            changed |= self._beside(seen, key.removeprefix(SERVER))
         for server in changed:
             if server in seen.targets and self._is_known(seen, server):
                 self._want(seen, server)
         if seen.pending:
             self._wake()
+
+    @staticmethod
+    def _beside(seen: _Seen, server: str) -> set[str]:
+        """The servers that are in a record with this one."""
+        return {one for target in seen.targets.get(server, ()) for one in seen.servers[target.vnfr]}
 
     def forget(self, vim: str) -> None:
         seen = self._clouds.get(vim)

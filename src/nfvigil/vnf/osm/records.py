@@ -59,6 +59,8 @@ def planned(
     sets: dict[str, Any] = {}
     wanted: dict[str, Any] = {"_id": vnfr}
     results = []
+    gone: set[tuple[int, str]] = set()
+    is_spoken_for = False
     for work in works:
         if work.target in leaving:
             results.append(Result(work, Skip.LEAVING))
@@ -76,11 +78,15 @@ def planned(
         if change is None:
             continue
         mine = dict(change.sets)
+        if work.words is None:
+            gone.add((work.target.number, work.target.key))
         address = change.followed.manages_vnf
-        if address and _speaks_for_vnf(document, work.target.number) and document.get(MANAGEMENT) != address:
-            sets[MANAGEMENT] = address
-            wanted[MANAGEMENT] = _as_it_is(document)
-            wanted |= _identity(vdur)
+        if address and not is_spoken_for and _speaks_for_vnf(document, work.target.number, gone):
+            is_spoken_for = True
+            if document.get(MANAGEMENT) != address:
+                sets[MANAGEMENT] = address
+                wanted[MANAGEMENT] = _as_it_is(document)
+                wanted |= _identity(vdur)
         if mine:
             sets |= mine
             wanted |= {**_identity(vdur), **vdur.before(vdur.names_of(mine)), **vdur.before(iter(mine))}
@@ -126,17 +132,17 @@ def _identity(vdur: Vdur) -> dict[str, Any]:
     return own | vdur.before(iter([f"{vdur.info_path}.vim_id"]))
 
 
-def _speaks_for_vnf(document: Mapping[str, Any], index: int) -> bool:
+def _speaks_for_vnf(document: Mapping[str, Any], index: int, gone: Collection[tuple[int, str]]) -> bool:
     """Whether the VNF's management address is that of this VDU: of several that say so, the first that is there."""
     vdurs: Sequence[Any] = document["vdur"]
-    return all(not _manages(one) for one in vdurs[:index])
+    return not any(_manages(one, {key for at, key in gone if at == place}) for place, one in enumerate(vdurs[:index]))
 
 
-def _manages(vdur: object) -> bool:
+def _manages(vdur: object, gone: Collection[str]) -> bool:
     infos = vdur.get("vim_info") if isinstance(vdur, Mapping) else None
     if not isinstance(infos, Mapping):
         return False
-    lists = [info.get("interfaces") for info in infos.values() if isinstance(info, Mapping)]
+    lists = [info.get("interfaces") for key, info in infos.items() if isinstance(info, Mapping) and key not in gone]
     return any(
         isinstance(one, Mapping) and bool(one.get("mgmt_vnf_interface"))
         for found in lists
