@@ -175,6 +175,23 @@ def test_what_is_left_out_is_as_osm_has_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("insecure", "is_it"),
+    [
+        (True, True),
+        ("true", True),
+        (1, True),
+        (False, False),
+        (None, False),
+        ("False", False),
+        ("no", False),
+        (" ", False),
+    ],
+)
+def test_a_text_that_says_no_does_not_switch_the_check_of_certificates_off(insecure: object, is_it: bool) -> None:
+    assert read(config={"insecure": insecure}).options.get("insecure", False) is is_it
+
+
+@pytest.mark.parametrize(
     ("more", "said"),
     [
         pytest.param({"vim_password": "bad"}, "vim_password cannot be decrypted", id="a secret of another key"),

@@ -26,6 +26,8 @@ CONFIG_SECRETS_NOW = ("admin_password", "nsx_password", "vcenter_password", "vro
 """What of ``config`` is encrypted, by the version of the account; later ones have one more."""
 CREDENTIALS_SECRETS = ("clientSecret", "SecretAccessKey")
 """What of ``config.credentials`` is."""
+NO = ("", "false", "no", "off", "0")
+"""What is written as text, and does not switch the check of certificates off."""
 OLD_KEYSTONE = ("2", "v2.0")
 DOMAINS = ("user_domain", "project_domain")
 WORDS_MAX = 19
@@ -148,7 +150,7 @@ def _openstack_options(account: Mapping[str, Any], url: str) -> dict[str, Any]:
             options[option] = text
     if "cacert_content" not in options and (text := _text(config, "ca_cert")):
         options["cacert"] = text
-    if config.get("insecure"):
+    if config.get("insecure") and str(config["insecure"]).strip().lower() not in NO:
         options["insecure"] = True
     if config.get("use_internal_endpoint"):
         options["interface"] = "internal"
