@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import socket
 import sys
 from typing import Any
 
+import bson
 import pymongo
 import pymongo.errors
 import pytest
+from bson.datetime_ms import DatetimeMS
 from bson.errors import InvalidBSON, InvalidDocument
 from osm_players import SERIAL, VNFR, account, record, task, vdur
 
@@ -119,9 +122,27 @@ def test_what_cannot_be_read_now_is_read_later(error: Exception) -> None:
         OsmDatabase(Broken(error)).tasks()
 
 
-def test_an_update_that_cannot_be_made_now_is_made_later() -> None:
-    with pytest.raises(UnavailableError, match="AutoReconnect"):
-        OsmDatabase(Broken(pymongo.errors.AutoReconnect(""))).change({"_id": "x"}, {"a": 1})
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (pymongo.errors.AutoReconnect(""), "AutoReconnect"),
+        (pymongo.errors.WriteError("no space is left", code=14031), "no space is left"),
+    ],
+)
+def test_an_update_that_cannot_be_made_now_is_made_later(error: Exception, said: str) -> None:
+    with pytest.raises(UnavailableError, match=said):
+        OsmDatabase(Broken(error)).change({"_id": "x"}, {"a": 1})
+
+
+def test_a_date_that_python_does_not_have_hides_nothing() -> None:
+    """It is read, compared and kept as it is."""
+    database = OsmDatabase.opened("mongodb://h/", "osm")
+    sent = bson.encode({"at": DatetimeMS(2**62)})
+
+    found = bson.decode(sent, codec_options=database._database.codec_options)
+
+    assert bson.encode(copy.deepcopy(found)) == sent
+    database.close()
 
 
 def test_timeouts_are_the_urls_or_ours() -> None:

@@ -14,6 +14,9 @@ ANSWER_SECONDS = 30
 CONNECT_SECONDS = 5
 TEXT_MAX = 300
 
+PASSING = frozenset({24, 46, 50, 91, 112, 246, 262, 11600, 11602, 14031})
+"""MongoDB's codes of what is wrong with the server, and not with the update: locks, time, its end, a full disk."""
+
 _ACCOUNT = dict.fromkeys(
     (
         "name",
@@ -101,6 +104,8 @@ class OsmDatabase:
         try:
             result = self._database["vnfrs"].update_one(dict(wanted), {"$set": dict(sets)})
         except (WriteError, BSONError) as error:
+            if getattr(error, "code", None) in PASSING:
+                raise self._away(error) from error
             raise RefusedError(_said(error, self._secrets)) from error
         except PyMongoError as error:
             raise self._away(error) from error
@@ -139,8 +144,9 @@ def _options(url: str) -> dict[str, Any]:
         "serverSelectionTimeoutMS": CONNECT_SECONDS * 1000,
         "connectTimeoutMS": CONNECT_SECONDS * 1000,
         "socketTimeoutMS": ANSWER_SECONDS * 1000,
-        # One odd letter in one document must not hide all others.
+        # One odd letter or date in one document must not hide all others.
         "unicode_decode_error_handler": "replace",
+        "datetime_conversion": "DATETIME_AUTO",
     }
     return {name: value for name, value in options.items() if f"{name.lower()}=" not in url.lower()}
 
