@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from osm_players import ACCOUNT, COMMON_KEY, PASSWORD, SERIAL, account, encrypted
 
 from nfvigil.controller.vims.openstack.options import checked
@@ -240,6 +241,13 @@ def test_a_connector_of_osms_gets_the_account_as_it_is() -> None:
         "vim_tenant_name": "tenant-a",
         "config": {"a": 1},
     }
+
+
+def test_an_account_that_could_not_be_shown_is_none_for_a_connector() -> None:
+    found = read_account(account(config={"a": [ObjectId()]}), key=KEY, plugins=["openstack"])
+
+    assert found is not None
+    assert (found.options, found.error) == ({}, "config has a value that only MongoDB knows")
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,10 @@ def _openstack_options(account: Mapping[str, Any], url: str) -> dict[str, Any]:
 def _plugin_options(head: OsmAccount, account: Mapping[str, Any]) -> dict[str, Any]:
     names = ("vim_url", "vim_user", "vim_password", "vim_tenant_id", "vim_tenant_name")
     given = {name: text for name in names if (text := _text(account, name))}
+    try:
+        msgspec.json.encode(account["config"])  # as it is shown
+    except TypeError:
+        raise RefusedError("config has a value that only MongoDB knows") from None
     return {"type": head.type, "id": head.id, "name": head.name, **given, "config": account["config"]}
 
 
