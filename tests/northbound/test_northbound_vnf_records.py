@@ -240,6 +240,27 @@ async def test_an_import_can_be_tried_and_keeps_nothing_then() -> None:
     assert (await world.call("GET", "/v1/vnfs/vnfr-1", by="member-a")).status == 404
 
 
+async def test_hosts_and_bindings_that_a_project_names_in_an_import_are_not_taken() -> None:
+    """A host's name would come back as the id that stands for it, and tell which host that is."""
+    world = make_world()
+    free_server(world)
+    interface = {"vim_interface_id": "p-c", "compute_node": "compute-1", "pci": "0000:05:00.1", "vlan": 7}
+    document = vnfr()
+    document["vdur"][0]["vim_info"]["vim:osm-1"] |= {
+        "compute_node": "compute-1", "interfaces": [interface], "interfaces_backup": [interface],
+    }  # fmt: skip
+
+    tried = await world.call("POST", "/v1/vnfs/import?dry_run=true", {"vnfr": document}, by="member-a")
+    seen = await world.call("POST", "/v1/vnfs/import?dry_run=true", {"vnfr": document, "project": "A"}, by="admin")
+
+    assert tried.json["vnf"]["record"]["components"][0]["host_id"] == ""
+    assert seen.json["vnf"]["record"]["components"][0]["host"] == "compute-1"
+    await world.call("POST", "/v1/vnfs/import", {"vnfr": document}, by="member-a")
+    (kept,) = (await world.call("GET", "/v1/vnfs/vnfr-1?project=A", by="admin")).json["record"]["components"]
+    for one in (*kept["interfaces"], *kept["interfaces_backup"]):
+        assert (one["port"], one["host"], one["pci"], one["vlan"]) == ("p-c", "", "", None)
+
+
 async def test_an_import_names_what_is_wrong() -> None:
     world = make_world()
     free_server(world)

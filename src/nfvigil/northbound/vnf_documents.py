@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from fastapi import Query as QueryParameters
 from fastapi import Response
+from msgspec.structs import replace
 from pydantic import AfterValidator, Field
 
 from nfvigil.errors import FieldError, ForbiddenError, RefusedError
@@ -18,7 +19,7 @@ from nfvigil.northbound.parts import Have, note
 from nfvigil.northbound.plain_json import plain_json
 from nfvigil.northbound.tagged import CREATED
 from nfvigil.northbound.vnf_scope import Of, VnfId, find_vnf, owner_of
-from nfvigil.northbound.vnf_veil import veiled_details, veiled_record
+from nfvigil.northbound.vnf_veil import veiled_details, veiled_record, without_places
 from nfvigil.northbound.vnf_views import VnfShape, told_view, vnf_view
 from nfvigil.northbound.vnfs import check_id
 
@@ -117,6 +118,8 @@ async def import_vnf(
         by=caller.name,
         may_name_unknown=caller.scope is None,
     )
+    if caller.scope is not None:
+        found = replace(found, record=without_places(found.record))
     check_id(found.vnf.id, "vnfr.id")
     if parameters.dry_run:
         would = VnfStanding(vnf=found.vnf, record=found.record, recorded=frozenset(one.id for one in found.vnf.vnfcs))

@@ -113,6 +113,22 @@ def _interface(interface: Interface, project: str) -> Interface:
     return replace(interface, host=host_id(interface.host, project), pci="", vlan=None)
 
 
+def without_places(record: VnfRecord) -> VnfRecord:
+    """As a project may tell of it. What it says of hosts would come back veiled: it could try names, and see by the id
+    which host its server is on. What it got by an export is veiled already, and would be taken for a host's name.
+    """
+    return replace(record, vdus=tuple(_without_place(one) for one in record.vdus))
+
+
+def _without_place(vdu: Vdu) -> Vdu:
+    return replace(
+        vdu,
+        host="",
+        interfaces=tuple(replace(one, host="", pci="", vlan=None) for one in vdu.interfaces),
+        interfaces_backup=tuple(replace(one, host="", pci="", vlan=None) for one in vdu.interfaces_backup),
+    )
+
+
 def veiled_change(change: VduChange, project: str) -> VduChange | None:
     """None where it is all about what a project does not see."""
     if change.kind is ChangeKind.HOST or (change.kind is ChangeKind.INTERFACE and change.field in HOST_FIELDS):
