@@ -363,6 +363,23 @@ async def test_a_vnf_is_not_called_by_a_word_of_the_api() -> None:
     assert (await make_world().call("POST", "/v1/vnfs", {"id": "changes"}, by="member-a")).status == 400
 
 
+@pytest.mark.parametrize("id", ["a/b", "/", ".", ".."])
+async def test_a_vnf_is_not_called_so_that_no_address_leads_to_it(id: str) -> None:
+    world = make_world()
+
+    told = await world.call("POST", "/v1/vnfs", {"id": id}, by="member-a")
+    taken = await world.call("POST", "/v1/vnfs/import", {"vnfr": {"id": id, "vdur": []}}, by="member-a")
+
+    assert (told.status, told.json["errors"][0]["field"]) == (400, "id")
+    assert (taken.status, taken.json["errors"][0]["field"]) == (400, "vnfr.id")
+
+
+async def test_a_vnf_without_servers_is_not_in_doubt() -> None:
+    made = await make_world().call("POST", "/v1/vnfs", {"id": "empty"}, by="member-a")
+
+    assert made.json["record"]["stale"] is False
+
+
 # Following
 
 

@@ -49,6 +49,9 @@ class VnfStanding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_stale(self) -> bool:
+        """A VNF without servers has nothing that could be over."""
+        if not self.vnf.vnfcs:
+            return False
         return not self.vims or any(one.is_stale for one in self.vims.values())
 
     def vdu(self, component: str) -> Vdu | None:

@@ -151,6 +151,11 @@ async def create_vnf(parts: Have, caller: Caller, body: NewVnfBody) -> Response:
 
 
 def check_id(vnf_id: str | None, field: str = "id") -> None:
+    """That it can be asked for, replaced and forgotten: it stands in addresses, and many decode them before a slash
+    and a dot are looked at.
+    """
+    if vnf_id is not None and ("/" in vnf_id or vnf_id in (".", "..")):
+        raise RefusedError("the VNF is wrong", [FieldError(field, "must have no '/', and not be '.' or '..'")])
     if vnf_id in RESERVED:
         raise RefusedError("the VNF is wrong", [FieldError(field, f"{vnf_id!r} is a word of this API")])
 
