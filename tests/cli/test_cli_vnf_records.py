@@ -161,9 +161,9 @@ def test_an_import_that_is_cut_off_says_how_far_it_came(service: FakeService) ->
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        pytest.param("a.json", "{", "line 1", id="no JSON"),
+        pytest.param("a.json", "{", "line 1: Expecting", id="no JSON"),
         pytest.param("a.jsonl", '{"id": "x"}\n{"id": ', "line 2", id="a line that breaks off"),
-        pytest.param("a.yaml", "a: [", "is not YAML", id="no YAML"),
+        pytest.param("a.yaml", "a: [", "is not YAML: while parsing a flow node expected", id="no YAML"),
         pytest.param("b.json", None, "cannot be read", id="no file"),
     ],
 )

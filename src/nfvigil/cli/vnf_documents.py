@@ -155,7 +155,7 @@ def documents_in(path: Path) -> list[Any]:
         try:
             parts = list(yaml.safe_load_all(text))
         except yaml.YAMLError as error:
-            raise RefusedError(f"{path} is not YAML: {error}") from error
+            raise RefusedError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
         return [one for part in parts for one in (part if isinstance(part, list) else [part])]
     try:
         whole = json.loads(text)
@@ -171,7 +171,7 @@ def _lines(path: Path, text: str) -> Iterator[Any]:
                 yield json.loads(line)
             except ValueError as error:
                 raise RefusedError(
-                    f"{path} is neither JSON nor a JSON document a line", [FieldError("line", str(error), number)]
+                    f"{path} is neither JSON nor a JSON document a line", [FieldError("", str(error), number)]
                 ) from error
 
 
