@@ -27,6 +27,8 @@ def test_the_demo_tells_its_story_and_ends_what_it_started(tmp_path: Path) -> No
         "compute-1 forced down, 10 servers ERROR, 20 ports data plane DOWN",
         "compute-1 not forced down, 10 servers ACTIVE, 20 ports as before",
         "no alarm stands any more",
+        "the record of the VNF project-1-vnf-1 says of vm-1-1: ACTIVE, 10.0.0.2",
+        "the record of the VNF project-1-vnf-1 says of vm-1-1: VIM status reported ERROR, 10.0.0.2",
     ):
         assert part in told.stdout
     for who in ("project-1", "project-2", "project-3", "administrator"):

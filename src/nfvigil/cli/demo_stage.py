@@ -100,6 +100,7 @@ The service stays up on {service.url}, and the consumers go on listening. In ano
   nfvigil alarm list --root-only
   nfvigil alarm explain ALARM                              why, what was done, who was told
   nfvigil profile show ALARM                               where the time went
+  nfvigil vnf show project-1-vnf-1                         what a VNF's servers are now, and 'vnf watch'
   nfvigil subscription list
   nfvigil policy show                                      what decides all this
   curl {service.url}/docs

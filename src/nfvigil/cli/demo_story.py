@@ -18,6 +18,7 @@ from nfvigil.cli.timeline import draw_profile
 NAME = "compute-1"
 HOST = f"host/{NAME}"
 EVENT = "compute.host.down"
+VIM = "cloud"
 WAIT_SECONDS = 10.0
 
 Found = TypeVar("Found")
@@ -45,6 +46,7 @@ class Story:
         self._consumers = consumers
         self._servers: list[str] = []
         self._ports: list[str] = []
+        self._vnf = ""
 
     def close(self) -> None:
         self._client.close()
@@ -72,6 +74,10 @@ class Story:
             self._ports += self._client.get(resource_path(key))["related"]["ports"]
         share = ", ".join(f"{number} of {name}" for name, number in sorted(owners.items()))
         say(f"\n{bold(f'On {NAME}')} run {len(self._servers)} servers ({share}) with {len(self._ports)} ports")
+        component = {"server": self._servers[0].removeprefix("server/")}
+        told = {"id": records[0]["vnf"], "project": records[0]["project"], "vnfcs": [component]}
+        self._vnf = self._client.post("/v1/vnfs", told)["id"]
+        self._say_record("ACTIVE")
 
     def break_host(self) -> None:
         self._power("off")
@@ -84,6 +90,7 @@ class Story:
         event = self._client.get(f"/v1/events/{alarm['event_id']}")
         self._draw_news(since, _us(event["received_time"]))
         self._check_cloud("The cloud was brought in line", is_down=True)
+        self._say_record("ERROR")
         say(f"\n{bold('Where the time went')} (nfvigil profile show {alarm['id'][:8]})")
         draw_profile(wait_for(lambda: self._whole_profile(alarm["fault_id"]), "the profile is whole"))
 
@@ -96,6 +103,7 @@ class Story:
         self._wait_for_news(since, "cleared")
         self._draw_news(since, begun_us)
         self._check_cloud("The cloud is as it was before", is_down=False)
+        self._say_record("ACTIVE")
         left = list(self._client.items("/v1/alarms"))
         if left:
             raise NotAsToldError(f"no alarm stands any more, but {len(left)} do")
@@ -180,6 +188,18 @@ class Story:
         words = ("forced down", "ERROR", "data plane DOWN") if is_down else ("not forced down", "ACTIVE", "as before")
         say(f"\n{bold(title)}:")
         say(f"  {NAME} {words[0]}, {len(self._servers)} servers {words[1]}, {len(self._ports)} ports {words[2]}")
+
+    def _say_record(self, status: str) -> None:
+        """What a VNF's record says, which follows the listings."""
+        self._client.post(f"/v1/vims/{VIM}/refresh")
+
+        def look() -> dict[str, Any] | None:
+            found: dict[str, Any] = self._client.get(f"/v1/vnfs/{self._vnf}")["record"]["components"][0]
+            return found if (found["source"], found["status"]) == ("record", status) else None
+
+        seen = wait_for(look, f"the record of {self._vnf} says {status}")
+        words = ", ".join([seen["message"] or status, *(one["ip_address"] for one in seen["interfaces"])])
+        say(f"  the record of the VNF {self._vnf} says of {seen['name']}: {words}")
 
     def _all(self, keys: list[str], field: str, wanted: str, usual: str) -> bool:
         return all(self._record(key).get(field, usual) == wanted for key in keys)
