@@ -46,6 +46,7 @@ async def test_the_first_address_says_what_there_is() -> None:
     assert root.json["versions"][0]["id"] == "v1"
     assert {"rel": "documentation", "href": "/docs"} in root.json["links"]
     assert version.json == root.json["versions"][0]
+    assert {"rel": "vnfs", "href": "/v1/vnfs"} in version.json["links"]
     assert root.json["versions"][1]["links"] == [{"rel": "self", "href": "/v2"}], "Aodh's"
 
 

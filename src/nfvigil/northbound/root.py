@@ -13,7 +13,7 @@ from nfvigil.northbound.guarded import ANY_PROBLEM
 
 public = APIRouter(tags=["service"], responses=ANY_PROBLEM)
 
-_LISTS = ("alarms", "subscriptions", "deliveries", "resources", "actions", "instructions", "recovery")
+_LISTS = ("alarms", "subscriptions", "deliveries", "resources", "actions", "instructions", "recovery", "vnfs")
 
 
 class Link(Shape):
