@@ -149,7 +149,7 @@ class Agent:
         if vim in self._first:
             await self._put_in_force(vim, self._first.pop(vim))
         held = self._book.held.get(vim)
-        if held is None or held.reading is None:
+        if held is None or held.reading is None or held.is_leaving:
             return
         if may_grow(held, held.reading):
             try:
@@ -192,7 +192,7 @@ class Agent:
         if (backlogs, refusals) == (held.record.backlogs, held.record.refusals):
             return
         async with self._pipeline.between_turns():
-            if self._book.held.get(held.vim) is held:
+            if self._book.held.get(held.vim) is held and not held.is_leaving:
                 await self._book.extend(held, replace(held.record, backlogs=backlogs, refusals=refusals))
 
     def _ask_names(self, config: VesConfig) -> None:

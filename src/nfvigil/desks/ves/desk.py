@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
+
+import structlog
 
 from nfvigil.desks.ves.book import Book
 from nfvigil.desks.ves.held import Held
@@ -23,8 +26,11 @@ from nfvigil.store.ves_records import VesRecord
 from nfvigil.ves.backlogs import Built
 from nfvigil.ves.config import read_config
 
+FAREWELL_SECONDS = 5.0
+"""How long a removal waits for its collector to take the last clears."""
 _TLS = {"ca": "ca", "certificate": "client_cert", "key": "client_key"}
 """An endpoint's words for what a configuration calls otherwise."""
+_log = structlog.get_logger(__name__)
 
 
 class Counts(Protocol):
@@ -54,6 +60,7 @@ class VesDesk:
         stored: Mapping[str, Any],
         regions: Mapping[str, str],
         clock: Callable[[], int],
+        farewell_seconds: float = FAREWELL_SECONDS,
     ) -> None:
         self._book = book
         self._pipeline = pipeline
@@ -67,6 +74,7 @@ class VesDesk:
         self._stored = stored
         self._regions = regions
         self._clock = clock
+        self._farewell_seconds = farewell_seconds
         self._changing = asyncio.Lock()
         """Held while the store and what we have of it differ."""
 
@@ -186,6 +194,7 @@ class VesDesk:
     async def remove(self, vim: str) -> bool:
         async with self._changing:
             self._must_be_there(vim)
+            await self._take_leave(vim)
             left = VesRecord(vim=vim, changed_us=self._clock()) if vim in self._stored else None
             async with self._pipeline.between_turns():
                 was_there = await self._book.remove(vim, left)
@@ -194,8 +203,27 @@ class VesDesk:
 
     async def forget(self, vim: str) -> None:
         """The VIM itself is gone."""
-        async with self._changing, self._pipeline.between_turns():
-            await self._book.remove(vim)
+        async with self._changing:
+            await self._take_leave(vim)
+            async with self._pipeline.between_turns():
+                await self._book.remove(vim)
+
+    async def _take_leave(self, vim: str) -> None:
+        """Whatever stands is cleared first, behind all that waits: nobody else ever would. A collector that does not
+        take it in time is not waited for.
+        """
+        held = self._book.held.get(vim)
+        if held is None or not held.has_to_tell:
+            return
+        async with self._pipeline.between_turns():
+            await self._book.silence(held, self._clock())
+        way = self._book.way_of(held)
+        if not (way.paused or way.endpoints[0].locked):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._farewell_seconds):
+                    await held.has_told_all.wait()
+        if held.waiting:
+            _log.warning("its VES collector was not told all: alarms may stand there", vim=vim, left=len(held.waiting))
 
     # Trying
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -41,6 +42,10 @@ class Held:
         """A listing that is to be looked at."""
         self.read_us: int | None = None
         self.delivered_us: int | None = None
+        self.is_leaving = False
+        """It is being removed: nothing is looked at any more, and what waits goes out."""
+        self.has_told_all = asyncio.Event()
+        self.has_told_all.set()
 
     @property
     def vim(self) -> str:
@@ -62,6 +67,7 @@ class Held:
         self.faults = Faults(config.faults)
         kept = {one.backlog_uuid for one in record.backlogs}
         self.states = {uuid: states for uuid, states in self.states.items() if uuid in kept}
+        self.is_leaving = False
         self.__dict__.pop("interval_seconds", None)
 
     def states_of(self, backlog: VesBacklog) -> dict[str, VesState]:
@@ -85,6 +91,12 @@ class Held:
         self.skipped.update(one.domain for one in events if room.get(one.domain, 1) <= 0)
         return kept
 
+    @property
+    def has_to_tell(self) -> bool:
+        """Whether a collector that hears no more would be left with something that nobody ever sets right."""
+        stands = any(one.is_raised for states in self.states.values() for one in states.values())
+        return stands or self.count_waiting("fault") > 0
+
     def count_waiting(self, domain: str) -> int:
         return sum(1 for one in self.waiting.values() if one == domain)
 
@@ -94,5 +106,9 @@ class Held:
             self.waiting[notification.id] = domain_of(notification)
         else:
             self.waiting.pop(notification.id, None)
+        if self.waiting:
+            self.has_told_all.clear()
+        else:
+            self.has_told_all.set()
         if delivery.state is DeliveryState.DELIVERED:
             self.delivered_us = delivery.delivered_us
