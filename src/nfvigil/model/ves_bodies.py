@@ -75,6 +75,11 @@ def batch_url(url: str) -> str:
     return urlunsplit(parts._replace(path=f"{found['prefix']}/eventListener/{found['version']}/{BATCH}"))
 
 
+def without_topic(url: str) -> str:
+    found = _listener(url)
+    return urlunsplit(urlsplit(url)._replace(path=f"{found['prefix']}/eventListener/{found['version']}"))
+
+
 def _listener(url: str) -> re.Match[str]:
     reason = _refusal(url)
     found = _LISTENER.fullmatch(urlsplit(url).path) if not reason else None
