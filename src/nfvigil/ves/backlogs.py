@@ -70,6 +70,9 @@ class _Cloud:
         self.servers = {server.id: server for server in servers}
         self.hosts = {host.id: host for host in hosts}
         self.projects = projects
+        self.named: dict[str, list[Server]] = {}
+        for server in self.servers.values():
+            self.named.setdefault(server.name, []).append(server)
         self.owners = {server.project for server in self.servers.values()} | set(projects)
 
     def tenant(self, entry: VesEntry) -> str:
@@ -93,8 +96,8 @@ class _Cloud:
         one = self.servers.get(wanted)
         if one is not None and tenant in ("", one.project):
             return one
-        theirs = [one for one in self.servers.values() if tenant in ("", one.project)]
-        found = sorted(one.id for one in theirs if one.name == wanted) if field == "source" else []
+        named = self.named.get(wanted, ()) if field == "source" else ()
+        found = sorted(one.id for one in named if tenant in ("", one.project))
         where = f"tenant {entry.tenant or tenant!r}" if tenant else "the cloud"
         return self.servers[_only(found, field, f"no server {wanted!r} is known in {where}", "sourceid")]
 
