@@ -1,4 +1,4 @@
-"""When a configuration or its VIM is removed, nothing is left standing at the collector that nobody would ever clear."""
+"""When a configuration or its VIM goes, nothing is left at the collector that nobody would ever clear."""
 
 from __future__ import annotations
 
