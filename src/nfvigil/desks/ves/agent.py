@@ -25,13 +25,11 @@ from nfvigil.model.times import SECOND
 from nfvigil.model.ves import VesBacklog, VesConfig, VesEvent, VesState
 from nfvigil.pipeline import Pipeline
 from nfvigil.store.ves_records import VesRecord
-from nfvigil.ves.backlogs import reads_listing
+from nfvigil.ves.backlogs import MAY_APPEAR, reads_listing
 from nfvigil.ves.clockwork import next_us
 from nfvigil.ves.machine import beat, missing, step
 from nfvigil.ves.view import View
 
-MAY_APPEAR = ("source", "sourceid", "tenant", "tenantid")
-"""Fields of an entry that may name what is not there yet."""
 IDLE_SECONDS = 3600.0
 PAUSE_SECONDS = 1.0
 _log = structlog.get_logger(__name__)

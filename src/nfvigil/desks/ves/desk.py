@@ -23,7 +23,7 @@ from nfvigil.notifier.safety import Safety
 from nfvigil.notifier.tls import context_of
 from nfvigil.pipeline import Pipeline
 from nfvigil.store.ves_records import VesRecord
-from nfvigil.ves.backlogs import Built
+from nfvigil.ves.backlogs import Built, staying
 from nfvigil.ves.config import read_config
 
 FAREWELL_SECONDS = 5.0
@@ -138,7 +138,7 @@ class VesDesk:
             config = self._config(vim, before, document, by)
             self._check_address(config)
             await self._book.names.look(config, at_once=True)
-            built = self._built(config)
+            built = self._built(config, before.backlogs if before is not None else ())
             async with self._pipeline.between_turns():
                 refusals = tuple((one.field, one.reason) for one in built.refusals)
                 record = VesRecord(vim=vim, changed_us=config.changed_us, backlogs=built.backlogs, refusals=refusals)
@@ -177,7 +177,7 @@ class VesDesk:
                 errors = [FieldError(f"{ROOT}.{_TLS[one.field]}", one.reason) for one in error.errors]
                 raise RefusedError(error.message, errors) from error
 
-    def _built(self, config: VesConfig) -> Built:
+    def _built(self, config: VesConfig, before: Sequence[VesBacklog]) -> Built:
         """UnavailableError before its VIM was read: nobody knows what is there."""
         taken_us = self._taken_us()
         if config.vim not in taken_us:
@@ -186,6 +186,7 @@ class VesDesk:
             raise UnavailableError(f"the VIM {config.vim} has not been read yet", 5.0)
         there = [one for one in self._pipeline.map.records.values() if one.vim == config.vim]
         built = self._book.built(config, _servers(there), _hosts(there))
+        built = built._replace(backlogs=(*built.backlogs, *staying(config, built, before)))
         if not built.backlogs:
             errors = [FieldError(f"vesagent_config.{one.field}", one.reason) for one in built.refusals]
             raise RefusedError("no backlog can be built of this", errors)
