@@ -235,3 +235,18 @@ async def test_what_is_asked_for_again_while_it_cannot_be_found_is_not_cleared(
 
     assert [one.field.rpartition(".")[2] for one in made.refusals] == list(entry)
     assert [told(one)[1:] for one in second.sent][-1] == ("NORMAL", 1), "the one that stood, when it was well"
+
+
+async def test_another_rule_does_not_wait_until_its_backlog_is_due() -> None:
+    world = World()
+    world.know(MME)
+    daily = {"poll_interval_default": 86_400}
+    async with world.running():
+        await world.desk.put(VIM, document(ALL_OF_EPC, **daily), by="me")
+        await world.read(replace(MME, status="SHUTOFF"))
+        assert world.sent == []
+        await world.desk.put(VIM, document(ALL_OF_EPC, faults=["SHUTOFF"], **daily), by="me")
+        await world.read(replace(MME, status="SHUTOFF"))
+        await world.delivered(1)
+
+    assert [told(one)[1:] for one in world.sent] == [("CRITICAL", 0)]

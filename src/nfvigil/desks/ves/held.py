@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+from msgspec.structs import replace
+
 from nfvigil.desks.ves.way import domain_of
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.reading import Reading
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.ves import VesBacklog, VesConfig, VesEvent, VesState
 from nfvigil.store.ves_records import VesRecord
-from nfvigil.ves.backlogs import reads_listing
+from nfvigil.ves.backlogs import FAULT, reads_listing
 from nfvigil.ves.faults import Faults
 from nfvigil.ves.machine import Look
 
@@ -61,14 +63,24 @@ class Held:
 
     def become(self, record: VesRecord, config: VesConfig, subscription: Subscription) -> None:
         """Another configuration: what was told of backlogs that stay is known on."""
+        has_other_rule = config.faults != self.config.faults
         self.record = record
         self.config = config
         self.subscription = subscription
         self.faults = Faults(config.faults)
         kept = {one.backlog_uuid for one in record.backlogs}
         self.states = {uuid: states for uuid, states in self.states.items() if uuid in kept}
+        if has_other_rule:
+            self._look_anew()
         self.is_leaving = False
         self.__dict__.pop("interval_seconds", None)
+
+    def _look_anew(self) -> None:
+        """By another rule what stands may be none: a backlog that is due in a day does not wait for it."""
+        for backlog in self.backlogs:
+            own = self.states_of(backlog).get("")
+            if backlog.domain == FAULT and own is not None:
+                self.states_of(backlog)[""] = replace(own, collected_us=0)
 
     def states_of(self, backlog: VesBacklog) -> dict[str, VesState]:
         return self.states.setdefault(backlog.backlog_uuid, {})
