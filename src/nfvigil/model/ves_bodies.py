@@ -100,7 +100,8 @@ def _refusal(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        return f"is no URL: {error}"
+        # The library's words repeat parts of it.
+        return "is no URL, and must not hold a user or a password" if "@" in url else f"is no URL: {error}"
     if not url.isprintable() or " " in url:
         return "has a blank or a character that is not printable"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
