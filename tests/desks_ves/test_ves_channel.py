@@ -115,6 +115,16 @@ def test_an_endpoint_with_a_topic_takes_one_event_at_a_time() -> None:
     assert [rendered(one, way)[0] for one in some.notifications] == ["", ""]
 
 
+def test_a_batch_that_waits_while_its_endpoint_is_given_a_topic_goes_where_batches_are_taken() -> None:
+    way, events = found("http://c.example/x/eventListener/v7")
+    some = told(events[:2], way, number=lambda _: 1, now_us=START_US)
+    moved = replace(way, endpoints=(replace(way.endpoints[0], url="http://c.example/x/eventListener/v7/mine"),))
+
+    message = CHANNELS["ves"].render(some.notifications[0], moved, moved.endpoints[0], 0, "nfvigil")
+
+    assert (message.url, message.path) == ("http://c.example/x/eventListener/v7/eventBatch", "")
+
+
 def test_a_collectors_secrets_do_not_print() -> None:
     config = read_config("lab", document(BEAT, collector={"username": "u", "password": "s3cret"}))
     way = subscription_of(config, START_US)

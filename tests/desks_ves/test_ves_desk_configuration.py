@@ -13,6 +13,7 @@ from ves_desk_players import (
     document,
     replace,
     server,
+    told,
 )
 
 from nfvigil.errors import ConflictError, FieldError, NotFoundError, RefusedError, UnavailableError
@@ -204,3 +205,48 @@ async def test_a_test_goes_past_what_waits_and_needs_a_configuration() -> None:
 
     assert found.ok
     assert [(endpoint.url, vim, seconds) for endpoint, vim, seconds in world.tested] == [(URL, VIM, 10)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_away"),
+    [({"tenant": "epc"}, "keystone"), ({"source": "mme"}, "server")],
+    ids=["its tenant's name", "its server"],
+)
+async def test_what_is_asked_for_again_while_it_cannot_be_found_is_not_cleared(
+    entry: dict[str, str], is_away: str
+) -> None:
+    shelf = Shelf()
+    asked = document({"domain": "fault", "type": "vm"} | entry)
+    first = World(shelf)
+    first.know(MME)
+    async with first.running():
+        await first.desk.put(VIM, asked, by="me")
+        await first.read(replace(MME, status="ERROR"))
+        await first.delivered(1)
+        await first.dispatcher.flush()
+    second = World(shelf)
+    second.us = first.us
+    second.cloud_is_away = is_away == "keystone"
+    second.know(*([SGW] if is_away == "server" else [MME, SGW]))
+    async with second.running():
+        made = await second.desk.put(VIM, asked, by="me")
+        await second.read(SGW, MME)
+        await second.delivered(1)
+
+    assert [one.field.rpartition(".")[2] for one in made.refusals] == list(entry)
+    assert [told(one)[1:] for one in second.sent][-1] == ("NORMAL", 1), "the one that stood, when it was well"
+
+
+async def test_another_rule_does_not_wait_until_its_backlog_is_due() -> None:
+    world = World()
+    world.know(MME)
+    daily = {"poll_interval_default": 86_400}
+    async with world.running():
+        await world.desk.put(VIM, document(ALL_OF_EPC, **daily), by="me")
+        await world.read(replace(MME, status="SHUTOFF"))
+        assert world.sent == []
+        await world.desk.put(VIM, document(ALL_OF_EPC, faults=["SHUTOFF"], **daily), by="me")
+        await world.read(replace(MME, status="SHUTOFF"))
+        await world.delivered(1)
+
+    assert [told(one)[1:] for one in world.sent] == [("CRITICAL", 0)]

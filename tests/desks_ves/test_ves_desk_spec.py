@@ -220,7 +220,7 @@ async def test_a_backlog_that_stays_remembers_what_it_told_when_the_configuratio
 
 
 async def test_a_delete_removes_configuration_backlogs_states_and_what_waits() -> None:
-    world = World(answer=lambda _posted: Answer(503))
+    world = World(answer=lambda _posted: Answer(503), farewell_seconds=0.02)
     broken = replace(MME, status="ERROR")
     world.know(broken)
     async with world.running():

@@ -17,6 +17,7 @@ from ves_desk_players import (
     Shelf,
     World,
     document,
+    path_of,
     replace,
     server,
     until,
@@ -33,6 +34,7 @@ from nfvigil.model.verdict import News
 from nfvigil.notifier.logins import Logins
 from nfvigil.notifier.memory import MemoryPoster, Posted
 from nfvigil.notifier.poster import Answer, Target
+from nfvigil.notifier.retry import Retry
 
 pytestmark = pytest.mark.anyio
 
@@ -196,6 +198,47 @@ async def test_an_endpoint_whose_secrets_are_locked_is_shown_so_and_is_not_tried
     assert detail is not None
     assert (detail.is_locked, detail.has_password) == (True, True)
     assert not healed.is_locked
+
+
+@pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405, 407, 421, 429, 502])
+async def test_what_is_said_about_the_way_to_a_collector_loses_no_alarm(status: int) -> None:
+    answers = [Answer(status)] * 8
+    world = World(answer=lambda _: answers.pop() if answers else Answer(202))
+    world.know(MME)
+    async with world.running():
+        await world.desk.put(VIM, document(ALL_OF_EPC), by="me")
+        await world.read(replace(MME, status="ERROR"))
+        await until(lambda: world.states() == ["delivered"])
+
+    assert len(world.sent) == 9
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+async def test_what_a_collector_calls_wrong_five_times_is_given_up_visibly(status: int) -> None:
+    world = World(answer=lambda _: Answer(status))
+    world.know(MME)
+    async with world.running():
+        await world.desk.put(VIM, document(ALL_OF_EPC), by="me")
+        await world.read(replace(MME, status="ERROR"))
+        await until(lambda: world.states() == ["dead"])
+
+    assert len(world.sent) == 5
+
+
+async def test_a_batch_that_waits_while_its_collector_is_given_a_topic_arrives() -> None:
+    answers = [Answer(503)]
+    world = World(answer=lambda _: answers[0], retry=Retry(first_seconds=0.01, max_seconds=0.02))
+    world.know(MME)
+    async with world.running():
+        await world.desk.put(VIM, document(ALL_OF_EPC), by="me")
+        await world.read(replace(MME, status="ERROR"), server("sgw", "ERROR"))
+        await world.delivered(1)
+        await world.desk.put(VIM, document(ALL_OF_EPC, collector={"endpoint": f"{URL}/topic"}), by="me")
+        answers[0] = Answer(202)
+        await until(lambda: world.states() == ["delivered"])
+
+    assert isinstance(world.poster, MemoryPoster)
+    assert path_of(world.poster.posted[-1]) == "/eventListener/v7/eventBatch"
 
 
 async def test_a_record_whose_subscription_is_gone_gets_another() -> None:

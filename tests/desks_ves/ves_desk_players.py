@@ -172,6 +172,7 @@ class World:
         vims: Sequence[str] = (VIM, "other"),
         safety: Safety | None = None,
         retry: Retry | None = None,
+        farewell_seconds: float = 5.0,
     ) -> None:
         self.shelf = shelf or Shelf()
         self.us = START_US
@@ -233,6 +234,7 @@ class World:
             stored=stored or {},
             regions=regions or {},
             clock=self.clock,
+            farewell_seconds=farewell_seconds,
         )
 
     def _seqs(self) -> dict[str, int]:

@@ -71,7 +71,7 @@ async def test_without_a_configuration_it_is_the_stored_one(body: Any) -> None:
                      ["vesagent_config.backlogs[0].source"], id="none can be built"),
         pytest.param(PATHS[0], {"vesagent_config": {"backlogs": 7}}, 400,
                      ["vesagent_config.ves_subscription", "vesagent_config.backlogs"], id="a wrong shape"),
-        pytest.param(PATHS[0], [], 400, [""], id="no object"),
+        pytest.param(PATHS[0], [], 400, ["body"], id="no object"),
         pytest.param(PATHS[0], b"{", 400, ["body"], id="no JSON"),
         pytest.param("/api/multicloud-fcaps/v0/fixed/vesagent", {}, 400, ["vesagent_config"], id="none is stored"),
         pytest.param("/api/multicloud-fcaps/v0/a_b/vesagent", BODY, 404, [], id="no such VIM"),

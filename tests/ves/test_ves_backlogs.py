@@ -21,6 +21,8 @@ from ves_players import (
 )
 
 from nfvigil.errors import RefusedError
+from nfvigil.model.resource import Server
+from nfvigil.ves.backlogs import build
 from nfvigil.ves.config import backlog_document, config_document, read_config
 
 ALL = {"domain": "fault", "type": "vm", "tenant": "epc"}
@@ -246,3 +248,23 @@ def test_every_pair_has_an_id_of_its_own() -> None:
     made = built(ALL, HOSTS, ALL | {"domain": "pm"}, HOSTS | {"domain": "pm"}, {"domain": "heartbeat"})
 
     assert len({one.backlog_uuid for one in made.backlogs}) == 5
+
+
+def test_a_thousand_names_are_found_without_looking_at_every_server_for_each() -> None:
+    compared = 0
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    servers = [Server(id=f"id-{number}", name=Name(f"s{number}")) for number in range(300)]
+    config = read_config("lab", document(*({"domain": "fault", "type": "vm", "source": f"s{n}"} for n in range(300))))
+
+    built = build(config, servers=servers, hosts=(), projects={})
+
+    assert len(built.backlogs) == 300
+    assert compared < 3_000

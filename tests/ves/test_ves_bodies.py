@@ -84,6 +84,7 @@ def test_the_version_follows_from_the_path(url: str, version: str, batch: str) -
         ("http:///eventListener/v7", "must be http://HOST[:PORT]/... or https://..."),
         ("http://c:0/eventListener/v7", "must be http://HOST[:PORT]/... or https://..."),
         ("http://c:99999/eventListener/v7", "is no URL: Port out of range 0-65535"),
+        ("http://u:pass/word@c:1/eventListener/v7", "is no URL, and must not hold a user or a password"),
         ("http://u:p@c/eventListener/v7", "must not hold a user or a password: they have fields of their own"),
         ("http://c/eventListener/v7?a=b", "must not have a query or a fragment"),
         ("http://c/eventListener/v7#a", "must not have a query or a fragment"),

@@ -63,7 +63,7 @@ def refusals(told: object) -> dict[str, str]:
     ("told", "field", "reason"),
     [
         pytest.param(None, ROOT, "is missing", id="nothing"),
-        pytest.param([], "", "must be an object", id="a list"),
+        pytest.param([], "body", "must be an object", id="a list"),
         pytest.param({ROOT: []}, ROOT, "must be an object", id="a list in it"),
         pytest.param(document(ENTRY) | {"x": 1}, "x", "there is no such field: there are vesagent_config", id="beside"),
         pytest.param(

@@ -106,7 +106,7 @@ def delete(
     vim: VimArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Tell its collector no more. What waits is dropped, and alarms that stand there are not cleared."""
+    """Tell its collector no more. What stands there is cleared; what it does not take within seconds is dropped."""
     if not yes:
         typer.confirm(f"Tell the collector of {printable(vim)} no more, and forget its password?", abort=True, err=True)
     with connect(context) as client:

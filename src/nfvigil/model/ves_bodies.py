@@ -75,6 +75,11 @@ def batch_url(url: str) -> str:
     return urlunsplit(parts._replace(path=f"{found['prefix']}/eventListener/{found['version']}/{BATCH}"))
 
 
+def without_topic(url: str) -> str:
+    found = _listener(url)
+    return urlunsplit(urlsplit(url)._replace(path=f"{found['prefix']}/eventListener/{found['version']}"))
+
+
 def _listener(url: str) -> re.Match[str]:
     reason = _refusal(url)
     found = _LISTENER.fullmatch(urlsplit(url).path) if not reason else None
@@ -95,7 +100,8 @@ def _refusal(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        return f"is no URL: {error}"
+        # The library's words repeat parts of it.
+        return "is no URL, and must not hold a user or a password" if "@" in url else f"is no URL: {error}"
     if not url.isprintable() or " " in url:
         return "has a blank or a character that is not printable"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:

@@ -26,6 +26,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     headers: dict[str, str]
     path: str = ""
     """What comes behind the endpoint's own path, where a format has several addresses: ``/eventBatch``."""
+    url: str = ""
+    """Where it goes in the place of the endpoint's own address, on the same host."""
 
 
 class Channel(Protocol):
@@ -50,6 +52,15 @@ class StampingChannel(Protocol):
 
     def stamp(self, message: Message, message_id: str, endpoint: Endpoint, now_us: int) -> Mapping[str, str]:
         """Headers to add for a try made at ``now_us``. ``message_id`` is the same for every retry."""
+        ...
+
+
+@runtime_checkable
+class PatientChannel(Protocol):
+    """A channel that knows better than the notifier which answers say that a message itself is wrong."""
+
+    def is_refusal(self, status: int) -> bool:
+        """Any other failure is one of the way: the message is tried until its endpoint is given up."""
         ...
 
 

@@ -21,7 +21,7 @@ from nfvigil.errors import NfvigilError, RefusedError, UnavailableError
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
 from nfvigil.model.subscription import Endpoint, EndpointAuth, Subscription
 from nfvigil.model.times import SECOND
-from nfvigil.notifier.channel import Channel
+from nfvigil.notifier.channel import Channel, PatientChannel
 from nfvigil.notifier.lane import PART_MAX, EndpointStats, Item, Lane
 from nfvigil.notifier.poster import Answer, Poster, Target, target_of
 from nfvigil.notifier.results import Results
@@ -502,7 +502,11 @@ class Dispatcher:
         }
         if lane.stamper is not None:
             headers.update(lane.stamper.stamp(message, delivery.id, lane.endpoint, now_us))
-        target = self._target(lane.endpoint, message.path) if message.path else lane.target
+        target = lane.target
+        if message.url:
+            target = self._target(replace(lane.endpoint, url=message.url))
+        elif message.path:
+            target = self._target(lane.endpoint, message.path)
         return target, headers, message.body
 
     def _delivered(self, lane: Lane, notification: Notification, tried: Delivery, epoch: int) -> None:
@@ -525,7 +529,8 @@ class Dispatcher:
         lane.tries += 1
         # A login that is not believed says nothing about the message: it is set right, and the message still counts.
         is_login = tried.status == _NOT_BELIEVED and lane.endpoint.auth is not None
-        refused = was_refused or (is_refusal(tried.status) and not is_login)
+        blames_it = lane.channel.is_refusal if isinstance(lane.channel, PatientChannel) else is_refusal
+        refused = was_refused or (blames_it(tried.status) and not is_login)
         lane.refusals += refused
         lane.stats.failed += 1
         lane.stats.last_status = tried.status

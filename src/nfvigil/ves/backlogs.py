@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid3
 
+from msgspec.structs import replace
+
 from nfvigil.errors import FieldError
 from nfvigil.model.resource import Host, Server
 from nfvigil.model.ves import VesBacklog, VesConfig, VesEntry
@@ -18,6 +20,9 @@ HEARTBEAT = "heartbeat"
 DOMAINS = (FAULT, MEASUREMENT, HEARTBEAT)
 ALIASES = {"pm": MEASUREMENT, "measurementsForVfScaling": MEASUREMENT}
 """ONAP's word for it, and that of the event listener's version 5."""
+
+MAY_APPEAR = ("source", "sourceid", "tenant", "tenantid")
+"""Fields of an entry that may name what is not there yet, or not there now."""
 
 _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHOWN = 5
@@ -63,6 +68,25 @@ def build(config: VesConfig, *, servers: Iterable[Server], hosts: Iterable[Host]
     return Built(tuple(backlog for _, backlog in made.values()), tuple(refusals))
 
 
+def staying(config: VesConfig, built: Built, before: Iterable[VesBacklog]) -> list[VesBacklog]:
+    """Of those that were looked at before: what is asked for still, and whose source or tenant cannot be found now.
+    It is no reason to clear what stands.
+    """
+    known = {one.backlog_uuid: one for one in before}
+    found = {one.backlog_uuid for one in built.backlogs}
+    stay = []
+    for refusal in built.refusals:
+        place, _, name = refusal.field.rpartition(".")
+        if name not in MAY_APPEAR:
+            continue
+        entry = config.backlogs[int(place.removeprefix("backlogs[").removesuffix("]"))]
+        uuid = _uuid(config, entry, ALIASES.get(entry.domain, entry.domain))
+        if uuid in known and uuid not in found:
+            found.add(uuid)
+            stay.append(replace(known[uuid], poll_interval=entry.poll_interval or config.poll_interval_default))
+    return stay
+
+
 class _Cloud:
     """What names can mean."""
 
@@ -70,6 +94,9 @@ class _Cloud:
         self.servers = {server.id: server for server in servers}
         self.hosts = {host.id: host for host in hosts}
         self.projects = projects
+        self.named: dict[str, list[Server]] = {}
+        for server in self.servers.values():
+            self.named.setdefault(server.name, []).append(server)
         self.owners = {server.project for server in self.servers.values()} | set(projects)
 
     def tenant(self, entry: VesEntry) -> str:
@@ -93,8 +120,8 @@ class _Cloud:
         one = self.servers.get(wanted)
         if one is not None and tenant in ("", one.project):
             return one
-        theirs = [one for one in self.servers.values() if tenant in ("", one.project)]
-        found = sorted(one.id for one in theirs if one.name == wanted) if field == "source" else []
+        named = self.named.get(wanted, ()) if field == "source" else ()
+        found = sorted(one.id for one in named if tenant in ("", one.project))
         where = f"tenant {entry.tenant or tenant!r}" if tenant else "the cloud"
         return self.servers[_only(found, field, f"no server {wanted!r} is known in {where}", "sourceid")]
 

@@ -68,7 +68,7 @@ class _Fields:
             self.wrong("", "must be an object")
 
     def wrong(self, name: str, reason: str) -> None:
-        self._errors.append(FieldError(".".join(filter(None, (self._path, name))), reason))
+        self._errors.append(FieldError(".".join(filter(None, (self._path, name))) or "body", reason))
 
     def only(self, *known: str) -> _Fields:
         """Note whatever has another name: a field that is misspelt would be without effect in silence."""

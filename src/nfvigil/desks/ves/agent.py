@@ -25,13 +25,11 @@ from nfvigil.model.times import SECOND
 from nfvigil.model.ves import VesBacklog, VesConfig, VesEvent, VesState
 from nfvigil.pipeline import Pipeline
 from nfvigil.store.ves_records import VesRecord
-from nfvigil.ves.backlogs import reads_listing
+from nfvigil.ves.backlogs import MAY_APPEAR, reads_listing
 from nfvigil.ves.clockwork import next_us
 from nfvigil.ves.machine import beat, missing, step
 from nfvigil.ves.view import View
 
-MAY_APPEAR = ("source", "sourceid", "tenant", "tenantid")
-"""Fields of an entry that may name what is not there yet."""
 IDLE_SECONDS = 3600.0
 PAUSE_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
@@ -149,7 +147,7 @@ class Agent:
         if vim in self._first:
             await self._put_in_force(vim, self._first.pop(vim))
         held = self._book.held.get(vim)
-        if held is None or held.reading is None:
+        if held is None or held.reading is None or held.is_leaving:
             return
         if may_grow(held, held.reading):
             try:
@@ -192,7 +190,7 @@ class Agent:
         if (backlogs, refusals) == (held.record.backlogs, held.record.refusals):
             return
         async with self._pipeline.between_turns():
-            if self._book.held.get(held.vim) is held:
+            if self._book.held.get(held.vim) is held and not held.is_leaving:
                 await self._book.extend(held, replace(held.record, backlogs=backlogs, refusals=refusals))
 
     def _ask_names(self, config: VesConfig) -> None:

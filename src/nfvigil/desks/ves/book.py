@@ -132,6 +132,17 @@ class Book:
         await self._store.put_ves(record)
         held.become(record, held.config, held.subscription)
 
+    async def silence(self, held: Held, now_us: int) -> None:
+        """Look at nothing any more, and clear whatever stands."""
+        record = replace(held.record, backlogs=(), refusals=())
+        last = self.told(held, self._farewells(held, (), now_us), now_us)
+        change = Change(notifications=last.notifications, deliveries=last.deliveries)
+        await self._store.put_ves(record, change=change)
+        held.become(record, held.config, self.way_of(held))
+        held.is_leaving = True
+        held.reading = None
+        self.send(held, last)
+
     async def remove(self, vim: str, left: VesRecord | None = None) -> bool:
         """With its states and all that waits; whether there was anything."""
         held = self.held.get(vim)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
+
+import structlog
 
 from nfvigil.desks.ves.book import Book
 from nfvigil.desks.ves.held import Held
@@ -20,11 +23,14 @@ from nfvigil.notifier.safety import Safety
 from nfvigil.notifier.tls import context_of
 from nfvigil.pipeline import Pipeline
 from nfvigil.store.ves_records import VesRecord
-from nfvigil.ves.backlogs import Built
+from nfvigil.ves.backlogs import Built, staying
 from nfvigil.ves.config import read_config
 
+FAREWELL_SECONDS = 5.0
+"""How long a removal waits for its collector to take the last clears."""
 _TLS = {"ca": "ca", "certificate": "client_cert", "key": "client_key"}
 """An endpoint's words for what a configuration calls otherwise."""
+_log = structlog.get_logger(__name__)
 
 
 class Counts(Protocol):
@@ -54,6 +60,7 @@ class VesDesk:
         stored: Mapping[str, Any],
         regions: Mapping[str, str],
         clock: Callable[[], int],
+        farewell_seconds: float = FAREWELL_SECONDS,
     ) -> None:
         self._book = book
         self._pipeline = pipeline
@@ -67,6 +74,7 @@ class VesDesk:
         self._stored = stored
         self._regions = regions
         self._clock = clock
+        self._farewell_seconds = farewell_seconds
         self._changing = asyncio.Lock()
         """Held while the store and what we have of it differ."""
 
@@ -130,7 +138,7 @@ class VesDesk:
             config = self._config(vim, before, document, by)
             self._check_address(config)
             await self._book.names.look(config, at_once=True)
-            built = self._built(config)
+            built = self._built(config, before.backlogs if before is not None else ())
             async with self._pipeline.between_turns():
                 refusals = tuple((one.field, one.reason) for one in built.refusals)
                 record = VesRecord(vim=vim, changed_us=config.changed_us, backlogs=built.backlogs, refusals=refusals)
@@ -169,7 +177,7 @@ class VesDesk:
                 errors = [FieldError(f"{ROOT}.{_TLS[one.field]}", one.reason) for one in error.errors]
                 raise RefusedError(error.message, errors) from error
 
-    def _built(self, config: VesConfig) -> Built:
+    def _built(self, config: VesConfig, before: Sequence[VesBacklog]) -> Built:
         """UnavailableError before its VIM was read: nobody knows what is there."""
         taken_us = self._taken_us()
         if config.vim not in taken_us:
@@ -178,6 +186,7 @@ class VesDesk:
             raise UnavailableError(f"the VIM {config.vim} has not been read yet", 5.0)
         there = [one for one in self._pipeline.map.records.values() if one.vim == config.vim]
         built = self._book.built(config, _servers(there), _hosts(there))
+        built = built._replace(backlogs=(*built.backlogs, *staying(config, built, before)))
         if not built.backlogs:
             errors = [FieldError(f"vesagent_config.{one.field}", one.reason) for one in built.refusals]
             raise RefusedError("no backlog can be built of this", errors)
@@ -186,6 +195,7 @@ class VesDesk:
     async def remove(self, vim: str) -> bool:
         async with self._changing:
             self._must_be_there(vim)
+            await self._take_leave(vim)
             left = VesRecord(vim=vim, changed_us=self._clock()) if vim in self._stored else None
             async with self._pipeline.between_turns():
                 was_there = await self._book.remove(vim, left)
@@ -194,8 +204,27 @@ class VesDesk:
 
     async def forget(self, vim: str) -> None:
         """The VIM itself is gone."""
-        async with self._changing, self._pipeline.between_turns():
-            await self._book.remove(vim)
+        async with self._changing:
+            await self._take_leave(vim)
+            async with self._pipeline.between_turns():
+                await self._book.remove(vim)
+
+    async def _take_leave(self, vim: str) -> None:
+        """Whatever stands is cleared first, behind all that waits: nobody else ever would. A collector that does not
+        take it in time is not waited for.
+        """
+        held = self._book.held.get(vim)
+        if held is None or not held.has_to_tell:
+            return
+        async with self._pipeline.between_turns():
+            await self._book.silence(held, self._clock())
+        way = self._book.way_of(held)
+        if not (way.paused or way.endpoints[0].locked):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._farewell_seconds):
+                    await held.has_told_all.wait()
+        if held.waiting:
+            _log.warning("its VES collector was not told all: alarms may stand there", vim=vim, left=len(held.waiting))
 
     # Trying
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+
+from msgspec.structs import replace
 
 from nfvigil.desks.ves.way import domain_of
 from nfvigil.model.notification import Delivery, DeliveryState, Notification
@@ -12,7 +15,7 @@ from nfvigil.model.reading import Reading
 from nfvigil.model.subscription import Subscription
 from nfvigil.model.ves import VesBacklog, VesConfig, VesEvent, VesState
 from nfvigil.store.ves_records import VesRecord
-from nfvigil.ves.backlogs import reads_listing
+from nfvigil.ves.backlogs import FAULT, reads_listing
 from nfvigil.ves.faults import Faults
 from nfvigil.ves.machine import Look
 
@@ -41,6 +44,10 @@ class Held:
         """A listing that is to be looked at."""
         self.read_us: int | None = None
         self.delivered_us: int | None = None
+        self.is_leaving = False
+        """It is being removed: nothing is looked at any more, and what waits goes out."""
+        self.has_told_all = asyncio.Event()
+        self.has_told_all.set()
 
     @property
     def vim(self) -> str:
@@ -56,13 +63,24 @@ class Held:
 
     def become(self, record: VesRecord, config: VesConfig, subscription: Subscription) -> None:
         """Another configuration: what was told of backlogs that stay is known on."""
+        has_other_rule = config.faults != self.config.faults
         self.record = record
         self.config = config
         self.subscription = subscription
         self.faults = Faults(config.faults)
         kept = {one.backlog_uuid for one in record.backlogs}
         self.states = {uuid: states for uuid, states in self.states.items() if uuid in kept}
+        if has_other_rule:
+            self._look_anew()
+        self.is_leaving = False
         self.__dict__.pop("interval_seconds", None)
+
+    def _look_anew(self) -> None:
+        """By another rule what stands may be none: a backlog that is due in a day does not wait for it."""
+        for backlog in self.backlogs:
+            own = self.states_of(backlog).get("")
+            if backlog.domain == FAULT and own is not None:
+                self.states_of(backlog)[""] = replace(own, collected_us=0)
 
     def states_of(self, backlog: VesBacklog) -> dict[str, VesState]:
         return self.states.setdefault(backlog.backlog_uuid, {})
@@ -85,6 +103,12 @@ class Held:
         self.skipped.update(one.domain for one in events if room.get(one.domain, 1) <= 0)
         return kept
 
+    @property
+    def has_to_tell(self) -> bool:
+        """Whether a collector that hears no more would be left with something that nobody ever sets right."""
+        stands = any(one.is_raised for states in self.states.values() for one in states.values())
+        return stands or self.count_waiting("fault") > 0
+
     def count_waiting(self, domain: str) -> int:
         return sum(1 for one in self.waiting.values() if one == domain)
 
@@ -94,5 +118,9 @@ class Held:
             self.waiting[notification.id] = domain_of(notification)
         else:
             self.waiting.pop(notification.id, None)
+        if self.waiting:
+            self.has_told_all.clear()
+        else:
+            self.has_told_all.set()
         if delivery.state is DeliveryState.DELIVERED:
             self.delivered_us = delivery.delivered_us

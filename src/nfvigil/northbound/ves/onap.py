@@ -173,7 +173,9 @@ async def configure_vesagent(parts: Have, caller: Caller, vimid: VimId, document
 @administer.delete(ROOTS[0] + V0)
 @administer.delete(ROOTS[1] + V0)
 async def remove_vesagent(parts: Have, caller: Caller, vimid: VimId) -> Response:
-    """Tell the collector no more: the configuration goes, and all that is remembered for it."""
+    """Tell the collector no more: what stands there is cleared, then the configuration goes, and all that is remembered
+    for it. A collector that does not take the clears within seconds is not waited for.
+    """
     return await _remove(parts, caller, _vim_of_id(parts, vimid))
 
 

@@ -121,7 +121,9 @@ def _in_our_words(error: RefusedError) -> RefusedError:
 
 @administer.delete("/v1/vims/{name}/ves", status_code=204, responses=problems(404, 412))
 async def remove_ves(parts: Have, caller: Caller, request: Request, name: VimName) -> Response:
-    """Tell its collector no more. What was not delivered yet is dropped, and what was told is forgotten."""
+    """Tell its collector no more. What stands there is cleared first; what it has not taken within seconds is dropped,
+    and what was told is forgotten.
+    """
     require_match(request, tagged_view(_config(parts, name)))
     await desk_of(parts).remove(name)
     await note(parts, caller, "removed the VES agent's configuration", name)

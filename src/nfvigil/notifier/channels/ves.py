@@ -9,10 +9,11 @@ from nfvigil.model.notification import Notification
 from nfvigil.model.subscription import Endpoint, Subscription
 from nfvigil.model.verdict import News
 from nfvigil.model.ves import VesEvent
-from nfvigil.model.ves_bodies import BATCH, message, version_of
+from nfvigil.model.ves_bodies import BATCH, batch_url, message, version_of, without_topic
 from nfvigil.notifier.channel import Message
 
 EVENT_TYPE = "ves"
+OF_THE_BODY = frozenset({400, 413, 415, 422})
 SIGNS_OF_LIFE = (News.TEST, News.HEARTBEAT)
 
 
@@ -25,7 +26,15 @@ class VesChannel:
         self, notification: Notification, subscription: Subscription, endpoint: Endpoint, part: int, source: str
     ) -> Message:
         is_batch, body = message(_events(notification, subscription, source), version_of(endpoint.url))
-        return Message(body, {"Content-Type": "application/json"}, f"/{BATCH}" if is_batch else "")
+        headers = {"Content-Type": "application/json"}
+        if is_batch and not batch_url(endpoint.url):
+            # It waited while the collector's address was given a topic, which takes no batches.
+            return Message(body, headers, url=batch_url(without_topic(endpoint.url)))
+        return Message(body, headers, f"/{BATCH}" if is_batch else "")
+
+    def is_refusal(self, status: int) -> bool:
+        """What a proxy, a gateway or a login says on a collector's behalf is not about the events."""
+        return status in OF_THE_BODY
 
 
 def _events(notification: Notification, subscription: Subscription, source: str) -> tuple[VesEvent, ...]:
