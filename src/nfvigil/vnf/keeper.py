@@ -113,7 +113,12 @@ class Keeper:
         self._held: set[str] = set()
         """Servers whose ERROR is not told, because it is our doing."""
         self._scribe = Scribe(
-            shelf=shelf, say=say, records=self.records, told=self._told, feed=self._feed, fresh=self._fresh
+            shelf=shelf,
+            say=self._say_after_ends,
+            records=self.records,
+            told=self._told,
+            feed=self._feed,
+            fresh=self._fresh,
         )
         self._unsaid: list[VduNews] = []
         self._changing = asyncio.Lock()
@@ -292,6 +297,11 @@ class Keeper:
         while some := self._unsaid[:SERVERS_MAX]:
             await self._say(some)
             del self._unsaid[: len(some)]
+
+    async def _say_after_ends(self, news: Sequence[VduNews]) -> None:
+        """An end that is said late would end what was told of the same component since."""
+        await self._say_ends()
+        await self._say(news)
 
     async def _round(self, cloud: _Cloud, reading: Reading, hearing: Hearing) -> None:
         left: dict[Key, list[str]] = {}
