@@ -296,4 +296,4 @@ async def test_what_stood_of_a_removed_vnf_is_ended_before_the_same_is_told_of_a
             await world.listed()
 
         ends = [(VduCondition.ERROR, False, "s1"), (VduCondition.ERROR, False, "s2")]
-        assert world.news() == ends + [(VduCondition.ERROR, True, "s1"), (VduCondition.ERROR, True, "s2")]
+        assert world.news() == [*ends, (VduCondition.ERROR, True, "s1"), (VduCondition.ERROR, True, "s2")]

@@ -222,13 +222,16 @@ class Keeper:
         self._wake.set()
 
     @asynccontextmanager
-    async def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AsyncIterator[VnfRecord]:
+    async def putting(
+        self, vnf: Vnf, given: VnfRecord | None = None, *, lets_go: bool = False
+    ) -> AsyncIterator[VnfRecord]:
         """A VNF is told of, or told anew: its record, for whoever writes down both. It counts when that is done.
-        ``given``: what a document says of its servers.
+        ``given``: what a document says of its servers. ``lets_go``: of interfaces that are gone and not named.
         """
         async with self._changing:
             before = self.records.get(vnf.key)
-            record = aligned(vnf, before, given, vim_of=self._map.vim_of, at_us=self._next_us(before))
+            at_us = self._next_us(before)
+            record = aligned(vnf, before, given, vim_of=self._map.vim_of, at_us=at_us, lets_go=lets_go)
             yield record
             self.records.put(record)
         self._feed.changed(*record.key)
@@ -236,11 +239,18 @@ class Keeper:
         kept = {(vdu.id, vdu.server) for vdu in record.vdus}
         if before is not None:
             dropped = [vdu for vdu in before.vdus if (vdu.id, vdu.server) not in kept]
-            self._end(self._told.ends(before, dropped))
+            self._end([*self._told.ends(before, dropped), *self._let_go(record, known)])
         new = [vdu for vdu in record.vdus if known.get(vdu.server) is not vdu]
         self._fresh.update(vdu.server for vdu in new)
         for vim in sorted({vdu.vim for vdu in new if vdu.vim}):
             self._map.refresh(vim)
+
+    def _let_go(self, record: VnfRecord, known: Mapping[str, Vdu]) -> Iterator[VduNews]:
+        for vdu in record.vdus:
+            before = known.get(vdu.server, vdu)
+            if before is not vdu:
+                ports = {one.port for one in before.interfaces} - {one.port for one in vdu.interfaces}
+                yield from self._told.let_go(record, vdu, ports)
 
     @asynccontextmanager
     async def removing(self, project: str, vnf_id: str) -> AsyncIterator[None]:
