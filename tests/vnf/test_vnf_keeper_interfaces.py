@@ -123,3 +123,42 @@ async def test_what_was_let_go_of_is_ended_also_by_a_service_that_was_killed_bef
         await world.listed()
 
         assert world.news() == [(VduCondition.INTERFACE_GONE, False, "p1")]
+
+
+async def test_the_words_on_a_port_that_is_not_healthy_are_those_of_its_better_time() -> None:
+    world = World(EPC)
+    world.has("s1", "s2")
+    world.has_port("p1", "s1")
+    world.has_port("p2", "s1", status="DOWN")
+    async with world:
+        await world.listed()
+        good = world.shelf.details[EPC.key]["mme"]
+        assert list(good.ports) == ["p1"]
+        world.has_port("p1", "s1", address="192.0.2.9", status="DOWN")
+
+        await world.listed()
+        await world.again()
+        await world.listed()
+
+        assert world.vdu("mme").interfaces[0].ip_address == "192.0.2.1"
+        assert world.shelf.details[EPC.key]["mme"] == good
+        world.has_port("p2", "s1")
+        await world.listed()
+        assert list(world.shelf.details[EPC.key]["mme"].ports) == ["p1", "p2"]
+
+
+async def test_words_that_are_not_believed_do_not_take_the_place_of_those_that_were() -> None:
+    world = World(EPC)
+    world.has("s1", "s2")
+    world.has_port("p1", "s1")
+    async with world:
+        await world.listed()
+        good = world.shelf.details[EPC.key]["mme"]
+        world.words["server/s1"] = {"id": "s1", "status": 7}
+        world.words["port/p1"] = {"id": "p1", "device_id": "s1", "status": []}
+
+        await world.listed()
+
+        assert world.vdu("mme").status == "ACTIVE"
+        assert world.shelf.details[EPC.key]["mme"] == good
+        assert world.keeper.unreadable == 2

@@ -31,7 +31,7 @@ class Draft:
 
     def enter(self, place: int, followed: Followed, sight: Sight) -> Vdu:
         """What became of the VDU at a place; returns it as it is now."""
-        before, after = self._vdus[place], followed.vdu
+        after = followed.vdu
         if after.vim != sight.vim:
             after = replace(after, vim=sight.vim)
         self._vdus[place] = after
@@ -49,7 +49,7 @@ class Draft:
                 )
             )
             self._ip_address = address
-        words = sight.words(before)
+        words = sight.words(after)
         if words.server or words.ports:
             self.details[after.id] = words
         return after
