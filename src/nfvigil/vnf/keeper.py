@@ -108,6 +108,8 @@ class Keeper:
         self._feed = feed or NoFeed()
         self._told = Told()
         self._clouds: dict[str, _Cloud] = {}
+        self._left_us: dict[str, int] = {}
+        """Of clouds that are not watched any more: when the last listing of theirs was begun."""
         self._fresh: set[str] = set()
         """Servers whose words are wanted whole with the next listing."""
         self._held: set[str] = set()
@@ -133,7 +135,7 @@ class Keeper:
     def read_us(self, vim: str) -> int | None:
         """When the last listing that is in the records was begun."""
         cloud = self._clouds.get(vim)
-        return cloud.read_us if cloud is not None else None
+        return self._left_us.get(vim) if cloud is None or cloud.read_us is None else cloud.read_us
 
     @property
     def writes(self) -> int:
@@ -145,9 +147,10 @@ class Keeper:
         return self._scribe.conflicts
 
     def ages_seconds(self) -> dict[str, float]:
-        """How old what the records say is, by cloud; of those that were read."""
+        """How old what the records say is, by cloud; of those that were read, and that records are still of."""
         now_us = self._clock()
-        read = {vim: cloud.read_us for vim, cloud in self._clouds.items()}
+        left = [vim for vim in self._left_us if self.records.expected(vim)]
+        read = {vim: self.read_us(vim) for vim in (*left, *self._clouds)}
         return {vim: max(0, now_us - at_us) / 1e6 for vim, at_us in read.items() if at_us is not None}
 
     # As a reader
@@ -188,6 +191,8 @@ class Keeper:
 
     def forget(self, vim: str) -> None:
         """Its servers stay as they are known; another cloud may have them."""
+        if (read_us := self.read_us(vim)) is not None:
+            self._left_us[vim] = read_us
         self._clouds.pop(vim, None)
         for cloud in self._clouds.values():
             expected = self.records.expected(vim)
