@@ -189,15 +189,17 @@ class VnfDesk:
         errors: list[FieldError] = []
         if len(vnf.vnfcs) > VNFCS_MAX:
             errors.append(FieldError("vnfcs", f"more than {VNFCS_MAX}"))
-        ids = [one.id for one in vnf.vnfcs]
-        servers = [one.server for one in vnf.vnfcs]
+        ids: set[str] = set()
+        servers: set[str] = set()
         for number, vnfc in enumerate(vnf.vnfcs[:VNFCS_MAX]):
-            if vnfc.id in ids[:number]:
+            if vnfc.id in ids:
                 errors.append(FieldError(f"vnfcs[{number}].id", "is another component's too"))
-            if vnfc.server in servers[:number]:
+            if vnfc.server in servers:
                 errors.append(FieldError(f"vnfcs[{number}].server", "is another component's too"))
             elif vnfc.server not in known and (reason := self._refusal(vnf, vnfc.server, may_name_unknown)):
                 errors.append(FieldError(f"vnfcs[{number}].server", reason))
+            ids.add(vnfc.id)
+            servers.add(vnfc.server)
         if errors:
             raise RefusedError("the VNF is wrong", errors)
 
