@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from vnf_world import EPC, World
@@ -162,3 +163,37 @@ async def test_words_that_are_not_believed_do_not_take_the_place_of_those_that_w
         assert world.vdu("mme").status == "ACTIVE"
         assert world.shelf.details[EPC.key]["mme"] == good
         assert world.keeper.unreadable == 2
+
+
+async def test_of_an_interface_that_is_let_go_of_also_that_ends_which_may_have_been_told() -> None:
+    world = World(EPC)
+    world.has("s1", "s2")
+    world.has_port("p1", "s1")
+    async with world:
+        await world.listed()
+        world.lacks("port/p1")
+        await world.listed(gone=["port/p1"])
+        said = world.said[0]
+        world.news()
+        error = replace(said, condition=VduCondition.ERROR, port="")
+
+        await world.again([], [said, error])
+        await told_anew(world, replace(EPC, changed_us=2))
+
+        assert world.news() == [(VduCondition.INTERFACE_GONE, False, "p1")]
+        await world.listed()
+        assert world.news() == [(VduCondition.ERROR, False, "s1")], "nobody knows whether that was told"
+
+
+async def test_words_of_which_a_name_is_no_text_are_followed_and_not_kept() -> None:
+    world = World(EPC)
+    world.has("s1", "s2")
+    async with world:
+        await world.listed()
+        good = world.shelf.details[EPC.key]["mme"]
+        world.words["server/s1"] = msgspec.Raw(b'{"id": "s1", "status": "ERROR", "\xff": 1}')
+
+        await world.listed()
+
+        assert world.vdu("mme").status == "ERROR"
+        assert world.shelf.details[EPC.key]["mme"] == good
