@@ -88,7 +88,9 @@ class FakeRecords:
     kept: dict[tuple[str, str], VnfRecord] = field(default_factory=lambda: {RECORD_A.key: RECORD_A})
 
     @asynccontextmanager
-    async def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AsyncIterator[VnfRecord | None]:
+    async def putting(
+        self, vnf: Vnf, given: VnfRecord | None = None, *, lets_go: bool = False
+    ) -> AsyncIterator[VnfRecord | None]:
         yield given
         if given is not None:
             self.kept[vnf.key] = given

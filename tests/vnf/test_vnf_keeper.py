@@ -245,3 +245,18 @@ async def test_the_vnfs_management_address_is_that_of_its_interface() -> None:
         assert world.shelf.records[EPC.key].ip_address == world.vdu("mme").ip_address == "192.0.2.7"
         line = next(one for one in world.shelf.history[EPC.key] if one.field == "vnf_ip_address")
         assert (line.kind, line.before, line.after) == (ChangeKind.ADDRESS, "", "192.0.2.7")
+
+
+async def test_how_old_the_record_of_a_cloud_is_stays_to_be_seen_when_it_is_not_watched_any_more() -> None:
+    world = World(EPC)
+    world.has("s1", "s2")
+    async with world:
+        await world.listed()
+        read_us = world.now_us
+        world.keeper.forget("sim")
+        world.now_us += 5_000_000
+
+        assert world.keeper.read_us("sim") == read_us
+        assert world.keeper.ages_seconds() == {"sim": 5.0}
+        await world.listed(vim="other")
+        assert world.keeper.ages_seconds() == {"sim": 65.0, "other": 0.0}

@@ -128,7 +128,6 @@ async def test_two_clouds_with_a_server_of_one_id_do_not_mix() -> None:
         await world.listed(vim="other")
         assert (world.vdu("mme").vim, world.vdu("mme").status) == ("other", "ERROR")
         assert set(world.keeper.ages_seconds()) == {"other"}
-        assert world.keeper.read_us("sim") is None
 
 
 async def test_a_listing_of_a_cloud_that_was_taken_away_meanwhile_is_left_alone() -> None:
@@ -278,3 +277,22 @@ async def test_words_on_a_port_that_is_not_in_the_listing_itself_say_nothing() -
         await world.settled()
 
         assert (world.vdu("mme").status, world.vdu("mme").interfaces) == ("ACTIVE", ())
+
+
+async def test_what_stood_of_a_removed_vnf_is_ended_before_the_same_is_told_of_a_new_one() -> None:
+    world = World(EPC)
+    world.has("s1", "s2", status="ERROR")
+    async with world:
+        await world.listed()
+        world.news()
+        world.mute_times = 1
+
+        with capture_logs():
+            async with world.keeper.removing(*EPC.key):
+                await world.shelf.remove_vnf(*EPC.key)
+            async with world.keeper.putting(EPC) as record:
+                await world.shelf.add_vnf(EPC, record)
+            await world.listed()
+
+        ends = [(VduCondition.ERROR, False, "s1"), (VduCondition.ERROR, False, "s2")]
+        assert world.news() == [*ends, (VduCondition.ERROR, True, "s1"), (VduCondition.ERROR, True, "s2")]

@@ -81,6 +81,9 @@ class Shelf:
         kept = self.details.setdefault(record.key, {})
         for vdu, words in details.items():
             old = kept.get(vdu, VduDetails())
-            kept[vdu] = VduDetails(server=words.server or old.server, ports={**old.ports, **words.ports})
+            kept[vdu] = VduDetails(
+                server=words.server or old.server,
+                ports={port: body for port, body in {**old.ports, **words.ports}.items() if body},
+            )
         self.history.setdefault(record.key, []).extend(history)
         self.saved(before, record)

@@ -29,6 +29,7 @@ class World:
         self.words: dict[str, Any] = {}
         self.is_away = False
         self.is_mute = False
+        self.mute_times = 0
         self.shelf = Shelf(is_away=lambda: self.is_away)
         self.shelf.vnfs = {vnf.key: vnf for vnf in vnfs}
         self.said: list[VduNews] = []
@@ -59,7 +60,8 @@ class World:
 
     async def say(self, news: Sequence[VduNews]) -> None:
         self.log.append("say")
-        if self.is_mute:
+        if self.is_mute or self.mute_times > 0:
+            self.mute_times -= 1
             raise StoreUnavailableError("the log is away")
         self.said += news
 

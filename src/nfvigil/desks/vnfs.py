@@ -33,15 +33,21 @@ class Shelf(Protocol):
 class Records(Protocol):
     """What it needs of who keeps records in line with the clouds. Each counts when its block is over."""
 
-    def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AbstractAsyncContextManager[VnfRecord | None]:
-        """The record of a VNF that is told of, to be written down with it; ``given``: what a document says of it."""
+    def putting(
+        self, vnf: Vnf, given: VnfRecord | None = None, *, lets_go: bool = False
+    ) -> AbstractAsyncContextManager[VnfRecord | None]:
+        """The record of a VNF that is told of, to be written down with it; ``given``: what a document says of it;
+        ``lets_go``: interfaces that are gone and not named are wanted no more.
+        """
 
     def removing(self, project: str, vnf_id: str) -> AbstractAsyncContextManager[None]: ...
 
 
 class NoRecords:
     @asynccontextmanager
-    async def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AsyncIterator[VnfRecord | None]:
+    async def putting(
+        self, vnf: Vnf, given: VnfRecord | None = None, *, lets_go: bool = False
+    ) -> AsyncIterator[VnfRecord | None]:
         yield None
 
     @asynccontextmanager
@@ -130,14 +136,16 @@ class VnfDesk:
             return await self._keep(replace(vnf, created_us=now_us, changed_us=now_us), None, record)
 
     async def replace(self, vnf: Vnf, *, was_us: int) -> Vnf:
-        """Name and components anew. NotFoundError where nobody told us of it, or only its servers' metadata do."""
+        """Name and components anew; interfaces that are gone and not named are let go of. NotFoundError where nobody
+        told us of it, or only its servers' metadata do.
+        """
         async with self._changing:
             known = self._told(vnf.project, vnf.id)
             if known.changed_us != was_us:
                 raise ConflictError("it was changed meanwhile: read it again")
             self._check(vnf, known=frozenset(one.server for one in known.vnfcs))
             changed = replace(known, name=vnf.name, vnfcs=vnf.vnfcs, changed_us=max(self._clock(), was_us + 1))
-            return await self._keep(changed, known)
+            return await self._keep(changed, known, lets_go=True)
 
     async def remove(self, project: str, vnf_id: str) -> None:
         """Forget what we were told of it. Alarms that stand keep its name until they are cleared."""
@@ -181,15 +189,17 @@ class VnfDesk:
         errors: list[FieldError] = []
         if len(vnf.vnfcs) > VNFCS_MAX:
             errors.append(FieldError("vnfcs", f"more than {VNFCS_MAX}"))
-        ids = [one.id for one in vnf.vnfcs]
-        servers = [one.server for one in vnf.vnfcs]
+        ids: set[str] = set()
+        servers: set[str] = set()
         for number, vnfc in enumerate(vnf.vnfcs[:VNFCS_MAX]):
-            if vnfc.id in ids[:number]:
+            if vnfc.id in ids:
                 errors.append(FieldError(f"vnfcs[{number}].id", "is another component's too"))
-            if vnfc.server in servers[:number]:
+            if vnfc.server in servers:
                 errors.append(FieldError(f"vnfcs[{number}].server", "is another component's too"))
             elif vnfc.server not in known and (reason := self._refusal(vnf, vnfc.server, may_name_unknown)):
                 errors.append(FieldError(f"vnfcs[{number}].server", reason))
+            ids.add(vnfc.id)
+            servers.add(vnfc.server)
         if errors:
             raise RefusedError("the VNF is wrong", errors)
 
@@ -206,8 +216,8 @@ class VnfDesk:
             return f"is a part of the VNF {server.vnf} by its metadata"
         return ""
 
-    async def _keep(self, vnf: Vnf, known: Vnf | None, given: VnfRecord | None = None) -> Vnf:
-        async with self._records.putting(vnf, given) as record:
+    async def _keep(self, vnf: Vnf, known: Vnf | None, given: VnfRecord | None = None, *, lets_go: bool = False) -> Vnf:
+        async with self._records.putting(vnf, given, lets_go=lets_go) as record:
             if known is None:
                 await self._shelf.add_vnf(vnf, record)
             else:

@@ -19,12 +19,27 @@ VimOf = Callable[[str, str], str]
 
 
 def aligned(
-    vnf: Vnf, before: VnfRecord | None, given: VnfRecord | None = None, *, vim_of: VimOf, at_us: int
+    vnf: Vnf,
+    before: VnfRecord | None,
+    given: VnfRecord | None = None,
+    *,
+    vim_of: VimOf,
+    at_us: int,
+    lets_go: bool = False,
 ) -> VnfRecord:
-    """``before`` itself where it fits already. ``given`` is what a document says of servers that it knows."""
+    """``before`` itself where it fits already. ``given`` is what a document says of servers that it knows. With
+    ``lets_go``, all that is wanted is named: interfaces that are gone, and not named, go.
+    """
     known = _by_server(before)
     said = {server: _unproven(vdu) for server, vdu in _by_server(given).items()}
-    vdus = tuple(_vdu(vnf.project, one, known.get(one.server) or said.get(one.server), vim_of) for one in vnf.vnfcs)
+    vdus = tuple(
+        named(
+            _vdu(vnf.project, one, known.get(one.server) or said.get(one.server), vim_of),
+            one.interfaces,
+            lets_go=lets_go,
+        )
+        for one in vnf.vnfcs
+    )
     if before is not None and before.vdus == vdus:
         return before
     address = before.ip_address if before is not None else given.ip_address if given is not None else ""
@@ -40,7 +55,7 @@ def _vdu(project: str, vnfc: Vnfc, known: Vdu | None, vim_of: VimOf) -> Vdu:
     vim = known.vim or vim_of(project, vnfc.server)
     if (known.id, known.vdu, known.vim) != (vnfc.id, vnfc.vdu, vim):
         known = replace(known, id=vnfc.id, vdu=vnfc.vdu, vim=vim)
-    return named(known, vnfc.interfaces)
+    return known
 
 
 def _unproven(vdu: Vdu) -> Vdu:

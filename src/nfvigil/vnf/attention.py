@@ -44,15 +44,16 @@ async def touched(
     """The keys of ports of other words, by server; and the servers of which something is to be looked at."""
     ports: dict[str, list[str]] = {}
     servers: dict[str, None] = {}
+    expected = records.expected(reading.vim)
     for number, key in enumerate(hearing.changed):
         if key.startswith(SERVER):
             servers[key.removeprefix(SERVER)] = None
         elif (port := reading.ports.get(key.removeprefix(PORT))) is not None and port.server:
             ports.setdefault(port.server, []).append(key)
             servers[port.server] = None
+            servers[expected.get(key, port.server)] = None  # it has lost it, and its own words may be the same
         if number % SLICE == SLICE - 1:
             await asyncio.sleep(0)
-    expected = records.expected(reading.vim)
     for number, key in enumerate(expected.keys() - hearing.digests.keys()):
         if key in reading.gone or _is_anothers(reading, key, expected[key]):
             servers[expected[key]] = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from msgspec.structs import replace
 
@@ -31,7 +31,7 @@ class Draft:
 
     def enter(self, place: int, followed: Followed, sight: Sight) -> Vdu:
         """What became of the VDU at a place; returns it as it is now."""
-        before, after = self._vdus[place], followed.vdu
+        after = followed.vdu
         if after.vim != sight.vim:
             after = replace(after, vim=sight.vim)
         self._vdus[place] = after
@@ -49,7 +49,7 @@ class Draft:
                 )
             )
             self._ip_address = address
-        words = sight.words(before)
+        words = sight.words(after)
         if words.server or words.ports:
             self.details[after.id] = words
         return after
@@ -61,23 +61,27 @@ class Draft:
             return self.before
         return replace(self.before, vdus=tuple(self._vdus), ip_address=self._ip_address, changed_us=self.at_us)
 
-    def doubted(self, hearing: Hearing) -> list[str]:
+    def doubted(self, hearing: Hearing) -> set[str]:
         """VDUs whose words we had not before, and that may be kept already: after a start they all are."""
-        found = []
+        found = set()
         for vdu in self.before.vdus:
             words = self.details.get(vdu.id)
             if vdu.status and words is not None:
                 keys = [SERVER + vdu.server] if words.server else []
                 keys += [PORT + port for port in words.ports]
                 if any(map(hearing.is_new, keys)):
-                    found.append(vdu.id)
+                    found.add(vdu.id)
         return found
 
-    def leave_out(self, doubted: Sequence[str], known: Mapping[str, VduDetails]) -> None:
-        """Words that are those that are kept."""
-        for vdu in doubted:
-            kept, words = known.get(vdu, VduDetails()), self.details.pop(vdu)
+    def leave_out(self, doubted: Set[str], known: Mapping[str, VduDetails]) -> None:
+        """Words that are those that are kept; and what is kept of ports that are no interfaces any more goes."""
+        for vdu in self._vdus:
+            if vdu.id not in doubted:
+                continue
+            kept, words = known.get(vdu.id, VduDetails()), self.details.pop(vdu.id)
             server = words.server if words.server != kept.server else b""
             ports = {port: body for port, body in words.ports.items() if kept.ports.get(port) != body}
+            here = {one.port for one in vdu.interfaces or vdu.interfaces_backup}
+            ports.update((port, b"") for port in kept.ports if port not in here)
             if server or ports:
-                self.details[vdu] = VduDetails(server=server, ports=ports)
+                self.details[vdu.id] = VduDetails(server=server, ports=ports)

@@ -108,12 +108,19 @@ class Keeper:
         self._feed = feed or NoFeed()
         self._told = Told()
         self._clouds: dict[str, _Cloud] = {}
+        self._left_us: dict[str, int] = {}
+        """Of clouds that are not watched any more: when the last listing of theirs was begun."""
         self._fresh: set[str] = set()
         """Servers whose words are wanted whole with the next listing."""
         self._held: set[str] = set()
         """Servers whose ERROR is not told, because it is our doing."""
         self._scribe = Scribe(
-            shelf=shelf, say=say, records=self.records, told=self._told, feed=self._feed, fresh=self._fresh
+            shelf=shelf,
+            say=self._say_after_ends,
+            records=self.records,
+            told=self._told,
+            feed=self._feed,
+            fresh=self._fresh,
         )
         self._unsaid: list[VduNews] = []
         self._changing = asyncio.Lock()
@@ -128,7 +135,7 @@ class Keeper:
     def read_us(self, vim: str) -> int | None:
         """When the last listing that is in the records was begun."""
         cloud = self._clouds.get(vim)
-        return cloud.read_us if cloud is not None else None
+        return self._left_us.get(vim) if cloud is None or cloud.read_us is None else cloud.read_us
 
     @property
     def writes(self) -> int:
@@ -140,9 +147,10 @@ class Keeper:
         return self._scribe.conflicts
 
     def ages_seconds(self) -> dict[str, float]:
-        """How old what the records say is, by cloud; of those that were read."""
+        """How old what the records say is, by cloud; of those that were read, and that records are still of."""
         now_us = self._clock()
-        read = {vim: cloud.read_us for vim, cloud in self._clouds.items()}
+        left = [vim for vim in self._left_us if self.records.expected(vim)]
+        read = {vim: self.read_us(vim) for vim in (*left, *self._clouds)}
         return {vim: max(0, now_us - at_us) / 1e6 for vim, at_us in read.items() if at_us is not None}
 
     # As a reader
@@ -183,6 +191,8 @@ class Keeper:
 
     def forget(self, vim: str) -> None:
         """Its servers stay as they are known; another cloud may have them."""
+        if (read_us := self.read_us(vim)) is not None:
+            self._left_us[vim] = read_us
         self._clouds.pop(vim, None)
         for cloud in self._clouds.values():
             expected = self.records.expected(vim)
@@ -217,13 +227,16 @@ class Keeper:
         self._wake.set()
 
     @asynccontextmanager
-    async def putting(self, vnf: Vnf, given: VnfRecord | None = None) -> AsyncIterator[VnfRecord]:
+    async def putting(
+        self, vnf: Vnf, given: VnfRecord | None = None, *, lets_go: bool = False
+    ) -> AsyncIterator[VnfRecord]:
         """A VNF is told of, or told anew: its record, for whoever writes down both. It counts when that is done.
-        ``given``: what a document says of its servers.
+        ``given``: what a document says of its servers. ``lets_go``: of interfaces that are gone and not named.
         """
         async with self._changing:
             before = self.records.get(vnf.key)
-            record = aligned(vnf, before, given, vim_of=self._map.vim_of, at_us=self._next_us(before))
+            at_us = self._next_us(before)
+            record = aligned(vnf, before, given, vim_of=self._map.vim_of, at_us=at_us, lets_go=lets_go)
             yield record
             self.records.put(record)
         self._feed.changed(*record.key)
@@ -231,11 +244,18 @@ class Keeper:
         kept = {(vdu.id, vdu.server) for vdu in record.vdus}
         if before is not None:
             dropped = [vdu for vdu in before.vdus if (vdu.id, vdu.server) not in kept]
-            self._end(self._told.ends(before, dropped))
+            self._end([*self._told.ends(before, dropped), *self._let_go(record, known)])
         new = [vdu for vdu in record.vdus if known.get(vdu.server) is not vdu]
         self._fresh.update(vdu.server for vdu in new)
         for vim in sorted({vdu.vim for vdu in new if vdu.vim}):
             self._map.refresh(vim)
+
+    def _let_go(self, record: VnfRecord, known: Mapping[str, Vdu]) -> Iterator[VduNews]:
+        for vdu in record.vdus:
+            before = known.get(vdu.server, vdu)
+            if before is not vdu:
+                ports = {one.port for one in before.interfaces} - {one.port for one in vdu.interfaces}
+                yield from self._told.let_go(record, vdu, ports)
 
     @asynccontextmanager
     async def removing(self, project: str, vnf_id: str) -> AsyncIterator[None]:
@@ -292,6 +312,11 @@ class Keeper:
         while some := self._unsaid[:SERVERS_MAX]:
             await self._say(some)
             del self._unsaid[: len(some)]
+
+    async def _say_after_ends(self, news: Sequence[VduNews]) -> None:
+        """An end that is said late would end what was told of the same component since."""
+        await self._say_ends()
+        await self._say(news)
 
     async def _round(self, cloud: _Cloud, reading: Reading, hearing: Hearing) -> None:
         left: dict[Key, list[str]] = {}

@@ -53,7 +53,7 @@ class Records:
             if was is None:
                 self._of[vdu.server] = (*self.of(vdu.server), record.key)
             else:
-                self._forget(was)
+                self._forget(record.key, was)
             self._expect(vdu)
         for vdu in old.values():
             self._leave(record.key, vdu)
@@ -70,21 +70,23 @@ class Records:
             self._of[vdu.server] = left
         else:
             self._of.pop(vdu.server, None)
-        self._forget(vdu)
+        self._forget(key, vdu)
 
     def _expect(self, vdu: Vdu) -> None:
         if vdu.vim and not vdu.is_deleted:
             self._expected.setdefault(vdu.vim, {}).update(dict.fromkeys(_keys_of(vdu), vdu.server))
 
-    def _forget(self, vdu: Vdu) -> None:
+    def _forget(self, key: Key, vdu: Vdu) -> None:
         expected = self.expected(vdu.vim)
-        for key in _keys_of(vdu):
-            if expected.get(key) == vdu.server:
-                del expected[key]
+        for resource in _keys_of(vdu):
+            if expected.get(resource) == vdu.server:
+                del expected[resource]
         for record_key in self.of(vdu.server):  # another VNF's word on the same server still counts
+            if record_key == key:  # a look through all of its VDUs, for each of them, would be long
+                continue
             record = self._records.get(record_key)
             for other in record.vdus if record is not None else ():
-                if other.server == vdu.server and other is not vdu:
+                if other.server == vdu.server:
                     self._expect(other)
 
 

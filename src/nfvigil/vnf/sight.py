@@ -66,6 +66,8 @@ class Sight:
         self.vim = reading.vim
         self.hearing = hearing
         self.unreadable = 0
+        self._unbelieved: set[str] = set()
+        """Keys of words that could not be read."""
         self._reading = reading
         self._ports = ports
         self._is_watched = is_watched
@@ -88,14 +90,17 @@ class Sight:
         return follow(vdu, server, ports, at_us=at_us, adopts=True)
 
     def words(self, vdu: Vdu) -> VduDetails:
-        """What is kept of the cloud's words that changed."""
+        """What is kept of the cloud's words that changed, of a VDU as they made it. Of an interface that is not healthy
+        none are: its record is of a better time too.
+        """
         if self.hearing.is_plain:
             return VduDetails()
-        changed = self.hearing.changed
-        server = changed.get(SERVER + vdu.server)
+        server = SERVER + vdu.server
+        healthy = {PORT + one.port for one in vdu.interfaces if not one.message}
+        ports = [key for key in self._ports.get(vdu.server, ()) if key in healthy and key not in self._unbelieved]
         return VduDetails(
-            server=self._kept(server) if server is not None else b"",
-            ports={key.removeprefix(PORT): self._kept(changed[key]) for key in self._ports.get(vdu.server, ())},
+            server=self._kept(server) if server in self.hearing.changed and server not in self._unbelieved else b"",
+            ports={key.removeprefix(PORT): self._kept(key) for key in ports},
         )
 
     def _is_elsewhere(self, vdu: Vdu) -> bool:
@@ -109,6 +114,7 @@ class Sight:
                 return seen_server(body)
             except RefusedError:
                 self.unreadable += 1
+                self._unbelieved.add(SERVER + vdu.server)
                 return None
         if not vdu.status or vdu.is_deleted:
             return None
@@ -128,13 +134,14 @@ class Sight:
                 port = seen_port(self.hearing.changed[key])
             except RefusedError:
                 self.unreadable += 1
+                self._unbelieved.add(key)
                 continue
             found[port.id] = port
         return found
 
-    def _kept(self, body: bytes) -> bytes:
+    def _kept(self, key: str) -> bytes:
         try:
-            return without_user_data(body)
+            return without_user_data(self.hearing.changed[key])
         except RefusedError:
             return b""
 

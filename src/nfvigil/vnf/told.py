@@ -94,6 +94,18 @@ class Told:
             self.put(record.key, vdu.id, NONE)
         return found
 
+    def let_go(self, record: VnfRecord, vdu: Vdu, ports: Iterable[str]) -> list[VduNews]:
+        """The VDU has not these interfaces any more, and stays."""
+        lost = frozenset((VduCondition.INTERFACE_GONE, port) for port in ports)
+        told, doubted = self.of(record.key, vdu.id), self._doubted.get((record.key, vdu.id), NONE)
+        ends = lost & (told | doubted)
+        if ends:
+            self.put(record.key, vdu.id, told - lost)
+            if doubted - lost:
+                self._doubted[record.key, vdu.id] = doubted - lost
+        found = [news_of(record, vdu, one, is_on=False, host="") for one in sorted(ends)]
+        return [replace(one, text="it is no interface of the VNF any more") for one in found]
+
 
 def to_tell(conditions: Conditions, told: Conditions, *, is_ours: bool) -> Conditions:
     """Of what is so, what is to be told: not an ERROR that we set, unless it was there before."""
