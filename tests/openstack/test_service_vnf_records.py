@@ -12,6 +12,7 @@ from openstack_players import Client, Lab
 from service_players import Consumer, LabService, MakeLabService, wait_until
 
 from nfvigil.ves.player import Collector
+from nfvigil.ves.reception import Schemas
 
 INTERVAL_SECONDS = 2
 WITHIN_SECONDS = 45
@@ -20,17 +21,21 @@ WITHIN_SECONDS = 45
 Boot = Callable[..., dict[str, Any]]
 
 
-def schemas() -> Path | None:
+def schemas() -> Schemas | None:
     """The VES event formats, where the standards lie beside the project."""
     place = Path(os.environ.get("NFVIGIL_STANDARDS", Path(__file__).parents[3] / "shared" / "standards")) / "ves"
-    return place if place.is_dir() else None
+    return Schemas(place) if place.is_dir() else None
 
 
 @pytest.fixture(params=["v5", "v7"])
-def collector(request: pytest.FixtureRequest) -> Iterator[Collector]:
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
     """It refuses what its version's schema does not allow."""
     with Collector(schemas=schemas(), username="ves", password="a collector's") as started:
-        started.version = request.param
         yield started
 
 
@@ -79,7 +84,12 @@ class World:
 
 @pytest.fixture
 def world(
-    make_lab_service: MakeLabService, openstack_lab: Lab, boot: Boot, consumer: Consumer, collector: Collector
+    make_lab_service: MakeLabService,
+    openstack_lab: Lab,
+    boot: Boot,
+    consumer: Consumer,
+    collector: Collector,
+    version: str,
 ) -> World:
     server = boot("vnf-followed", host=openstack_lab.computes[1])
     service = make_lab_service()
@@ -89,18 +99,18 @@ def world(
     vnfcs = [{"id": "mme-1", "server": server["id"], "vdu": "mme"}]
     wait_until(lambda: service.record(f"server/{server['id']}"), "the server is listed", WITHIN_SECONDS)
     service.api.post("/v1/vnfs", {"id": "epc", "project": project, "vnfcs": vnfcs}, expect=201)
-    endpoint = {"url": consumer.url}
+    endpoint = {"url": consumer.url("owner")}
     service.api.post("/v1/subscriptions", {"project": project, "endpoints": [endpoint]}, expect=201)
     body = {
         "ves_subscription": {
-            "endpoint": collector.url(collector.version),
+            "endpoint": collector.url(version),
             "username": "ves",
             "password": "a collector's",
         },
         "poll_interval_default": INTERVAL_SECONDS,
         "backlogs": [{"domain": "fault", "type": "vm", "tenantid": project}],
     }
-    service.api.request("PUT", "/v1/vims/lab/ves", body)
+    service.api.send("PUT", "/v1/vims/lab/ves", body)
     return World(service, server, consumer, collector)
 
 
