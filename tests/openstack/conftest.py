@@ -69,8 +69,8 @@ def boot(openstack_tenant: Client, openstack_admin: Client) -> Iterator[Callable
     """``boot(name, host=...)`` gives a server of tenant-a as the administrator sees it; it goes with the test."""
     made: list[str] = []
 
-    def boot_one(name: str, *, host: str | None = None) -> dict[str, Any]:
-        made.append(openstack_tenant.make_server(name, host=host))
+    def boot_one(name: str, *, host: str | None = None, user_data: bytes = b"") -> dict[str, Any]:
+        made.append(openstack_tenant.make_server(name, host=host, user_data=user_data))
         return openstack_admin.wait_for_boot(made[-1])
 
     yield boot_one

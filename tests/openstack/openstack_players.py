@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ class Client:
 
     # Servers and ports
 
-    def make_server(self, name: str, *, host: str | None = None) -> str:
+    def make_server(self, name: str, *, host: str | None = None, user_data: bytes = b"") -> str:
         """The id of a server in the tenant's own network, which begins to boot."""
         image = self.request("GET", "image", "/v2/images?name=tiny")["images"][0]["id"]
         wanted: dict[str, object] = {
@@ -145,6 +146,8 @@ class Client:
         }
         if host:
             wanted["host"] = host
+        if user_data:
+            wanted["user_data"] = b64encode(user_data).decode()
         return str(self.request("POST", "compute", "/v2.1/servers", {"server": wanted})["server"]["id"])
 
     def wait_for_boot(self, server_id: str) -> dict[str, Any]:
