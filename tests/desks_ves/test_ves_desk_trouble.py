@@ -20,9 +20,11 @@ from ves_desk_players import (
     path_of,
     replace,
     server,
+    told,
     until,
 )
 
+from nfvigil.desks.ves import agent as ves_agent
 from nfvigil.desks.ves.collector_test import CollectorTest
 from nfvigil.desks.ves.way import with_kept
 from nfvigil.errors import ConflictError, NotFoundError, RefusedError, UnavailableError
@@ -334,3 +336,21 @@ async def test_a_vim_that_is_not_there_has_nothing() -> None:
         with pytest.raises(NotFoundError):
             await wish
     assert isinstance(world.poster, MemoryPoster)
+
+
+async def test_servers_that_fail_together_are_told_in_turns_that_others_may_come_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ves_agent, "AT_ONCE", 3)
+    world = World()
+    servers = [server(str(number)) for number in range(7)]
+    world.know(*servers)
+    async with world.running():
+        await world.desk.put(VIM, document(ALL_OF_EPC), by="me")
+        await world.read(*servers)
+        before = world.shelf.commits
+        await world.read(*(replace(one, status="ERROR") for one in servers))
+        await world.delivered(7)
+
+    assert world.shelf.commits - before == 3
+    assert sorted(told(one)[0] for one in world.sent) == [str(number) for number in range(7)]

@@ -367,3 +367,19 @@ def test_a_host_that_was_taken_away_does_not_stay_raised() -> None:
 
     assert watcher.asks_for() == ["host/c1"]
     assert severities(watcher.see(gone=["host/c1"])) == [("c1", "NORMAL")]
+
+
+def test_a_mass_failure_is_told_some_at_a_time_and_each_of_it_once() -> None:
+    watcher = agent(ALL, *(server(str(number)) for number in range(5)))
+    watcher.most = 2
+
+    raised = watcher.see(*(server(str(number), "ERROR") for number in range(5)))
+    assert watcher.looks == [2, 2, 1]
+    cleared = watcher.see(
+        *(server(str(number)) for number in range(2)), gone=[f"server/id-{one}" for one in range(2, 5)]
+    )
+    assert watcher.looks == [2, 2, 1]
+
+    assert [one.source_id for one in raised] == [f"id-{number}" for number in range(5)]
+    assert sorted(one.event_id for one in cleared) == sorted(one.event_id for one in raised)
+    assert watcher.see(server("0"), server("1")) == []

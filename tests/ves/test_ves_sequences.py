@@ -11,6 +11,7 @@ from ves_players import Agent, agent, host, server
 from nfvigil.model.resource import Host, Server
 from nfvigil.model.ves import VesEvent
 from nfvigil.ves.faults import HOST_SEVERITIES, NORMAL, Faults, host_state
+from nfvigil.ves.machine import MOST
 
 NAMES = ("a", "b", "c")
 STATUSES = ("ACTIVE", "ERROR", "UNKNOWN", "SHUTOFF", "REBUILD", "WEIRD")
@@ -126,9 +127,12 @@ def play(watcher: Agent, events: list[Event], record_of: dict[str, dict[str, Ser
 
 
 @settings(max_examples=300, deadline=None)
-@given(events=EVENTS, rule=st.sampled_from(RULES))
-def test_a_collector_sees_what_servers_are_whatever_happens(events: list[Event], rule: str | tuple[str, ...]) -> None:
+@given(events=EVENTS, rule=st.sampled_from(RULES), most=st.sampled_from([1, 2, MOST]))
+def test_a_collector_sees_what_servers_are_whatever_happens(
+    events: list[Event], rule: str | tuple[str, ...], most: int
+) -> None:
     watcher = agent({"domain": "fault", "type": "vm"}, faults=rule)
+    watcher.most = most
 
     play(watcher, events, {name: {status: server(name, status) for status in STATUSES} for name in NAMES}, "server")
 

@@ -18,7 +18,7 @@ from nfvigil.model.ves_bodies import VesVersion, event_of
 from nfvigil.ves.backlogs import Built, build
 from nfvigil.ves.config import read_config
 from nfvigil.ves.faults import Faults
-from nfvigil.ves.machine import Look, farewell, missing, step
+from nfvigil.ves.machine import MOST, Look, farewell, missing, step
 from nfvigil.ves.reception import Schemas
 from nfvigil.ves.view import View
 
@@ -70,9 +70,12 @@ def reasons(errors: Iterable[FieldError]) -> dict[str, str]:
 
 
 class Agent:
-    """One backlog, looked at every ten seconds; keeps its states as the service does."""
+    """One backlog, looked at every ten seconds; keeps its states as the service does. ``most``: alarms in one look."""
 
-    def __init__(self, backlog: VesBacklog, faults: str | tuple[str, ...] = "default") -> None:
+    def __init__(self, backlog: VesBacklog, faults: str | tuple[str, ...] = "default", most: int = MOST) -> None:
+        self.most = most
+        self.looks: list[int] = []
+        """How many events each look had of the last listing."""
         self.backlog = backlog
         self.faults = Faults(faults)
         self.states: dict[str, VesState] = {}
@@ -83,9 +86,22 @@ class Agent:
         """Some seconds later there is a listing: what is told of it."""
         self.now_us += round(after * S)
         view = View(reading(*records, gone=gone))
-        return self.keep(
-            step(self.backlog, vim=VIM, view=view, states=self.states, now_us=self.now_us, faults=self.faults)
-        )
+        found: list[VesEvent] = []
+        self.looks = []
+        while True:
+            look = step(
+                self.backlog,
+                vim=VIM,
+                view=view,
+                states=self.states,
+                now_us=self.now_us,
+                faults=self.faults,
+                most=self.most,
+            )
+            found += self.keep(look)
+            self.looks.append(len(look.events))
+            if not look.is_partial:
+                return found
 
     def asks_for(self, *records: Server | Host) -> list[str]:
         return missing(self.backlog, view=View(reading(*records)), states=self.states)

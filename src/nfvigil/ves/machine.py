@@ -20,6 +20,9 @@ from nfvigil.ves.heartbeat import heartbeat
 from nfvigil.ves.measurement import measurements
 from nfvigil.ves.view import View, key_of_source, state_of
 
+MOST = 1_000_000
+"""Alarms in one look; who looks may want less at a time."""
+
 
 class Look(NamedTuple):
     """What one look at a backlog found."""
@@ -29,6 +32,8 @@ class Look(NamedTuple):
     """Those that changed; the backlog's own is among them."""
     dropped: tuple[str, ...] = ()
     """Sources whose state may go: they are gone, and nothing of them stands."""
+    is_partial: bool = False
+    """There is more to tell of the same listing: the backlog is due still."""
 
     @property
     def is_quiet(self) -> bool:
@@ -39,24 +44,46 @@ class Look(NamedTuple):
 
 
 def step(
-    backlog: VesBacklog, *, vim: str, view: View, states: Mapping[str, VesState], now_us: int, faults: Faults
+    backlog: VesBacklog,
+    *,
+    vim: str,
+    view: View,
+    states: Mapping[str, VesState],
+    now_us: int,
+    faults: Faults,
+    most: int = MOST,
 ) -> Look:
-    """Look at a listing. ``states`` are the backlog's, by source; nothing happens before it is due."""
+    """Look at a listing. ``states`` are the backlog's, by source; nothing happens before it is due. What is more than
+    ``most`` alarms is for another look at the same listing.
+    """
     own = states.get("")
     collected_us = clockwork.collected_us(backlog, own, now_us)
     if collected_us is None or backlog.domain == "heartbeat":
         return Look()
-    own = replace(own or VesState(vim=vim, backlog=backlog.backlog_uuid, source=""), collected_us=collected_us)
+    before = own or VesState(vim=vim, backlog=backlog.backlog_uuid, source="")
+    own = replace(before, collected_us=collected_us)
     if backlog.domain == "measurement":
         own, events = measurements(backlog, view, own, now_us)
         return Look(events, (own,))
-    return _alarms(backlog, own, view, states, now_us, faults)
+    look = _alarms(backlog, own, view, states, now_us, faults, most)
+    if not look.is_partial:
+        return look
+    *changed, own = look.states
+    return look._replace(states=(*changed, replace(own, collected_us=before.collected_us)))
 
 
 def _alarms(
-    backlog: VesBacklog, own: VesState, view: View, states: Mapping[str, VesState], now_us: int, faults: Faults
+    backlog: VesBacklog,
+    own: VesState,
+    view: View,
+    states: Mapping[str, VesState],
+    now_us: int,
+    faults: Faults,
+    most: int,
 ) -> Look:
-    """``own`` is the backlog's own state after this look; its sequence counts the alarms that ever began."""
+    """``own`` is the backlog's own state after this look, the last of the states; its sequence counts the alarms that
+    ever began.
+    """
     events: list[VesEvent] = []
     changed: list[VesState] = []
     dropped: list[str] = []
@@ -65,10 +92,12 @@ def _alarms(
         known = states.get(record.id)
         if severity is None or (severity == NORMAL and (known is None or not known.is_raised)):
             continue
+        if known is not None and known.severity == severity and known.status == state_of(record):
+            continue
+        if len(events) >= most:
+            return Look(tuple(events), (*changed, own), (), is_partial=True)
         if known is None:
             known = VesState(vim=own.vim, backlog=own.backlog, source=record.id)
-        elif known.severity == severity and known.status == state_of(record):
-            continue
         if not known.is_raised:
             own = replace(own, sequence=own.sequence + 1)
         state = told(known, record, severity, now_us, own.sequence)
@@ -79,6 +108,8 @@ def _alarms(
             continue
         if not known.is_raised:
             dropped.append(source)  # an alarm that begins later has another id, so there is nothing to remember
+        elif len(events) >= most:
+            return Look(tuple(events), (*changed, own), tuple(dropped), is_partial=True)
         elif not view.is_watched(backlog, source):
             dropped.append(source)
             events.append(_end(backlog, known, known.status, NOT_WATCHED, now_us))

@@ -31,6 +31,8 @@ from nfvigil.ves.machine import beat, missing, step
 from nfvigil.ves.view import View
 
 IDLE_SECONDS = 3600.0
+AT_ONCE = 200
+"""Alarms told in one turn of the pipeline: 10,000 servers that fail together must not keep it from all others."""
 PAUSE_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
@@ -156,6 +158,8 @@ class Agent:
                 # What is looked at already is no worse for it; the rest comes with a later listing.
                 _log.warning("more could be told to the VES collector", vim=vim, reason=str(error))
         await self._pipeline.put(partial(self._found, held))
+        if held.reading is not None:
+            self._due[vim] = None  # after the other clouds
 
     async def _put_in_force(self, vim: str, reading: Reading) -> None:
         config = self.wanted[vim]
@@ -208,7 +212,9 @@ class Agent:
             self._asking.discard(config.vim)
 
     def _found(self, held: Held, now_us: int) -> Change | None:
-        """What one listing brings, to be written down; it counts as written from then on, as it will be."""
+        """What one listing brings, to be written down; it counts as written from then on, as it will be. Of a mass
+        failure it is some: the listing stays to be looked at again when others had their turn.
+        """
         reading, held.reading = held.reading, None
         if reading is None or self._book.held.get(held.vim) is not held:
             return None
@@ -219,8 +225,21 @@ class Agent:
         for backlog in held.backlogs:
             if not reads_listing(backlog):
                 continue
+            if len(events) >= AT_ONCE:
+                held.reading = reading
+                break
             mine = held.states_of(backlog)
-            look = step(backlog, vim=held.vim, view=view, states=mine, now_us=now_us, faults=held.faults)
+            look = step(
+                backlog,
+                vim=held.vim,
+                view=view,
+                states=mine,
+                now_us=now_us,
+                faults=held.faults,
+                most=AT_ONCE - len(events),
+            )
+            if look.is_partial:
+                held.reading = reading
             held.apply(backlog, look)
             if not look.is_quiet:
                 events += look.events
