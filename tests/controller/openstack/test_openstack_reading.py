@@ -274,14 +274,23 @@ def test_our_own_change_of_a_service_is_no_heartbeat() -> None:
     assert heartbeats.has_reported_since_touched("h", stamp_of(later) or 0)
 
 
-def test_a_change_that_left_no_stamp_and_hosts_that_are_gone_are_forgotten() -> None:
+def test_a_host_that_reported_in_the_very_second_of_our_change_has_not_reported_since() -> None:
     heartbeats = Heartbeats()
-    heartbeats.touched("same", before_us=1, after_us=1)
+    heartbeats.touched("h", before_us=AT, after_us=AT)
+
+    assert heartbeats.last("h", AT) == AT
+    assert not heartbeats.has_reported_since_touched("h", AT)
+    assert heartbeats.has_reported_since_touched("h", AT + 10 * SECOND)
+
+
+def test_what_was_done_to_hosts_that_are_gone_is_forgotten() -> None:
+    heartbeats = Heartbeats()
+    heartbeats.touched("there", before_us=1, after_us=3)
     heartbeats.touched("gone", before_us=1, after_us=2)
 
-    heartbeats.forget({"same"})
+    heartbeats.forget({"there"})
 
-    assert heartbeats.last("same", 1) == 1
+    assert heartbeats.last("there", 3) == 1
     assert heartbeats.last("gone", 2) == 2
     assert heartbeats.has_reported_since_touched("gone", 2)
 

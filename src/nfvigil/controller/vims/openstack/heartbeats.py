@@ -21,9 +21,11 @@ class Heartbeats:
         self._touches: dict[str, _Touch] = {}
 
     def touched(self, host: str, *, before_us: int, after_us: int) -> None:
-        """We wrote to it: its stamp was ``before_us``, and is ``after_us`` now."""
-        if after_us != before_us:
-            self._touches[host] = _Touch(self.last(host, before_us), after_us)
+        """We wrote to it: its stamp was ``before_us``, and is ``after_us`` now.
+
+        Nova stamps by seconds, so they are the same where it had reported in that very second: before we wrote.
+        """
+        self._touches[host] = _Touch(self.last(host, before_us), after_us)
 
     def last(self, host: str, stamp_us: int) -> int:
         """When it reported last, if its record is stamped so."""
