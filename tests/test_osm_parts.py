@@ -158,7 +158,7 @@ async def test_what_stands_of_osms_records_outlives_a_restart(tmp_path: Path, mo
         vim = service.controller._vims["lab"]
         assert isinstance(vim, SimulatedVim)
         vim.change(put=[msgspec.structs.replace(server, status="ERROR")])
-        adapter = service.beside["osm"].__self__  # type: ignore[attr-defined]
+        adapter = service.beside["osm"].__self__
         async with running(service):
             await until(lambda: adapter.status().servers and adapter.status().pending == 0, "OSM is read")
             await until(lambda: service.pipeline.waiting == 0, "all is decided")
@@ -176,7 +176,7 @@ async def test_accounts_come_and_go_without_a_restart_and_one_that_is_broken_is_
     # Nothing listens there: what counts is that it is tried.
     other = account(_id="other", vim_url="http://127.0.0.1:9/v3", name="other")
     async with open_service(settings(tmp_path)) as service, running(service):
-        adapter = service.beside["osm"].__self__  # type: ignore[attr-defined]
+        adapter = service.beside["osm"].__self__
         await until(lambda: adapter.status().read_us, "OSM is read")
         assert list(adapter.status().troubles) == ["edge"]
 
@@ -244,7 +244,7 @@ def test_health_and_metrics_say_how_it_stands(mongo: Any) -> None:
         osm.join(Fleet(), Pipeline(), Registry())  # type: ignore[arg-type]  # no more of it is asked for
         osm.show(metrics)
         before = metrics.exposition()
-        adapter: Any = osm.beside["osm"].__self__  # type: ignore[attr-defined]
+        adapter: Any = osm.beside["osm"].__self__
         await adapter.read()
         return before, await osm.in_health(health)(), metrics.exposition()
 

@@ -96,7 +96,7 @@ class Dull(Cloud):
     """It has nothing to tell and nothing to check."""
 
     check = None  # type: ignore[assignment]  # as if it were not there
-    describe = None  # type: ignore[assignment]
+    describe = None
 
 
 @dataclass

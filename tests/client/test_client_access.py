@@ -116,7 +116,7 @@ def test_what_keystone_says_is_an_error_of_ours(theirs: Exception, ours: type[Ex
             raise theirs
 
     with pytest.raises(ours, match="Keystone"):
-        Keystone(Login()).headers(b"")  # type: ignore[arg-type]
+        Keystone(Login()).headers(b"")
 
 
 def test_a_token_of_keystone_that_is_over_is_asked_for_anew(fake: Fake) -> None:
@@ -133,7 +133,7 @@ def test_a_token_of_keystone_that_is_over_is_asked_for_anew(fake: Fake) -> None:
 
     fake.says(Says({}, 401), Says({"id": "a-1"}))
 
-    with Client(fake.url, access=Keystone(Login())) as client:  # type: ignore[arg-type]
+    with Client(fake.url, access=Keystone(Login())) as client:
         client.alarms.show("a-1")
 
     assert [one.headers["X-Auth-Token"] for one in fake.asked] == ["one", "two"]

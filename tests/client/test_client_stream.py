@@ -80,7 +80,7 @@ def test_who_may_not_hear_is_told_so_at_once(fake: Fake, client: Client) -> None
         next(client.alarms.stream())
 
 
-def test_a_token_that_is_over_is_renewed_in_the_middle(fake: Fake, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_token_that_is_over_is_renewed_in_the_middle(fake: Fake, tmp_path) -> None:
     path = tmp_path / "token"
     path.write_text("old")
     client = Client(fake.url, access=TokenFile(path))

@@ -102,7 +102,7 @@ async def test_that_something_was_missed_is_passed_on_and_the_cloud_is_let_go_in
 
     changes = SuffixedVim(inner=Missing(), suffix="@east").changes()  # type: ignore[arg-type]  # a VIM in all that counts
     assert await anext(changes) is None
-    await changes.aclose()  # type: ignore[attr-defined]
+    await changes.aclose()
 
     assert closed == [True]
 
@@ -185,4 +185,4 @@ async def test_what_does_not_name_hosts_reaches_the_cloud_as_it_is() -> None:
     await vim.perform(action)
 
     assert inner.begun == [action]
-    assert await checked(vim) == await checked(inner)  # type: ignore[arg-type]
+    assert await checked(vim) == await checked(inner)

@@ -109,10 +109,10 @@ async def test_a_removal_that_the_store_ended_can_be_asked_for_again_or_taken_ba
     world.know(MME)
     async with world.running():
         await _raised(world)
-        remove, world.book.remove = world.book.remove, _away  # type: ignore[method-assign,assignment]
+        remove, world.book.remove = world.book.remove, _away
         with pytest.raises(UnavailableError):
             await world.desk.remove(VIM)
-        world.book.remove = remove  # type: ignore[method-assign]
+        world.book.remove = remove
         await world.desk.put(VIM, None, by="me")
         await world.read(FAILED)
         await world.delivered(3)

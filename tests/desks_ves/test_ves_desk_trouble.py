@@ -93,7 +93,7 @@ async def test_a_fault_of_ours_over_one_listing_leaves_the_next_and_other_clouds
     async with world.running():
         await world.desk.put(VIM, document(ALL_OF_EPC), by="me")
         held = world.book.held[VIM]
-        good, held.faults = held.faults, None  # type: ignore[assignment]
+        good, held.faults = held.faults, None
         await world.read(MME)
         held.faults = good
         await world.read(replace(MME, status="ERROR"))
@@ -143,10 +143,10 @@ async def test_names_that_cannot_be_had_for_a_fault_of_ours_are_asked_for_again(
 
     async with world.running():
         await world.desk.put(VIM, document(HOSTS, named), by="me")
-        look, world.book.names.look = world.book.names.look, broken  # type: ignore[method-assign]
+        look, world.book.names.look = world.book.names.look, broken
         await world.read(MME)
         await until(lambda: not world.agent._asking)
-        world.book.names.look = look  # type: ignore[method-assign]
+        world.book.names.look = look
         world.projects = {"p-9": "ims"}
         await world.read(MME, seconds=90)
         await until(lambda: not world.agent._asking)
@@ -166,7 +166,7 @@ async def test_a_heartbeat_that_fails_leaves_the_next_one_alone(monkeypatch: pyt
             raise KeyError("a fault of ours")
         return number(subscription_id)
 
-    world.composer.number = fails_once  # type: ignore[method-assign]
+    world.composer.number = fails_once
     async with world.running():
         await world.desk.put(VIM, document(BEAT), by="me")
         await until(lambda: not broken)

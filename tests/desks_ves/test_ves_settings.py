@@ -63,4 +63,4 @@ def test_what_is_wrong_is_named_by_its_field(collector: dict[str, Any], more: di
 
 
 def test_nobody_chooses_the_agents_format_for_a_subscription_of_his_own() -> None:
-    assert chosen({"ves": 1, "doctor": 2}) == {"doctor": 2}  # type: ignore[dict-item]
+    assert chosen({"ves": 1, "doctor": 2}) == {"doctor": 2}

@@ -195,7 +195,7 @@ class World:
             source="nfvigil",
             limits=Limits(timeout_seconds=5),
             retry=retry or Retry(first_seconds=0.01, max_seconds=0.02),
-            logins=Logins(fetcher=self.poster, clock=self.clock),  # type: ignore[arg-type]
+            logins=Logins(fetcher=self.poster, clock=self.clock),
             observe=lambda *told: self.book.observe(*told),
         )
         self.pipeline = Pipeline(

@@ -135,7 +135,7 @@ async def isolation_world(directory: Path) -> AsyncIterator[World]:
             running = asyncio.create_task(service.run(serve))
             await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
             try:
-                yield ready.result() if ready.done() else (await running)  # type: ignore[func-returns-value]
+                yield ready.result() if ready.done() else (await running)
             finally:
                 over.set()
                 await running

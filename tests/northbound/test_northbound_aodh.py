@@ -169,7 +169,7 @@ async def test_a_list_goes_out_whole_page_by_page(sizes: list[int], monkeypatch:
 
     answer = await listed(_pages(sizes), lambda one: {"n": one})
 
-    body = answer.body if hasattr(answer, "body") else b"".join([part async for part in answer.body_iterator])  # type: ignore[attr-defined]
+    body = answer.body if hasattr(answer, "body") else b"".join([part async for part in answer.body_iterator])
     assert [one["n"] for one in json.loads(body)] == list(range(sum(sizes)))
 
 

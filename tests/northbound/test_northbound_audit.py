@@ -160,7 +160,7 @@ async def test_a_bug_of_ours_is_an_end_as_well(world: World, log: Log) -> None:
     async def broken(*_: Any, **__: Any) -> Any:
         raise Bug
 
-    world.desk.clear = broken  # type: ignore[method-assign]
+    world.desk.clear = broken
 
     assert (await world.call("POST", "/v1/alarms/host-alarm/clear", is_described=False)).status == 500
     assert [(line.outcome, line.status) for line in log.lines[1:]] == [(Outcome.FAILURE, 500)]

@@ -515,4 +515,5 @@ async def test_a_store_that_is_away_at_the_start_costs_that_knowledge_only() -> 
     losses.rebuilt(["s1"])
 
     await until(lambda: told.news == [("s1", News.REBUILT)])
+    assert not running_losses.done()
     running_losses.cancel()

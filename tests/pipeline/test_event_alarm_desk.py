@@ -287,6 +287,7 @@ async def test_log_and_test_are_taken(desk: EventAlarmDesk) -> None:
     await desk.kept()
 
     await until(lambda: desk._alarms.tested)
+    assert [url for url, _ in desk._alarms.tested] == ["test://"]
 
 
 async def test_auto_ok_is_kept_with_the_alarm(service: Service, desk: EventAlarmDesk) -> None:

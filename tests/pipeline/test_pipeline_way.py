@@ -392,6 +392,7 @@ async def test_whoever_looks_on_and_fails_ends_nothing(world: World) -> None:
     await world.pipeline.keep([world.event("compute.host.down", "compute-1")])
 
     await until(lambda: world.news(News.CONFIRMED))
+    assert "host/compute-1" in world.news(News.RAISED)
 
 
 async def test_a_map_that_changed_while_the_store_was_away_is_told_when_it_is_back(world: World) -> None:

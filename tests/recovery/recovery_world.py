@@ -287,7 +287,7 @@ class World:
         if words and not found:
             found.add("monitors")
         record = self.pipeline.map.get(f"host/{host}")
-        if record is not None and not record.is_reporting:  # type: ignore[union-attr]
+        if record is not None and not record.is_reporting:
             found.add("vim")
         if any(a.origin == "operator" and a.target == f"host/{host}" for a in self.actions(ActionKind.FENCE)):
             found.add("operator")

@@ -30,7 +30,7 @@ POLICY_WITH_FAN = (
 
 def play(story: Callable[[World], Awaitable[None]], **more: object) -> World:
     async def run() -> World:
-        there = World(**{"options": SMALL, "policy": POLICY % BY_ITSELF, **more})  # type: ignore[arg-type]
+        there = World(**{"options": SMALL, "policy": POLICY % BY_ITSELF, **more})
         await there.start()
         await story(there)
         await there.kill()

@@ -127,7 +127,7 @@ def test_killed_while_accounts_are_added_each_is_there_whole_or_not_at_all(make_
         before, stop = len(acknowledged), threading.Event()
         adding = threading.Thread(target=add_on, args=(turn, stop), daemon=True)
         adding.start()
-        wait_until(lambda before=before: len(acknowledged) > before + 1, "some are added")  # type: ignore[misc]
+        wait_until(lambda before=before: len(acknowledged) > before + 1, "some are added")
         time.sleep(chance.random() * 0.1)
         service.kill()
         stop.set()

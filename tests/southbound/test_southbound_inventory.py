@@ -617,6 +617,7 @@ async def test_a_bug_in_the_listener_does_not_hold_up_a_removal() -> None:
         one.say_errors = [KeyError("a bug")]
         async with asyncio.timeout(1):
             await one.inventory.remove("a")
+        assert one.inventory.status() == {}
 
 
 @virtually
@@ -693,6 +694,7 @@ async def test_last_words_that_nobody_hears_do_not_hold_up_a_removal() -> None:
         one.say_errors = [StoreUnavailableError("full")] * 1000
         async with asyncio.timeout(6):
             await one.inventory.remove("a")
+        assert one.inventory.status() == {}
 
 
 @virtually

@@ -171,7 +171,7 @@ async def test_a_page_has_what_was_asked_for(store: Store, query: dict[str, obje
     if "event_from_us" in query:
         names = names + " secret"
 
-    page = await store.alarm_page(AlarmQuery(**({"project": None} | query)))  # type: ignore[arg-type]
+    page = await store.alarm_page(AlarmQuery(**({"project": None} | query)))
 
     assert " ".join(one.id for one in page.alarms) == names
 
@@ -196,7 +196,7 @@ async def test_who_stands_before_what_was_purged_begins_anew(store: Store) -> No
     assert Place(0, everybody.last_change).safe >= everybody.forgotten
 
 
-async def test_a_place_holds_over_restarts_and_not_over_a_database_that_was_put_back(opened) -> None:  # type: ignore[no-untyped-def]
+async def test_a_place_holds_over_restarts_and_not_over_a_database_that_was_put_back(opened) -> None:
     first = await opened()
     await first.commit(Change(alarms=(alarm("a"),)))
     runs = await first.runs()
@@ -217,7 +217,7 @@ async def test_a_place_holds_over_restarts_and_not_over_a_database_that_was_put_
         read(early, after, None, "x")
 
 
-async def test_a_copy_goes_its_own_way(store: Store, tmp_path, clock) -> None:  # type: ignore[no-untyped-def]
+async def test_a_copy_goes_its_own_way(store: Store, tmp_path, clock) -> None:
     await store.commit(Change(alarms=(alarm("a"),)))
     place = written(Place(1, 1), await store.runs(), None)
     await store.backup(tmp_path / "copy.db")
@@ -232,7 +232,7 @@ async def test_a_copy_goes_its_own_way(store: Store, tmp_path, clock) -> None:  
         await copy.close()
 
 
-async def test_a_request_with_a_key_is_known_again(opened, clock) -> None:  # type: ignore[no-untyped-def]
+async def test_a_request_with_a_key_is_known_again(opened, clock) -> None:
     killed = await opened()
     assert await killed.begin_request("k", "body-1") is None
     await killed.close()
@@ -261,7 +261,7 @@ async def test_deliveries_of_all_subscriptions_are_listed_for_their_project(stor
 
     async def listed(project: str | None, **more: object) -> list[tuple[str, int]]:
         found, after = [], None
-        while some := await store.deliveries_of(project, after=after, limit=1, **more):  # type: ignore[arg-type]
+        while some := await store.deliveries_of(project, after=after, limit=1, **more):
             found += some
             last = some[-1]
             waits = more.get("state") is DeliveryState.PENDING

@@ -45,7 +45,7 @@ def pipeline() -> Any:
 
 
 def clouds(pipeline: Any, inventory: Inventory, *vims: Any) -> KnownClouds:
-    return KnownClouds(pipeline=pipeline, inventory=lambda: inventory, open_vims=lambda: vims)  # type: ignore[arg-type, return-value]
+    return KnownClouds(pipeline=pipeline, inventory=lambda: inventory, open_vims=lambda: vims)
 
 
 def test_the_map_says_where_a_projects_server_is_and_which_ports_it_has(pipeline: Any) -> None:

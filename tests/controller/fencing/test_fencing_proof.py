@@ -252,4 +252,4 @@ async def test_a_last_look_that_cannot_be_had_is_no_yes() -> None:
 @pytest.mark.parametrize("wrong", [{"reads": 0}, {"gap_seconds": 0.0}])
 async def test_a_proof_without_readings_or_gaps_is_not_made(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="at least one reading"):
-        await prove_off(ScriptedFence(Time(), [OFF]), clock=lambda: 0, **wrong)  # type: ignore[arg-type]
+        await prove_off(ScriptedFence(Time(), [OFF]), clock=lambda: 0, **wrong)

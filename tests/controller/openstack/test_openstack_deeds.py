@@ -108,7 +108,7 @@ async def test_a_migration_that_nova_confirms_itself_is_fine(already: bool) -> N
             usual(server, body)
         return cloud.answer({"conflictingRequest": {"message": "busy"}}, 409)
 
-    cloud._act = busy  # type: ignore[method-assign]
+    cloud._act = busy
 
     assert "and confirmed" in (await vim.perform(deed(cloud, ActionKind.MIGRATE))).text
 
@@ -117,7 +117,7 @@ async def test_a_confirmation_that_is_refused_for_good_fails() -> None:
     cloud = CloudPlayer()
     vim = quick(cloud)
     usual = cloud._act
-    cloud._act = lambda server, body: (  # type: ignore[method-assign]
+    cloud._act = lambda server, body: (
         cloud.answer({"badRequest": {"message": "no"}}, 400) if "confirmResize" in body else usual(server, body)
     )
 
@@ -235,7 +235,7 @@ async def test_a_server_that_is_deleted_meanwhile_is_said_to_be_so() -> None:
         del cloud.servers["s1"]
         return answer
 
-    cloud._act = vanish  # type: ignore[method-assign]
+    cloud._act = vanish
 
     with pytest.raises(ConflictError, match="deleted meanwhile"):
         await quick(cloud).perform(deed(cloud, ActionKind.STOP))
@@ -322,7 +322,7 @@ async def test_without_a_request_id_the_newest_of_its_name_is_ours() -> None:
         headers = {name: text for name, text in answer.headers.items() if name != "x-openstack-request-id"}
         return msgspec.structs.replace(answer, headers=headers)
 
-    cloud.answer = bare  # type: ignore[method-assign]
+    cloud.answer = bare
     vim = quick(cloud)
 
     assert (await vim.perform(deed(cloud, ActionKind.REBOOT))).changed

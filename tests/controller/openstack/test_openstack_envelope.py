@@ -74,11 +74,7 @@ def test_what_a_real_cloud_sent_is_understood(name: str, expected: list[str]) ->
 
 
 def test_every_sample_of_a_real_cloud_is_in_the_table_above() -> None:
-    mark = next(
-        mark
-        for mark in test_what_a_real_cloud_sent_is_understood.pytestmark  # type: ignore[attr-defined]
-        if mark.name == "parametrize"
-    )
+    mark = next(mark for mark in test_what_a_real_cloud_sent_is_understood.pytestmark if mark.name == "parametrize")
     assert {name for name, _ in mark.args[1]} == {path.stem for path in SAMPLES.glob("*.json")}
 
 

@@ -92,7 +92,7 @@ async def test_a_hint_that_comes_while_it_is_read_is_read_again_afterwards() -> 
         go[0].set()
         changes = await told.until(2)
 
-    assert [change.put[0].status for change in changes if change] == ["ACTIVE", "ERROR"]  # type: ignore[union-attr]
+    assert [change.put[0].status for change in changes if change] == ["ACTIVE", "ERROR"]
 
 
 async def test_only_so_many_are_read_at_once() -> None:

@@ -246,7 +246,7 @@ async def test_a_login_that_takes_too_long_is_no_login(keystone: Keystone, monke
     async def slow(_work: Any) -> Any:
         await go.wait()
 
-    monkeypatch.setattr(session_module.asyncio, "to_thread", slow)  # type: ignore[attr-defined]
+    monkeypatch.setattr(session_module.asyncio, "to_thread", slow)
 
     with pytest.raises(VimUnavailableError, match=r"did not answer within 0\.2 s"):
         await session.login()

@@ -203,12 +203,12 @@ async def test_our_own_force_down_is_not_taken_for_a_sign_of_life() -> None:
     host = await vim.read("host/host-1")
     cloud.pass_seconds(5)
 
-    assert not host.is_reporting  # type: ignore[union-attr]
+    assert not host.is_reporting
     with pytest.raises(NotYetError, match="has not reported yet") as waits:
         await vim.perform(undo(action, "False"))
     assert 1 <= waits.value.retry_after_seconds <= 10
     cloud.heartbeat("host-1")
-    assert (await vim.read("host/host-1")).is_reporting  # type: ignore[union-attr]
+    assert (await vim.read("host/host-1")).is_reporting
     assert (await vim.perform(undo(action, "False"))).changed
 
 

@@ -153,7 +153,7 @@ def test_a_payload_makes_so_many_traits_at_most_and_an_event_without_an_id_gets_
 
     assert event is not None
     assert len(event.traits) == TRAITS_MAX
-    assert (event.message_id, event.generated_us) == (event_of(body).message_id, 0)  # type: ignore[union-attr]
+    assert (event.message_id, event.generated_us) == (event_of(body).message_id, 0)
 
 
 _json = st.recursive(
@@ -242,13 +242,13 @@ class _Listening:
 def test_whoever_opens_a_driver_that_listens_taps_it_also_behind_a_suffix_or_a_dry_run() -> None:
     ear: Any = Ear()
     plain, looked_at = _Listening(), _Listening()
-    points: Any = _Points(lab=_Point(plain), dry=_Point(DryRunVim(inner=looked_at)), deaf=_Point(object()))  # type: ignore[arg-type]
+    points: Any = _Points(lab=_Point(plain), dry=_Point(DryRunVim(inner=looked_at)), deaf=_Point(object()))
     drivers = Drivers(points=points, tap=ear)
 
     drivers.open(driver="lab", name="lab", options={}, clock=lambda: 0, host_suffix="@east")
     drivers.open(driver="dry", name="dry", options={}, clock=lambda: 0)
     drivers.open(driver="deaf", name="deaf", options={}, clock=lambda: 0)
-    DryRunVim(inner=object()).tap(ear)  # type: ignore[arg-type]
+    DryRunVim(inner=object()).tap(ear)
     NoHints().tap(ear)
 
     assert (plain.taps, looked_at.taps) == ([ear], [ear])

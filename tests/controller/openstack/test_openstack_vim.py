@@ -129,7 +129,7 @@ async def test_a_page_that_goes_on_strangely_is_no_snapshot(links: Any) -> None:
 async def test_a_page_that_comes_again_is_no_snapshot() -> None:
     cloud = CloudPlayer()
     again = [lambda: page_of(cloud, servers_links=[LINK | {"href": "http://inside?marker=s2"}])] * 2
-    cloud.faults["GET /servers/detail"] = again  # type: ignore[assignment]
+    cloud.faults["GET /servers/detail"] = again
 
     with pytest.raises(VimUnavailableError, match="twice"):
         await cloud.vim(page_size=2).snapshot()
@@ -548,8 +548,8 @@ async def test_a_check_of_a_nova_that_hides_things_says_which_policy() -> None:
     cloud = CloudPlayer(servers=0)
     cloud.add_server("s1", host="host-1")
     del cloud.servers["s1"]["OS-EXT-SRV-ATTR:host"]
-    cloud._is_wanted = lambda server, query: True  # type: ignore[method-assign]
-    cloud._shown = lambda server: server  # type: ignore[method-assign]
+    cloud._is_wanted = lambda server, query: True
+    cloud._shown = lambda server: server
     cloud.faults["PUT /os-services"] = [lambda: cloud.answer({"badRequest": {"message": "no such id"}}, 400)]
 
     report = await check(cloud.vim())
