@@ -15,16 +15,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from urllib.request import ProxyHandler, Request, build_opener
 
 import _start
 
@@ -33,7 +29,7 @@ _start.ready()
 import aiohttp
 import uvloop
 from _figures import finish, note, options, show, show_machine, spread, table
-from _start import ROOT
+from _standin import control, rss_mb, stand_in
 
 from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.inspector.resource_map import ResourceMap
@@ -44,34 +40,6 @@ SDK_ITEMS = 500
 """Of each kind, for openstacksdk: it takes minutes for all."""
 LIMIT_SECONDS = 600
 TICK_SECONDS = 0.001
-
-_opener = build_opener(ProxyHandler({}))
-
-
-def rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def control(url: str, wish: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Tell the stand-in something, or ask it."""
-    data = json.dumps(body).encode() if body is not None else None
-    with _opener.open(Request(f"{url}/standin/{wish}", data=data), timeout=LIMIT_SECONDS) as answer:
-        found: dict[str, Any] = json.load(answer)
-        return found
-
-
-@contextmanager
-def stand_in() -> Iterator[dict[str, Any]]:
-    size = ("--hosts", HOSTS, "--servers-per-host", SERVERS, "--ports-per-server", PORTS, "--projects", PROJECTS)
-    command = [sys.executable, str(ROOT / "tools" / "openstack_standin.py"), *map(str, size)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            process.wait(10)
 
 
 # One measurement, in a process of its own
@@ -238,7 +206,7 @@ Runs = dict[str, list[dict[str, Any]]]
 
 def rounds(count: int) -> Runs:
     runs: Runs = {"driver": [], "raw": [], "json": [], "sdk": []}
-    with stand_in() as started:
+    with stand_in(hosts=HOSTS, per_host=SERVERS, ports=PORTS, projects=PROJECTS) as started:
         note("the stand-in makes its pages")
         requests = run("driver", started=started, parts=["first"])["requests"]
         for number in range(count):

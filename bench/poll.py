@@ -17,15 +17,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import ProxyHandler, Request, build_opener
 
 import _start
 
@@ -35,7 +32,7 @@ import _search_and_dump
 import aiohttp
 import uvloop
 from _figures import finish, note, options, show, show_machine, spread, table, workplace
-from _start import ROOT
+from _standin import control, rss_mb, stand_in
 
 from nfvigil.controller.vims.openstack.vim import OpenStackVim
 from nfvigil.inspector.resource_map import ResourceMap
@@ -55,34 +52,6 @@ REFERENCE_LEAST = 10
 LIMIT_SECONDS = 3600
 ROUND_SECONDS = 300
 PARTS = (("first", "for the first time"), ("unchanged", "nothing changed"), ("changed", "1 % changed"))
-
-_opener = build_opener(ProxyHandler({}))
-
-
-def rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def control(url: str, wish: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Tell the stand-in something, or ask it."""
-    data = json.dumps(body).encode() if body is not None else None
-    with _opener.open(Request(f"{url}/standin/{wish}", data=data), timeout=LIMIT_SECONDS) as answer:
-        found: dict[str, Any] = json.load(answer)
-        return found
-
-
-@contextmanager
-def stand_in(servers: int) -> Iterator[dict[str, Any]]:
-    size = ("--hosts", servers // PER_HOST, "--servers-per-host", PER_HOST, "--ports-per-server", PORTS)
-    command = [sys.executable, str(ROOT / "tools" / "openstack_standin.py"), *map(str, size), "--projects", "10"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            process.wait(10)
 
 
 # One measurement, in a process of its own
@@ -253,7 +222,7 @@ def run(task: str, **given: Any) -> dict[str, Any]:
 
 def measured(size: int, count: int, most: int) -> dict[str, Any]:
     ours, before = [], []
-    with stand_in(size) as started:
+    with stand_in(hosts=size // PER_HOST, per_host=PER_HOST, ports=PORTS, projects=10) as started:
         for number in range(count):
             note(f"{size:,} servers, round {number + 1} of {count}")
             ours.append(run("ours", started=started))
